@@ -1,1 +1,35 @@
-//! (under construction)
+//! One namespace for everybody.
+//!
+//! A *tree* serves [`Node`]s: files, directories, links and devices, each with a stable identity (its [`Qid`]). Opening
+//! a node gives an [`OpenFile`] with a state of its own; dropping the last reference closes it. Every operation is an
+//! [`Op`]: done at once, or something to await, and dropping what is awaited cancels it.
+//!
+//! A [`Namespace`] is a mount table in the manner of Plan 9; a [`Place`] is a node reached by a name in one, and is what
+//! 9P fids, FUSE inodes and a guest's descriptors hold.
+//!
+//! ```text
+//! session, FUSE, guest ──► Place (names, binds, unions, permissions) ──► Node / OpenFile (a tree's own)
+//! ```
+
+mod access;
+mod caller;
+mod error;
+mod flags;
+pub mod lock;
+mod name;
+mod node;
+mod ns;
+mod op;
+mod qid;
+mod stat;
+
+pub use access::{Access, check};
+pub use caller::{Caller, Gid, Guard, TaskId, Uid};
+pub use error::{Errno, Error, Result};
+pub use flags::{OpenFlags, RenameFlags, SetXattr};
+pub use name::{Name, NameBuf};
+pub use node::{DirEntry, FileRef, Interest, Nature, Node, NodeRef, OpenFile, Sink};
+pub use ns::{BindFlags, Created, Follow, Namespace, NsLine, Parent, Place};
+pub use op::Op;
+pub use qid::{Kind, Qid, TreeTag};
+pub use stat::{Device, Mode, SetStat, SetTime, Stat, StatFs, Time};

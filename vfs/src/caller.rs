@@ -1,0 +1,62 @@
+//! Who asks. Every walk, open and create carries a caller: files are made in his name, permissions are his, and
+//! `/task/self` is his task.
+
+use crate::{Access, Result};
+use std::fmt;
+use std::sync::Arc;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Uid(pub u32);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Gid(pub u32);
+
+/// A task's number: the name of its directory in /task.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct TaskId(pub u32);
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a caller may do with the files of a namespace beyond what their mode bits say: a task's capabilities.
+pub trait Guard: Send + Sync + fmt::Debug {
+    /// Fails (EACCES, naming the missing capability) where the caller may not do `want` with the file at `path`, as he
+    /// sees it. Nothing wanted is a look: stat, or passing through on the way to something below.
+    fn allow(&self, path: &[u8], want: Access) -> Result<()>;
+}
+
+/// Who asks: an attached 9P user, the process behind a FUSE request, or a task.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub uid: Uid,
+    pub gid: Gid,
+    /// Supplementary groups, where the transport tells them.
+    pub groups: Arc<[Gid]>,
+    /// The task whose guest asks; none for requests from outside.
+    pub task: Option<TaskId>,
+    /// The process that asks, where the transport tells it (FUSE): an owner for locks.
+    pub pid: Option<u32>,
+    /// The transport has checked the mode bits already (FUSE with default_permissions); only what the mode bits do
+    /// not say is left to check.
+    pub checked: bool,
+    /// Capabilities, where the caller is bound by any.
+    pub guard: Option<Arc<dyn Guard>>,
+}
+
+impl Caller {
+    pub fn new(uid: Uid, gid: Gid) -> Caller {
+        Caller { uid, gid, groups: Arc::new([]), task: None, pid: None, checked: false, guard: None }
+    }
+    /// The user that this process runs as.
+    pub fn me() -> Caller {
+        Caller::new(Uid(rustix::process::geteuid().as_raw()), Gid(rustix::process::getegid().as_raw()))
+    }
+    pub fn is_root(&self) -> bool {
+        self.uid == Uid(0)
+    }
+    pub fn in_group(&self, gid: Gid) -> bool {
+        self.gid == gid || self.groups.contains(&gid)
+    }
+}

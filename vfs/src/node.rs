@@ -1,0 +1,210 @@
+//! What a tree serves: nodes, and the open files that they give.
+//!
+//! A tree implements [`Node`] and [`OpenFile`]; what it leaves out fails with the errno that a kernel would give. Names come
+//! checked ([`Name`]); permissions (mode bits, owners, sticky directories) are checked above, by [`crate::Place`], so a node
+//! only checks what is its own: kinds, emptiness, space. `..` never reaches a node.
+
+use crate::lock::{Lock, LockOwner};
+use crate::*;
+use std::any::Any;
+use std::sync::Arc;
+
+pub type NodeRef = Arc<dyn Node>;
+pub type FileRef = Arc<dyn OpenFile>;
+
+/// How a file's content behaves: what may be cached, and whether offsets mean anything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Nature {
+    /// Bytes at offsets; the size is true; may be cached by version.
+    Storage,
+    /// Made when read: never cached, shown with length 0, read by offset within one open.
+    Device,
+    /// Comes as it comes: a read at the end waits, never cached, shown with length 0. Offsets are honoured where the file
+    /// keeps what went by (a log) and ignored where it does not (a pipe).
+    Stream,
+}
+
+/// What [`OpenFile::ready`] waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Interest {
+    Read,
+    Write,
+}
+
+/// One name in a directory. `cookie` continues a listing after this entry; cookies are at least 1, mean nothing else, and
+/// stay good for the open directory while entries come and go.
+#[derive(Clone, Copy, Debug)]
+pub struct DirEntry<'a> {
+    pub name: Name<'a>,
+    pub qid: Qid,
+    pub cookie: u64,
+}
+
+/// Takes entries until it says false (that entry was not taken).
+pub type Sink<'a> = dyn FnMut(DirEntry<'_>) -> bool + Send + 'a;
+
+/// A file, directory, link or device of a tree.
+#[allow(unused_variables)]
+pub trait Node: Any + Send + Sync {
+    /// Identity, without waiting.
+    fn qid(&self) -> Qid;
+
+    fn kind(&self) -> Kind {
+        self.qid().kind
+    }
+    fn nature(&self) -> Nature {
+        Nature::Storage
+    }
+    fn stat(&self) -> Op<'_, Stat>;
+
+    /// Where this directory is the way into another namespace (a task's root): the place to go on from.
+    fn portal(&self) -> Option<Place> {
+        None
+    }
+
+    /// The entry `name` of this directory; ENOENT, ENOTDIR.
+    fn walk<'a>(&'a self, who: &'a Caller, name: Name<'a>) -> Op<'a, NodeRef> {
+        Op::err(Errno::ENOTDIR)
+    }
+    /// Opens it. Dropping the last [`FileRef`] closes.
+    fn open<'a>(self: Arc<Self>, who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef>;
+
+    /// Makes a regular file (or opens the one that is there, unless EXCLUSIVE), open.
+    fn create<'a>(
+        &'a self,
+        who: &'a Caller,
+        name: Name<'a>,
+        mode: Mode,
+        flags: OpenFlags,
+    ) -> Op<'a, (NodeRef, FileRef)> {
+        Op::err(Errno::EPERM)
+    }
+    fn mkdir<'a>(&'a self, who: &'a Caller, name: Name<'a>, mode: Mode) -> Op<'a, NodeRef> {
+        Op::err(Errno::EPERM)
+    }
+    fn symlink<'a>(&'a self, who: &'a Caller, name: Name<'a>, target: &'a [u8]) -> Op<'a, NodeRef> {
+        Op::err(Errno::EPERM)
+    }
+    /// Makes a regular file, fifo, socket or device that is not opened.
+    fn mknod<'a>(
+        &'a self,
+        who: &'a Caller,
+        name: Name<'a>,
+        kind: Kind,
+        mode: Mode,
+        device: Device,
+    ) -> Op<'a, NodeRef> {
+        Op::err(Errno::EPERM)
+    }
+    /// A further name for `target`, which must be of the same tree (EXDEV).
+    fn link<'a>(&'a self, who: &'a Caller, target: &'a NodeRef, name: Name<'a>) -> Op<'a, ()> {
+        Op::err(Errno::EPERM)
+    }
+    /// Moves `name` of this directory to `to_name` of `to`, a directory of the same tree (EXDEV).
+    fn rename<'a>(
+        &'a self,
+        who: &'a Caller,
+        name: Name<'a>,
+        to: &'a NodeRef,
+        to_name: Name<'a>,
+        flags: RenameFlags,
+    ) -> Op<'a, ()> {
+        Op::err(Errno::EPERM)
+    }
+    /// Removes anything but a directory (unlink(2): EISDIR).
+    fn unlink<'a>(&'a self, who: &'a Caller, name: Name<'a>) -> Op<'a, ()> {
+        Op::err(Errno::EPERM)
+    }
+    /// Removes an empty directory (rmdir(2): ENOTDIR, ENOTEMPTY).
+    fn rmdir<'a>(&'a self, who: &'a Caller, name: Name<'a>) -> Op<'a, ()> {
+        Op::err(Errno::EPERM)
+    }
+    fn readlink(&self) -> Op<'_, Arc<[u8]>> {
+        Op::err(Errno::EINVAL)
+    }
+    /// All or nothing. A synthetic file accepts (and ignores) truncation: `echo x > ctl` truncates first.
+    fn setstat<'a>(&'a self, who: &'a Caller, set: SetStat) -> Op<'a, ()> {
+        Op::err(Errno::EPERM)
+    }
+    fn statfs(&self) -> Op<'_, StatFs> {
+        Op::ok(StatFs {
+            kind: 0x0102_1997, // V9FS_MAGIC
+            bsize: 4096,
+            blocks: 0,
+            bfree: 0,
+            bavail: 0,
+            files: 0,
+            ffree: 0,
+            fsid: 0,
+            namelen: Name::MAX as u32,
+        })
+    }
+
+    fn getxattr<'a>(&'a self, name: &'a [u8]) -> Op<'a, Arc<[u8]>> {
+        Op::err(Errno::ENODATA)
+    }
+    fn setxattr<'a>(&'a self, name: &'a [u8], value: &'a [u8], how: SetXattr) -> Op<'a, ()> {
+        Op::err(Errno::EOPNOTSUPP)
+    }
+    fn listxattr(&self) -> Op<'_, Vec<Box<[u8]>>> {
+        Op::ok(Vec::new())
+    }
+    fn removexattr<'a>(&'a self, name: &'a [u8]) -> Op<'a, ()> {
+        Op::err(Errno::ENODATA)
+    }
+}
+
+/// An open file or directory: a state of its own between open and close.
+#[allow(unused_variables)]
+pub trait OpenFile: Any + Send + Sync {
+    /// The node that was opened.
+    fn node(&self) -> &NodeRef;
+
+    fn nature(&self) -> Nature {
+        self.node().nature()
+    }
+    /// Reads at `offset`; 0 bytes is the end. A stream with nothing to give is an [`Op::Later`].
+    fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
+        Op::err(if self.node().kind().is_dir() { Errno::EISDIR } else { Errno::EBADF })
+    }
+    fn write<'a>(&'a self, offset: u64, data: &'a [u8]) -> Op<'a, usize> {
+        Op::err(Errno::EBADF)
+    }
+    /// Writes at the end as it is at that moment; gives the bytes taken and the offset behind them.
+    fn append<'a>(&'a self, data: &'a [u8]) -> Op<'a, (usize, u64)> {
+        self.write(0, data).map(|n| (n, 0))
+    }
+    /// Lists from behind `cookie` (0: from the start), without `.` and `..`.
+    fn readdir<'a>(&'a self, cookie: u64, sink: &'a mut Sink<'a>) -> Op<'a, ()> {
+        Op::err(Errno::ENOTDIR)
+    }
+    /// Done when a read or write would not wait (poll(2)); an error or the end counts as ready.
+    fn ready(&self, interest: Interest) -> Op<'_, ()> {
+        Op::ok(())
+    }
+    /// ftruncate(2).
+    fn set_size(&self, size: u64) -> Op<'_, ()> {
+        Op::err(Errno::EINVAL)
+    }
+    /// posix_fallocate(3) for [offset, offset+len), or a hole punched there where `punch`.
+    fn allocate(&self, offset: u64, len: u64, punch: bool) -> Op<'_, ()> {
+        Op::err(Errno::EOPNOTSUPP)
+    }
+    fn fsync(&self, data_only: bool) -> Op<'_, ()> {
+        Op::ok(())
+    }
+    /// A descriptor of the client was closed (close(2) of one of several): errors of late writes are told here.
+    fn flush(&self) -> Op<'_, ()> {
+        Op::ok(())
+    }
+    /// Takes, changes or gives up a lock; where `wait` is set, waits until it can be had, else EAGAIN.
+    fn lock<'a>(&'a self, owner: LockOwner, lock: Lock, wait: bool) -> Op<'a, ()> {
+        Op::err(Errno::EINVAL)
+    }
+    /// The first lock that would be in the way of `lock`, and who holds it.
+    fn getlock(&self, owner: LockOwner, lock: Lock) -> Op<'_, Option<(LockOwner, Lock)>> {
+        Op::ok(None)
+    }
+    /// Gives up all that `owner` holds through this file: his last close.
+    fn release(&self, owner: LockOwner) {}
+}

@@ -1,0 +1,268 @@
+//! A namespace: a mount table in the manner of Plan 9 (bind(1), bind(2), namespace(6)).
+//!
+//! The table maps a place to the places that were bound over it. Binding before or after makes a union directory, whose
+//! entries are those of its members in turn; one made there goes to the first member bound with CREATE. The table is
+//! copied on write: forking is one reference count. It prints as the lines that rebuild it.
+
+mod files;
+mod line;
+mod place;
+mod resolve;
+mod union;
+
+pub use line::NsLine;
+pub use place::{Created, Place};
+pub use resolve::{Follow, Parent};
+
+use crate::*;
+use bitflags::bitflags;
+use parking_lot::RwLock;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+bitflags! {
+    /// bind(1): neither BEFORE nor AFTER is replace.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+    pub struct BindFlags: u32 {
+        const BEFORE = 1;
+        const AFTER = 2;
+        /// New entries of the union may be made in this member (-c).
+        const CREATE = 4;
+    }
+}
+
+/// A number in every identity seen through a bind or another task's root, so that one node seen at two names is two files
+/// to clients that key on identity (the kernel refuses one directory with two parents). 0 is the plain view.
+pub(crate) type View = u64;
+
+static NEXT_VIEW: AtomicU64 = AtomicU64::new(1);
+
+pub(crate) fn fresh_view() -> View {
+    mix(0x7461_736b_6673, NEXT_VIEW.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The identity of `path` in `view`: itself in the plain one, else a 64-bit mix (splitmix64's finaliser, a bijection for
+/// each view).
+pub(crate) fn mix(path: u64, view: View) -> u64 {
+    if view == 0 {
+        return path;
+    }
+    let mut x = path ^ view.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// One tree or directory bound at a mount point.
+#[derive(Clone)]
+pub(crate) struct Member {
+    pub node: NodeRef,
+    pub view: View,
+    pub create: bool,
+    /// The line that put it there; none for the mounted-upon directory itself.
+    line: Option<u64>,
+}
+
+/// What is bound at one mount point, in the order it is searched.
+#[derive(Clone)]
+pub(crate) struct Mount {
+    pub members: Vec<Member>,
+}
+
+#[derive(Clone)]
+struct Line {
+    id: u64,
+    line: NsLine,
+    tree: Option<NodeRef>,
+}
+
+/// Mount points by the identity of the mounted-upon place; `lines` in the order they were made.
+#[derive(Clone)]
+struct Table {
+    root: NodeRef,
+    mounts: HashMap<u64, Arc<Mount>>,
+    lines: Vec<Line>,
+    next_line: u64,
+}
+
+/// A shared mount table: clones see each other's binds, [`Namespace::fork`] gives one that does not.
+#[derive(Clone)]
+pub struct Namespace(Arc<RwLock<Arc<Table>>>);
+
+impl Namespace {
+    /// A namespace whose `/` is `root`, a tree known as `spec` (the first line of its text).
+    pub fn new(root: NodeRef, spec: &str) -> Namespace {
+        let line =
+            Line { id: 0, line: NsLine::mount(BindFlags::CREATE, spec, b"/"), tree: Some(root.clone()) };
+        let key = root.qid().path;
+        let members = vec![Member { node: root.clone(), view: 0, create: true, line: Some(0) }];
+        let mounts = HashMap::from([(key, Arc::new(Mount { members }))]);
+        Namespace(Arc::new(RwLock::new(Arc::new(Table { root, mounts, lines: vec![line], next_line: 1 }))))
+    }
+
+    /// A copy that later binds do not touch, nor it them (rfork's RFNAMEG). O(1).
+    pub fn fork(&self) -> Namespace {
+        Namespace(Arc::new(RwLock::new(self.0.read().clone())))
+    }
+
+    /// The same table?
+    pub fn same(&self, other: &Namespace) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// The place called `/`.
+    pub fn root(&self) -> Place {
+        let root = self.0.read().root.clone();
+        Place::root(self.clone(), root)
+    }
+
+    pub(crate) fn mount_at(&self, key: u64) -> Option<Arc<Mount>> {
+        self.0.read().mounts.get(&key).cloned()
+    }
+
+    /// Mounts the tree whose root is `node`, known as `spec`, at `old` (mount(1)).
+    pub fn mount(&self, node: NodeRef, spec: &str, old: &Place, flags: BindFlags) -> Result<()> {
+        let line = NsLine::mount(flags, spec, &old.path());
+        self.attach(node.clone(), 0, Some(node), old, flags, line)
+    }
+
+    /// Makes `new` appear at `old` (bind(1)). Both must be directories, or neither.
+    pub fn bind(&self, new: &Place, old: &Place, flags: BindFlags) -> Result<()> {
+        if new.key() == old.key() {
+            return Err(Error::new(Errno::EINVAL, format!("{}: bound to itself", new.shown())));
+        }
+        let line = NsLine::bind(flags, &new.path(), &old.path());
+        // A union that is bound elsewhere takes its members along.
+        match new.mount() {
+            Some(mount) if mount.members.len() > 1 => {
+                let view = fresh_view();
+                let members: Vec<Member> = mount
+                    .members
+                    .iter()
+                    .map(|m| Member {
+                        view,
+                        create: m.create && flags.contains(BindFlags::CREATE),
+                        ..m.clone()
+                    })
+                    .collect();
+                self.attach_members(members, None, old, flags, line)
+            }
+            _ => self.attach(new.node().clone(), fresh_view(), None, old, flags, line),
+        }
+    }
+
+    fn attach(
+        &self,
+        node: NodeRef,
+        view: View,
+        tree: Option<NodeRef>,
+        old: &Place,
+        flags: BindFlags,
+        line: NsLine,
+    ) -> Result<()> {
+        let create = flags.contains(BindFlags::CREATE);
+        self.attach_members(vec![Member { node, view, create, line: None }], tree, old, flags, line)
+    }
+
+    fn attach_members(
+        &self,
+        mut new: Vec<Member>,
+        tree: Option<NodeRef>,
+        old: &Place,
+        flags: BindFlags,
+        line: NsLine,
+    ) -> Result<()> {
+        let dirs = new.iter().all(|m| m.node.kind().is_dir());
+        if dirs != old.kind().is_dir() {
+            let text = if dirs {
+                format!("{}: a directory cannot be bound over a file", old.shown())
+            } else {
+                format!("{}: a file cannot be bound over a directory", old.shown())
+            };
+            return Err(Error::new(Errno::ENOTDIR, text));
+        }
+        let union = flags.intersects(BindFlags::BEFORE | BindFlags::AFTER);
+        if union && !dirs {
+            return Err(Error::new(
+                Errno::ENOTDIR,
+                format!("{}: only directories make a union", old.shown()),
+            ));
+        }
+        let key = old.key();
+        let mut slot = self.0.write();
+        let table = Arc::make_mut(&mut slot);
+        let id = table.next_line;
+        table.next_line += 1;
+        for member in &mut new {
+            member.line = Some(id);
+        }
+        let mut members = match table.mounts.get(&key) {
+            Some(mount) if union => mount.members.clone(),
+            None if union => {
+                vec![Member { node: old.under().clone(), view: old.view(), create: true, line: None }]
+            }
+            _ => Vec::new(),
+        };
+        if flags.contains(BindFlags::BEFORE) {
+            members.splice(0..0, new);
+        } else {
+            members.extend(new);
+        }
+        table.mounts.insert(key, Arc::new(Mount { members }));
+        table.lines.push(Line { id, line, tree });
+        table.forget_unused_lines();
+        Ok(())
+    }
+
+    /// Undoes what was bound at `old`: all of it, or only `new` (unmount(1)). ENOENT-like errors name what is not mounted.
+    pub fn unmount(&self, new: Option<&Place>, old: &Place) -> Result<()> {
+        let key = old.key();
+        let mut slot = self.0.write();
+        let not_mounted = || Error::new(Errno::EINVAL, format!("{}: not mounted", old.shown()));
+        let mount = slot.mounts.get(&key).cloned().ok_or_else(not_mounted)?;
+        let mut members = mount.members.clone();
+        match new {
+            None => members.retain(|m| m.line.is_none() || m.line == Some(0)),
+            Some(new) => {
+                let wanted = new.node().qid().path;
+                members.retain(|m| m.line.is_none() || m.line == Some(0) || m.node.qid().path != wanted);
+            }
+        }
+        if members.len() == mount.members.len() {
+            let text = match new {
+                Some(new) => format!("{}: not mounted on {}", new.shown(), old.shown()),
+                None => format!("{}: not mounted", old.shown()),
+            };
+            return Err(Error::new(Errno::EINVAL, text));
+        }
+        let table = Arc::make_mut(&mut slot);
+        let only_itself = members.iter().all(|m| m.line.is_none());
+        if only_itself {
+            table.mounts.remove(&key);
+        } else {
+            table.mounts.insert(key, Arc::new(Mount { members }));
+        }
+        table.forget_unused_lines();
+        Ok(())
+    }
+
+    /// The lines that rebuild this namespace, in order (namespace(6)).
+    pub fn lines(&self) -> Vec<NsLine> {
+        self.0.read().lines.iter().map(|l| l.line.clone()).collect()
+    }
+
+    /// The tree that is mounted here as `spec`: what a `mount` line may name.
+    pub fn tree(&self, spec: &[u8]) -> Option<NodeRef> {
+        self.0.read().lines.iter().find(|l| l.line.is_mount_of(spec)).and_then(|l| l.tree.clone())
+    }
+}
+
+impl Table {
+    /// Drops the lines whose members are all gone (replaced or unmounted).
+    fn forget_unused_lines(&mut self) {
+        let used: std::collections::HashSet<u64> =
+            self.mounts.values().flat_map(|m| m.members.iter().filter_map(|m| m.line)).collect();
+        self.lines.retain(|l| used.contains(&l.id));
+    }
+}

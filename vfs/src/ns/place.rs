@@ -1,0 +1,219 @@
+//! A place: a node, and the name by which it was reached in a namespace.
+//!
+//! 9P fids, FUSE inodes and a guest's descriptors hold places. A place knows its way back (`..` goes by name, as in Plan 9),
+//! its identity for clients (the node's, mixed with the binds and foreign roots that lie on the way), and what is bound
+//! over it.
+
+use crate::ns::{Member, Mount, View, mix};
+use crate::*;
+use std::fmt;
+use std::sync::Arc;
+
+/// A node at a name in a namespace. Cheap to clone.
+#[derive(Clone)]
+pub struct Place(Arc<Inner>);
+
+struct Inner {
+    ns: Namespace,
+    /// What the tree has at this name, before binds.
+    under: NodeRef,
+    under_view: View,
+    /// What is seen: `under`, or the first that was bound over it when the place was reached.
+    node: NodeRef,
+    view: View,
+    /// Mixed in for everything behind a portal into this namespace.
+    outer: View,
+    parent: Option<(Place, NameBuf)>,
+}
+
+/// What [`Place::create`] made or found.
+pub struct Created {
+    pub place: Place,
+    pub file: FileRef,
+}
+
+impl Place {
+    pub(super) fn root(ns: Namespace, root: NodeRef) -> Place {
+        Place::reached(ns, root, 0, 0, None)
+    }
+
+    fn reached(
+        ns: Namespace,
+        under: NodeRef,
+        under_view: View,
+        outer: View,
+        parent: Option<(Place, NameBuf)>,
+    ) -> Place {
+        let mount = ns.mount_at(mix(under.qid().path, under_view));
+        let (node, view) = match mount.as_ref().and_then(|m| m.members.first()) {
+            Some(member) => (member.node.clone(), member.view),
+            None => (under.clone(), under_view),
+        };
+        Place(Arc::new(Inner { ns, under, under_view, node, view, outer, parent }))
+    }
+
+    /// The child that `node` is when it is found as `name` in the member of this place that is seen in `view`.
+    pub(super) fn child(&self, name: NameBuf, node: NodeRef, view: View) -> Place {
+        let parent = Some((self.clone(), name));
+        if let Some(portal) = node.portal() {
+            let outer = mix(mix(node.qid().path, view) | 1, mix(self.0.outer, 1));
+            let Inner { ns, under, under_view, .. } = &*portal.0;
+            return Place::reached(ns.clone(), under.clone(), *under_view, outer, parent);
+        }
+        Place::reached(self.0.ns.clone(), node, view, self.0.outer, parent)
+    }
+
+    pub fn node(&self) -> &NodeRef {
+        &self.0.node
+    }
+    pub fn namespace(&self) -> &Namespace {
+        &self.0.ns
+    }
+    pub fn kind(&self) -> Kind {
+        self.0.node.kind()
+    }
+    pub fn nature(&self) -> Nature {
+        self.0.node.nature()
+    }
+    pub(crate) fn under(&self) -> &NodeRef {
+        &self.0.under
+    }
+    pub(crate) fn view(&self) -> View {
+        self.0.under_view
+    }
+
+    /// The identity under which binds over this place are kept: the mounted-upon node's.
+    pub(crate) fn key(&self) -> u64 {
+        mix(self.0.under.qid().path, self.0.under_view)
+    }
+    pub(crate) fn mount(&self) -> Option<Arc<Mount>> {
+        self.0.ns.mount_at(self.key())
+    }
+    /// What a walk from here searches, where more than this place's own node.
+    pub(super) fn union(&self) -> Option<Arc<Mount>> {
+        self.mount().filter(|m| m.members.len() > 1)
+    }
+    /// The only node that a walk from here searches (where it is no union), in its view.
+    pub(super) fn only(&self) -> (NodeRef, View) {
+        match self.mount().as_deref().map(|m| m.members.as_slice()) {
+            Some([Member { node, view, .. }]) => (node.clone(), *view),
+            _ => (self.0.node.clone(), self.0.view),
+        }
+    }
+
+    /// The node's identity as clients see it here: its path is unique and stable for this node at this place.
+    pub fn qid(&self) -> Qid {
+        let qid = self.0.node.qid();
+        Qid { path: mix(mix(qid.path, self.0.view), self.0.outer), ..qid }
+    }
+
+    /// The identity that the entry `qid` of this directory has, as far as it is known without walking to it.
+    pub fn entry_qid(&self, qid: Qid) -> Qid {
+        Qid { path: mix(mix(qid.path, self.0.view), self.0.outer), ..qid }
+    }
+
+    /// The directory this place was reached through; `/` is its own.
+    pub fn parent(&self) -> Place {
+        self.0.parent.as_ref().map_or_else(|| self.clone(), |(parent, _)| parent.clone())
+    }
+
+    /// The name it was reached by; none at `/`.
+    pub fn name(&self) -> Option<&NameBuf> {
+        self.0.parent.as_ref().map(|(_, name)| name)
+    }
+
+    /// The path it was reached by, absolute.
+    pub fn path(&self) -> Vec<u8> {
+        let mut names = Vec::new();
+        let mut here = self;
+        while let Some((parent, name)) = &here.0.parent {
+            names.push(name);
+            here = parent;
+        }
+        if names.is_empty() {
+            return b"/".to_vec();
+        }
+        let mut path = Vec::with_capacity(names.iter().map(|n| n.len() + 1).sum());
+        for name in names.iter().rev() {
+            path.push(b'/');
+            path.extend_from_slice(name);
+        }
+        path
+    }
+
+    /// The path, for messages.
+    pub fn shown(&self) -> String {
+        String::from_utf8_lossy(&self.path()).into_owned()
+    }
+
+    /// One step: to the entry `name`, to the parent (`..`), or nowhere (`.`).
+    pub fn walk<'a>(&'a self, who: &'a Caller, name: &'a [u8]) -> Op<'a, Place> {
+        match name {
+            b"." => return Op::ok(self.clone()),
+            b".." => return Op::ok(self.parent()),
+            _ => {}
+        }
+        if !self.kind().is_dir() {
+            return Op::err(Errno::ENOTDIR);
+        }
+        let name = match Name::new(name) {
+            Ok(name) => name,
+            Err(error) => return Op::err(error),
+        };
+        self.permitted(who, Access::EXEC, move || self.walk_unchecked(who, name))
+    }
+
+    pub(super) fn walk_unchecked<'a>(&'a self, who: &'a Caller, name: Name<'a>) -> Op<'a, Place> {
+        if let Some(mount) = self.union() {
+            return Op::started(async move {
+                let (index, node) = Place::find(&mount, who, name).await?;
+                Ok(self.child(name.to_owned(), node, mount.members[index].view))
+            });
+        }
+        let (dir, view) = self.only();
+        if Arc::ptr_eq(&dir, &self.0.node) {
+            return self.0.node.walk(who, name).map(move |node| self.child(name.to_owned(), node, view));
+        }
+        Op::started(async move {
+            let node = dir.walk(who, name).await?;
+            Ok(self.child(name.to_owned(), node, view))
+        })
+    }
+
+    /// The first member of a union that has `name` (its index), and what it has there.
+    pub(super) async fn find(mount: &Mount, who: &Caller, name: Name<'_>) -> Result<(usize, NodeRef)> {
+        for (index, member) in mount.members.iter().enumerate() {
+            match member.node.walk(who, name).await {
+                Ok(node) => return Ok((index, node)),
+                Err(error) if error.is(Errno::ENOENT) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Errno::ENOENT.into()
+    }
+
+    /// Goes on with `then` where the mode bits give `who` all of `want` here.
+    pub(super) fn permitted<'a, T: Send + 'a>(
+        &'a self,
+        who: &'a Caller,
+        want: Access,
+        then: impl FnOnce() -> Op<'a, T> + Send + 'a,
+    ) -> Op<'a, T> {
+        let nothing_to_check =
+            who.checked || (who.is_root() && !want.contains(Access::EXEC)) || want.is_empty();
+        // The superuser may search every directory.
+        if nothing_to_check || (who.is_root() && self.kind().is_dir()) {
+            return then();
+        }
+        self.0.node.stat().and_then(move |stat| match check(who, &stat, want) {
+            Ok(()) => then(),
+            Err(error) => Op::err(error),
+        })
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Place({})", self.shown())
+    }
+}

@@ -1,0 +1,123 @@
+//! From a path to a place: component by component, through links and binds (path_resolution(7)).
+
+use crate::*;
+
+/// Whether a symlink in the last component is followed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Follow {
+    Yes,
+    No,
+}
+
+/// The directory that a path's last component is in, and that component: what creating and removing need.
+#[derive(Clone)]
+pub struct Parent {
+    pub dir: Place,
+    pub name: NameBuf,
+    /// The path ended in a slash: only a directory will do.
+    pub must_be_dir: bool,
+}
+
+/// ELOOP beyond this many links (SYMLOOP as Linux has it).
+const MAX_LINKS: u32 = 40;
+/// ENAMETOOLONG beyond this many bytes (PATH_MAX).
+const MAX_PATH: usize = 4096;
+
+/// What is left to walk: the paths of links on top, the caller's own at the bottom.
+struct Todo {
+    /// Components in reverse order.
+    components: Vec<Vec<u8>>,
+    links: u32,
+}
+
+impl Todo {
+    fn push(&mut self, path: &[u8]) {
+        self.components
+            .extend(path.split(|b| *b == b'/').filter(|c| !c.is_empty()).rev().map(<[u8]>::to_vec));
+    }
+}
+
+impl Place {
+    /// The place that `path` names: from here, or from `/` where it starts with a slash.
+    pub fn resolve<'a>(&'a self, who: &'a Caller, path: &'a [u8], follow: Follow) -> Op<'a, Place> {
+        let single = !path.is_empty() && path != b"." && path != b".." && !path.contains(&b'/');
+        if !single {
+            return Op::started(self.resolve_slowly(who, path, follow));
+        }
+        match self.walk(who, path) {
+            // One component that is not a link to follow: the common case, without a future.
+            Op::Done(Ok(place)) if follow == Follow::No || place.kind() != Kind::Symlink => Op::ok(place),
+            Op::Done(Err(error)) => Op::Done(Err(error)),
+            Op::Done(Ok(_)) => Op::started(self.resolve_slowly(who, path, follow)),
+            Op::Later(walk) => Op::later(async move {
+                let place = walk.await?;
+                if follow == Follow::No || place.kind() != Kind::Symlink {
+                    return Ok(place);
+                }
+                self.resolve_slowly(who, path, follow).await
+            }),
+        }
+    }
+
+    /// The directory and last name of `path`, for creating or removing it. EINVAL where the path ends in `.` or `..`.
+    pub fn resolve_parent<'a>(&'a self, who: &'a Caller, path: &'a [u8]) -> Op<'a, Parent> {
+        let trimmed = match path.iter().rposition(|b| *b != b'/') {
+            Some(last) => &path[..=last],
+            None if path.is_empty() => return Op::err(Errno::ENOENT),
+            None => return Op::err(Error::new(Errno::EEXIST, "/: is the root")),
+        };
+        let must_be_dir = trimmed.len() < path.len();
+        let (dir, last) = match trimmed.iter().rposition(|b| *b == b'/') {
+            Some(0) => (&b"/"[..], &trimmed[1..]),
+            Some(at) => (&trimmed[..at], &trimmed[at + 1..]),
+            None => (&b""[..], trimmed),
+        };
+        let name = match Name::new(last) {
+            Ok(name) => name.to_owned(),
+            Err(error) => return Op::err(error),
+        };
+        if dir.is_empty() {
+            return Op::ok(Parent { dir: self.clone(), name, must_be_dir });
+        }
+        self.resolve(who, dir, Follow::Yes).map(move |dir| Parent { dir, name, must_be_dir })
+    }
+
+    async fn resolve_slowly(&self, who: &Caller, path: &[u8], follow: Follow) -> Result<Place> {
+        if path.is_empty() {
+            return Errno::ENOENT.into();
+        }
+        if path.len() > MAX_PATH {
+            return Errno::ENAMETOOLONG.into();
+        }
+        let must_be_dir = path.ends_with(b"/");
+        let root = self.namespace().root();
+        let mut here = if path.starts_with(b"/") { root.clone() } else { self.clone() };
+        let mut todo = Todo { components: Vec::new(), links: 0 };
+        todo.push(path);
+        while let Some(component) = todo.components.pop() {
+            let next = here.walk(who, &component).await?;
+            let last = todo.components.is_empty();
+            let through = !last || follow == Follow::Yes || must_be_dir;
+            if next.kind() != Kind::Symlink || !through {
+                here = next;
+                continue;
+            }
+            todo.links += 1;
+            if todo.links > MAX_LINKS {
+                return Errno::ELOOP.into();
+            }
+            let target = next.readlink().await?;
+            if target.is_empty() {
+                return Errno::ENOENT.into();
+            }
+            if target.starts_with(b"/") {
+                here = root.clone();
+            }
+            todo.push(&target);
+        }
+        if must_be_dir && !here.kind().is_dir() {
+            return Errno::ENOTDIR.into();
+        }
+        Ok(here)
+    }
+}
