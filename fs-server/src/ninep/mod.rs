@@ -1,0 +1,386 @@
+//! The namespace as a 9P server: what a fid and an open fid are here, and each message's operation on a place.
+//!
+//! The session (crate nine) has checked fids, modes and names, and keeps the order; permissions are checked by the place.
+
+mod users;
+mod words;
+
+use nine::server::{Answer, Entry, Error, FileServer, HeldLock, Listing, Lock, Opened, Peer, SetAttr};
+use nine::wire;
+use parking_lot::Mutex;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use vfs::lock::{LockKind, LockOwner};
+use vfs::{Caller, DirEntry, FileRef, Kind, Name, Namespace, Nature, Op, OpenFlags, Place};
+use words::{answer, error};
+
+/// Serves one namespace.
+pub struct Export {
+    ns: Namespace,
+}
+
+/// What is known of a connection.
+#[derive(Debug)]
+pub struct Connection {
+    /// Unique in the server: a lock's owner is a process of a connection.
+    pub id: u64,
+}
+
+/// A fid: a place, and the user it was walked to for.
+#[derive(Clone)]
+pub struct Node {
+    place: Place,
+    who: Arc<Caller>,
+    connection: u64,
+}
+
+/// An open fid. Dropping it gives up its locks and closes the file.
+pub struct Open {
+    place: Place,
+    file: FileRef,
+    append: bool,
+    /// Plan 9's ORCLOSE is the session's; here is only whose locks are to be given up.
+    owners: Mutex<Vec<LockOwner>>,
+    connection: u64,
+}
+
+impl Export {
+    pub fn new(ns: Namespace) -> Export {
+        Export { ns }
+    }
+}
+
+impl Node {
+    fn at(&self, place: Place) -> Node {
+        Node { place, ..self.clone() }
+    }
+
+    /// The caller for something new that is to belong to `gid`.
+    fn maker(&self, gid: wire::Gid) -> Arc<Caller> {
+        if gid == wire::Gid::NONE || gid.0 == self.who.gid.0 {
+            return self.who.clone();
+        }
+        let mut who = Caller::clone(&self.who);
+        who.gid = vfs::Gid(gid.0);
+        Arc::new(who)
+    }
+
+    fn opened(&self, place: Place, file: FileRef, flags: OpenFlags, moved: bool) -> Opened<Node, Open> {
+        let nature = file.nature();
+        let node = moved.then(|| self.at(place.clone()));
+        let append = flags.contains(OpenFlags::APPEND);
+        let open = Open { place, file, append, owners: Mutex::default(), connection: self.connection };
+        Opened { file: open, node, is_stream: nature == Nature::Stream, iounit: 0 }
+    }
+}
+
+impl Open {
+    fn owner(&self, lock: &Lock<'_>) -> LockOwner {
+        let mut client = DefaultHasher::new();
+        (self.connection, lock.client_id).hash(&mut client);
+        LockOwner { client: client.finish(), owner: u64::from(lock.proc_id), pid: lock.proc_id }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        for owner in self.owners.get_mut().drain(..) {
+            self.file.release(owner);
+        }
+    }
+}
+
+fn name(bytes: &[u8]) -> Result<Name<'_>, Error> {
+    Name::new(bytes).map_err(error)
+}
+
+fn lock(lock: &Lock<'_>) -> Result<vfs::lock::Lock, Error> {
+    let kind = match lock.kind {
+        wire::LockKind::READ => LockKind::Read,
+        wire::LockKind::WRITE => LockKind::Write,
+        wire::LockKind::UNLOCK => LockKind::Unlock,
+        _ => return Err(Error::INVALID),
+    };
+    let end = if lock.length == 0 { u64::MAX } else { lock.start.saturating_add(lock.length) };
+    Ok(vfs::lock::Lock { kind, start: lock.start, end })
+}
+
+/// A tree's cookie as an offset of a listing that starts with `.` and `..`, and back. A host's last cookie may be the
+/// largest there is, and stays it.
+const DOTS: u64 = 2;
+fn offset_of(cookie: u64) -> u64 {
+    cookie.saturating_add(DOTS).min(i64::MAX as u64)
+}
+fn cookie_of(offset: u64) -> u64 {
+    if offset == i64::MAX as u64 { offset } else { offset - DOTS }
+}
+
+/// `$name` of a message, checked, or the answer that says what is wrong with it.
+macro_rules! checked {
+    ($name:expr) => {
+        match $name {
+            Ok(value) => value,
+            Err(error) => return Answer::err(error),
+        }
+    };
+}
+
+impl FileServer for Export {
+    type Context = Connection;
+    type Node = Node;
+    type Open = Open;
+
+    fn attach<'a>(&'a self, peer: &'a Peer<'a, Connection>) -> Answer<'a, Node> {
+        let who = users::caller(peer.uname, peer.n_uname.map(|uid| uid.0));
+        let connection = peer.context.id;
+        // aname selects the tree: a directory of the namespace, / where there is none. Diod's clients name their own.
+        Answer::later(async move {
+            let root = self.ns.root();
+            let aname: &[u8] = if peer.aname.is_empty() { b"/" } else { peer.aname };
+            let place = root.resolve(&who, aname, vfs::Follow::Yes).await.map_err(|e| {
+                error(e.context(format_args!("attach: {}", String::from_utf8_lossy(aname))))
+            })?;
+            Ok(Node { place, who: who.clone(), connection })
+        })
+    }
+
+    fn qid(&self, node: &Node) -> wire::Qid {
+        words::qid(node.place.qid(), node.place.nature())
+    }
+
+    fn walk<'a>(&'a self, dir: &'a Node, name: &'a [u8]) -> Answer<'a, Node> {
+        answer(dir.place.walk(&dir.who, name).map(|place| dir.at(place)))
+    }
+
+    fn open<'a>(&'a self, node: &'a Node, flags: wire::OpenFlags) -> Answer<'a, Opened<Node, Open>> {
+        let flags = words::open_flags(flags);
+        answer(node.place.open(&node.who, flags).map(move |file| {
+            node.opened(node.place.clone(), file, flags, false)
+        }))
+    }
+
+    fn create<'a>(
+        &'a self,
+        dir: &'a Node,
+        file: &'a [u8],
+        flags: wire::OpenFlags,
+        mode: wire::Mode,
+        gid: wire::Gid,
+    ) -> Answer<'a, Opened<Node, Open>> {
+        let name = checked!(name(file));
+        let flags = words::open_flags(flags);
+        let who = dir.maker(gid);
+        answer(Op::started(async move {
+            let made = dir.place.create(&who, name, vfs::Mode::new(mode.permissions()), flags).await?;
+            Ok(dir.opened(made.place, made.file, flags, true))
+        }))
+    }
+
+    fn read<'a>(&'a self, open: &'a Open, offset: u64, buf: &'a mut [u8]) -> Answer<'a, usize> {
+        answer(open.file.read(offset, buf))
+    }
+
+    fn write<'a>(&'a self, open: &'a Open, offset: u64, data: &'a [u8]) -> Answer<'a, usize> {
+        if open.append {
+            return answer(open.file.append(data).map(|(n, _)| n));
+        }
+        answer(open.file.write(offset, data))
+    }
+
+    fn readdir<'a>(&'a self, open: &'a Open, offset: u64, into: &'a mut Listing) -> Answer<'a, ()> {
+        for (at, name, place) in [(1, &b"."[..], open.place.clone()), (2, b"..", open.place.parent())] {
+            let entry = Entry {
+                qid: words::qid(place.qid(), Nature::Storage),
+                offset: at,
+                kind: wire::DirEntryKind::DIRECTORY,
+                name,
+            };
+            if offset < at && !into.push(&entry) {
+                return Answer::ok(());
+            }
+        }
+        let cookie = if offset <= DOTS { 0 } else { cookie_of(offset) };
+        answer(Op::started(async move {
+            let mut sink = |entry: DirEntry<'_>| {
+                let qid = open.place.entry_qid(entry.qid);
+                into.push(&Entry {
+                    qid: words::qid(qid, Nature::Storage),
+                    offset: offset_of(entry.cookie),
+                    kind: wire::DirEntryKind::of(wire::Mode(qid.kind.bits())),
+                    name: entry.name.as_bytes(),
+                })
+            };
+            open.file.readdir(cookie, &mut sink).await
+        }))
+    }
+
+    fn getattr<'a>(&'a self, node: &'a Node, _: Option<&'a Open>, _: wire::AttrMask) -> Answer<'a, wire::Attr> {
+        answer(node.place.stat(&node.who).map(|stat| words::attr(&stat, node.place.nature())))
+    }
+
+    fn setattr<'a>(&'a self, node: &'a Node, open: Option<&'a Open>, change: SetAttr) -> Answer<'a, ()> {
+        let set = words::set_stat(change);
+        // ftruncate(2) asks nothing of the mode bits: the file was opened for writing.
+        match (open, set.size) {
+            (Some(open), Some(size)) if set == (vfs::SetStat { size: Some(size), ..Default::default() }) => {
+                answer(open.file.set_size(size))
+            }
+            _ => answer(node.place.setstat(&node.who, set)),
+        }
+    }
+
+    fn mkdir<'a>(&'a self, dir: &'a Node, new: &'a [u8], mode: wire::Mode, gid: wire::Gid) -> Answer<'a, Node> {
+        let name = checked!(name(new));
+        let who = dir.maker(gid);
+        answer(Op::started(async move {
+            let place = dir.place.mkdir(&who, name, vfs::Mode::new(mode.permissions())).await?;
+            Ok(dir.at(place))
+        }))
+    }
+
+    fn symlink<'a>(&'a self, dir: &'a Node, new: &'a [u8], target: &'a [u8], gid: wire::Gid) -> Answer<'a, Node> {
+        let name = checked!(name(new));
+        let who = dir.maker(gid);
+        answer(Op::started(async move { Ok(dir.at(dir.place.symlink(&who, name, target).await?)) }))
+    }
+
+    fn mknod<'a>(
+        &'a self,
+        dir: &'a Node,
+        new: &'a [u8],
+        mode: wire::Mode,
+        (major, minor): (u32, u32),
+        gid: wire::Gid,
+    ) -> Answer<'a, Node> {
+        let name = checked!(name(new));
+        let Some(kind) = Kind::from_bits(mode.0 | if mode.kind() == 0 { wire::Mode::REGULAR } else { 0 }) else {
+            return Answer::err(Error::INVALID);
+        };
+        let who = dir.maker(gid);
+        answer(Op::started(async move {
+            let mode = vfs::Mode::new(mode.permissions());
+            let place = dir.place.mknod(&who, name, kind, mode, vfs::Device { major, minor }).await?;
+            Ok(dir.at(place))
+        }))
+    }
+
+    fn readlink<'a>(&'a self, node: &'a Node) -> Answer<'a, Vec<u8>> {
+        answer(node.place.readlink().map(|target| target.to_vec()))
+    }
+
+    fn link<'a>(&'a self, dir: &'a Node, node: &'a Node, new: &'a [u8]) -> Answer<'a, ()> {
+        let name = checked!(name(new));
+        answer(dir.place.link(&dir.who, &node.place, name))
+    }
+
+    fn rename_at<'a>(
+        &'a self,
+        old_dir: &'a Node,
+        old: &'a [u8],
+        new_dir: &'a Node,
+        new: &'a [u8],
+    ) -> Answer<'a, ()> {
+        let (old, new) = (checked!(name(old)), checked!(name(new)));
+        answer(old_dir.place.rename(&old_dir.who, old, &new_dir.place, new, vfs::RenameFlags::empty()))
+    }
+
+    fn rename<'a>(&'a self, node: &'a Node, new_dir: Option<&'a Node>, new: &'a [u8]) -> Answer<'a, ()> {
+        let new = checked!(name(new));
+        answer(Op::started(async move {
+            let old_dir = node.place.parent();
+            let old = node.place.name().ok_or(vfs::Errno::EBUSY)?.clone();
+            let to = new_dir.map_or(&old_dir, |dir| &dir.place);
+            old_dir.rename(&node.who, old.as_name(), to, new, vfs::RenameFlags::empty()).await
+        }))
+    }
+
+    fn unlink_at<'a>(&'a self, dir: &'a Node, old: &'a [u8], directory: bool) -> Answer<'a, ()> {
+        let name = checked!(name(old));
+        answer(if directory { dir.place.rmdir(&dir.who, name) } else { dir.place.unlink(&dir.who, name) })
+    }
+
+    fn remove<'a>(&'a self, node: &'a Node) -> Answer<'a, ()> {
+        answer(Op::started(async move {
+            let name = node.place.name().ok_or(vfs::Errno::EBUSY)?.clone();
+            node.place.parent().remove(&node.who, name.as_name()).await
+        }))
+    }
+
+    fn statfs<'a>(&'a self, node: &'a Node) -> Answer<'a, wire::StatFs> {
+        answer(node.place.statfs().map(words::stat_fs))
+    }
+
+    fn fsync<'a>(&'a self, open: &'a Open, data_only: bool) -> Answer<'a, ()> {
+        answer(open.file.fsync(data_only))
+    }
+
+    fn lock<'a>(&'a self, open: &'a Open, request: Lock<'a>) -> Answer<'a, wire::LockStatus> {
+        let wanted = checked!(lock(&request));
+        let owner = open.owner(&request);
+        if wanted.kind != LockKind::Unlock {
+            let mut owners = open.owners.lock();
+            if !owners.contains(&owner) {
+                owners.push(owner);
+            }
+        }
+        // Linux asks a BLOCKED lock again every 30 seconds: one that may wait is better answered when it is had.
+        let wait = request.flags.contains(wire::LockFlags::BLOCK);
+        answer(open.file.lock(owner, wanted, wait).then(|result| match result {
+            Ok(()) => Op::ok(wire::LockStatus::SUCCESS),
+            Err(error) if error.is(vfs::Errno::EAGAIN) => Op::ok(wire::LockStatus::BLOCKED),
+            Err(error) => Op::err(error),
+        }))
+    }
+
+    fn getlock<'a>(&'a self, open: &'a Open, request: Lock<'a>) -> Answer<'a, HeldLock> {
+        let wanted = checked!(lock(&request));
+        let owner = open.owner(&request);
+        answer(open.file.getlock(owner, wanted).map(move |held| match held {
+            None => HeldLock {
+                kind: wire::LockKind::UNLOCK,
+                start: request.start,
+                length: request.length,
+                proc_id: request.proc_id,
+                client_id: request.client_id.to_vec(),
+            },
+            Some((holder, held)) => HeldLock {
+                kind: if held.kind == LockKind::Write { wire::LockKind::WRITE } else { wire::LockKind::READ },
+                start: held.start,
+                length: if held.end == u64::MAX { 0 } else { held.end - held.start },
+                proc_id: holder.pid,
+                client_id: Vec::new(),
+            },
+        }))
+    }
+
+    fn xattr_get<'a>(&'a self, node: &'a Node, name: &'a [u8]) -> Answer<'a, Vec<u8>> {
+        answer(node.place.getxattr(&node.who, name).map(|value| value.to_vec()))
+    }
+
+    fn xattr_list<'a>(&'a self, node: &'a Node) -> Answer<'a, Vec<u8>> {
+        answer(node.place.listxattr(&node.who).map(|names| {
+            names.iter().flat_map(|name| name.iter().copied().chain(std::iter::once(0))).collect()
+        }))
+    }
+
+    fn xattr_set<'a>(
+        &'a self,
+        node: &'a Node,
+        name: &'a [u8],
+        value: &'a [u8],
+        flags: wire::XattrFlags,
+    ) -> Answer<'a, ()> {
+        let mut how = vfs::SetXattr::empty();
+        how.set(vfs::SetXattr::CREATE, flags.contains(wire::XattrFlags::CREATE));
+        how.set(vfs::SetXattr::REPLACE, flags.contains(wire::XattrFlags::REPLACE));
+        answer(node.place.setxattr(&node.who, name, value, how))
+    }
+
+    fn xattr_remove<'a>(&'a self, node: &'a Node, name: &'a [u8]) -> Answer<'a, ()> {
+        answer(node.place.removexattr(&node.who, name))
+    }
+
+    fn close<'a>(&'a self, open: &'a Open) -> Answer<'a, ()> {
+        answer(open.file.flush())
+    }
+}

@@ -1,0 +1,111 @@
+//! The two crates' words for the same things: 9P's (nine) and the namespace's (vfs). Translation only.
+
+use nine::server::{Answer, Error, SetAttr, SetTime};
+use nine::wire;
+use vfs::{Kind, Nature, Op, Stat};
+
+/// An operation as the session takes it; done stays done, without an allocation.
+pub fn answer<'a, T: 'a>(op: Op<'a, T>) -> Answer<'a, T> {
+    match op {
+        Op::Done(result) => Answer::Now(result.map_err(error)),
+        Op::Later(future) => Answer::later(async move { future.await.map_err(error) }),
+    }
+}
+
+pub fn error(error: vfs::Error) -> Error {
+    Error::new(error.errno().raw() as u32, error.text().to_owned())
+}
+
+pub fn qid(qid: vfs::Qid, nature: Nature) -> wire::Qid {
+    let kind = match qid.kind {
+        Kind::Dir => wire::QidKind::DIR,
+        Kind::Symlink => wire::QidKind::SYMLINK,
+        _ => wire::QidKind::empty(),
+    };
+    let version = if nature == Nature::Storage { qid.version } else { 0 };
+    wire::Qid { kind, version, path: qid.path }
+}
+
+fn time(t: vfs::Time) -> wire::Time {
+    wire::Time { sec: t.secs as u64, nsec: u64::from(t.nanos) }
+}
+
+/// A device number as the kernel's new_encode_dev packs it.
+fn device(d: vfs::Device) -> u64 {
+    let (major, minor) = (u64::from(d.major), u64::from(d.minor));
+    (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12)
+}
+
+pub fn attr(stat: &Stat, nature: Nature) -> wire::Attr {
+    // Linux reads no further than the size it was told, and asks for more than a file of size 0 has only if it is 0: files
+    // that are made as they are read say 0.
+    let size = if nature == Nature::Storage { stat.size } else { 0 };
+    wire::Attr {
+        valid: wire::AttrMask::BASIC | wire::AttrMask::BTIME,
+        qid: qid(stat.qid, nature),
+        mode: wire::Mode(stat.st_mode()),
+        uid: wire::Uid(stat.uid.0),
+        gid: wire::Gid(stat.gid.0),
+        nlink: stat.nlink,
+        rdev: device(stat.rdev),
+        size,
+        blksize: u64::from(stat.blksize),
+        blocks: stat.blocks,
+        atime: time(stat.atime),
+        mtime: time(stat.mtime),
+        ctime: time(stat.ctime),
+        btime: time(stat.btime),
+        r#gen: 0,
+        data_version: 0,
+    }
+}
+
+pub fn set_stat(set: SetAttr) -> vfs::SetStat {
+    let when = |t| match t {
+        SetTime::Now => vfs::SetTime::Now,
+        SetTime::To(t) => vfs::SetTime::To(vfs::Time { secs: t.sec as i64, nanos: t.nsec.min(999_999_999) as u32 }),
+    };
+    vfs::SetStat {
+        mode: set.mode.map(|m| vfs::Mode::new(m.permissions())),
+        uid: set.uid.map(|u| vfs::Uid(u.0)),
+        gid: set.gid.map(|g| vfs::Gid(g.0)),
+        size: set.size,
+        atime: set.atime.map(when),
+        mtime: set.mtime.map(when),
+    }
+}
+
+pub fn open_flags(flags: wire::OpenFlags) -> vfs::OpenFlags {
+    use vfs::OpenFlags as V;
+    use wire::OpenFlags as W;
+    let mut out = V::empty();
+    out.set(V::READ, flags.reads());
+    out.set(V::WRITE, flags.writes());
+    let same = [
+        (W::APPEND, V::APPEND),
+        (W::TRUNC, V::TRUNCATE),
+        (W::EXCL, V::EXCLUSIVE),
+        (W::DIRECTORY, V::DIRECTORY),
+        (W::NONBLOCK, V::NONBLOCK),
+        (W::NOFOLLOW, V::NOFOLLOW),
+        (W::DSYNC, V::SYNC),
+    ];
+    for (theirs, ours) in same {
+        out.set(ours, flags.contains(theirs));
+    }
+    out
+}
+
+pub fn stat_fs(s: vfs::StatFs) -> wire::StatFs {
+    wire::StatFs {
+        kind: s.kind,
+        bsize: s.bsize,
+        blocks: s.blocks,
+        bfree: s.bfree,
+        bavail: s.bavail,
+        files: s.files,
+        ffree: s.ffree,
+        fsid: s.fsid,
+        namelen: s.namelen,
+    }
+}
