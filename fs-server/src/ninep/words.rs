@@ -55,7 +55,7 @@ pub fn attr(stat: &Stat, nature: Nature) -> wire::Attr {
         mtime: time(stat.mtime),
         ctime: time(stat.ctime),
         btime: time(stat.btime),
-        r#gen: 0,
+        generation: 0,
         data_version: 0,
     }
 }

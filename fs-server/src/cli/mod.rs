@@ -1,0 +1,93 @@
+//! The command line: one file a command. Messages name the file or the option that was wrong; exit statuses are those of
+//! sysexits(3).
+
+mod client;
+pub mod doctor;
+mod mount;
+mod run;
+mod serve;
+
+use crate::addr::Addr;
+use crate::fault::Fault;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A file server whose files are running programs.
+#[derive(Parser, Debug)]
+#[command(name = "taskfs", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "TASKFS_LOG sets what is logged to stderr: info, debug, nine=trace, … (default: warn).")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Serve a namespace over 9P and FUSE until SIGINT or SIGTERM
+    Serve(serve::Serve),
+    /// Run one program as a task, this terminal as its stdio and its exit status as ours
+    Run(run::Run),
+    /// Mount a server's files on a directory: with the kernel's 9P client where there is one, else over FUSE
+    Mount(mount::Mount),
+    /// Unmount what `mount` or `serve --mount` mounted
+    #[command(visible_alias = "unmount")]
+    Umount { dir: PathBuf },
+    /// List directories of a server
+    Ls(client::Ls),
+    /// Print files of a server
+    Cat(client::Cat),
+    /// Write standard input, or the words given, to a file of a server
+    Write(client::Write),
+    /// Make one file or directory of a server's namespace appear at another
+    Bind(client::Bind),
+    /// Tell what this machine can do, and what to install for the rest
+    Doctor,
+}
+
+/// Which server a client command talks to.
+#[derive(Args, Clone, Debug)]
+pub struct Server {
+    /// The server: unix:///PATH or tcp://HOST:PORT (default: this user's own socket)
+    #[arg(short, long, value_name = "ADDR", env = "TASKFS_SERVER")]
+    server: Option<Addr>,
+}
+
+impl Server {
+    fn addr(&self) -> Addr {
+        self.server.clone().unwrap_or_else(|| Addr::Unix(Addr::default_socket()))
+    }
+}
+
+/// Sends tracing to stderr, filtered by TASKFS_LOG.
+pub fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TASKFS_LOG").unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true).init();
+}
+
+/// Does what the command line says.
+pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
+    match cli.command {
+        Command::Doctor => {
+            print!("{}", doctor::run());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Umount { dir } => mount::umount(&dir).map(|()| ExitCode::SUCCESS),
+        Command::Serve(serve) => serve.run(),
+        Command::Run(run) => run.run(),
+        Command::Mount(mount) => mount.run(),
+        Command::Ls(ls) => client::run(ls.server.clone(), |c| ls.list(c)),
+        Command::Cat(cat) => client::run(cat.server.clone(), |c| cat.print(c)),
+        Command::Write(write) => client::run(write.server.clone(), |c| write.write(c)),
+        Command::Bind(bind) => client::run(bind.server.clone(), |c| bind.bind(c)),
+    }
+}
+
+/// The runtime that every command works on.
+fn tokio() -> Result<tokio::runtime::Runtime, Fault> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("taskfs")
+        .build()
+        .map_err(|e| Fault::os(format!("no threads to run on: {e}")))
+}
