@@ -57,6 +57,7 @@ pub struct Qid {
 #[derive(Debug)]
 pub struct TreeTag(u16);
 
+/// The next tag that was never taken, and those given back. Tag 0 is what all memory trees share.
 static FREE: Mutex<(u16, Vec<u16>)> = Mutex::new((1, Vec::new()));
 
 impl TreeTag {

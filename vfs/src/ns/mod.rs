@@ -200,7 +200,7 @@ impl Namespace {
         let mut members = match table.mounts.get(&key) {
             Some(mount) if union => mount.members.clone(),
             None if union => {
-                vec![Member { node: old.under().clone(), view: old.view(), create: true, line: None }]
+                vec![Member { node: old.under().clone(), view: old.under_view(), create: true, line: None }]
             }
             _ => Vec::new(),
         };

@@ -78,7 +78,7 @@ impl Place {
     pub(crate) fn under(&self) -> &NodeRef {
         &self.0.under
     }
-    pub(crate) fn view(&self) -> View {
+    pub(crate) fn under_view(&self) -> View {
         self.0.under_view
     }
 

@@ -3,21 +3,24 @@
 use crate::*;
 use parking_lot::Mutex;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Lists a snapshot, taken when a listing starts at the beginning: unions are small, and a name that two members have
 /// must show once.
 pub(super) struct UnionDir {
     node: NodeRef,
     members: Vec<FileRef>,
-    listing: Mutex<Option<std::sync::Arc<Vec<(NameBuf, Qid)>>>>,
+    listing: Mutex<Option<Arc<Listing>>>,
 }
+
+type Listing = Vec<(NameBuf, Qid)>;
 
 impl UnionDir {
     pub(super) fn new(node: NodeRef, members: Vec<FileRef>) -> UnionDir {
         UnionDir { node, members, listing: Mutex::new(None) }
     }
 
-    async fn collect(&self) -> Result<Vec<(NameBuf, Qid)>> {
+    async fn collect(&self) -> Result<Listing> {
         let mut seen = HashSet::new();
         let mut all = Vec::new();
         for member in &self.members {
@@ -44,7 +47,7 @@ impl OpenFile for UnionDir {
             let listing = match known {
                 Some(listing) if cookie != 0 => listing,
                 _ => {
-                    let fresh = std::sync::Arc::new(self.collect().await?);
+                    let fresh = Arc::new(self.collect().await?);
                     *self.listing.lock() = Some(fresh.clone());
                     fresh
                 }

@@ -1,0 +1,152 @@
+//! Open files and directories of the memory tree.
+
+use super::inode::{Body, Inode};
+use crate::*;
+use std::any::Any;
+use std::sync::Arc;
+
+/// Entries that a listing takes along at a time, so that the directory is not locked while its caller looks at them.
+const BATCH: usize = 128;
+
+pub(super) struct MemFile {
+    node: NodeRef,
+    flags: OpenFlags,
+    /// Opened by the superuser: writing leaves the set-id bits.
+    as_root: bool,
+}
+
+impl MemFile {
+    pub(super) fn opened(inode: Arc<Inode>, who: &Caller, flags: OpenFlags) -> FileRef {
+        Arc::new(MemFile { node: inode, flags, as_root: who.is_root() })
+    }
+
+    fn inode(&self) -> &Inode {
+        let node: &dyn Any = &*self.node;
+        node.downcast_ref().expect("made from an Inode, in opened()")
+    }
+
+    /// The regular file, where it was opened for writing.
+    fn writable(&self) -> Result<&Inode> {
+        if self.flags.contains(OpenFlags::WRITE) { Ok(self.inode()) } else { Errno::EBADF.into() }
+    }
+
+    /// Writes at `offset`, or at the end; gives the bytes taken and the offset behind them.
+    fn put(&self, offset: Option<u64>, data: &[u8]) -> Result<(usize, u64)> {
+        let inode = self.writable()?;
+        let mut state = inode.state.write();
+        let file = state.data_mut()?;
+        let offset = offset.unwrap_or(file.size());
+        let taken = file.write(&inode.tree().space, offset, data)?;
+        if taken > 0 {
+            inode.changed(&mut state);
+            if !self.as_root {
+                state.drop_set_id();
+            }
+        }
+        Ok((taken, offset + taken as u64))
+    }
+
+    fn get(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        if !self.flags.intersects(OpenFlags::READ | OpenFlags::EXEC) {
+            return Errno::EBADF.into();
+        }
+        let inode = self.inode();
+        let state = inode.state.read();
+        let read = match &state.body {
+            Body::File(data) => data.read(offset, buf),
+            Body::Dir(_) => return Errno::EISDIR.into(),
+            _ => return Errno::EINVAL.into(),
+        };
+        let stale = state.stale_atime();
+        drop(state);
+        if stale {
+            inode.accessed();
+        }
+        Ok(read)
+    }
+
+    fn list(&self, mut cookie: u64, sink: &mut Sink<'_>) -> Result<()> {
+        let inode = self.inode();
+        let mut batch = Vec::new();
+        let mut stale = false;
+        'listing: loop {
+            {
+                let state = inode.state.read();
+                let entries = &state.dir()?.entries;
+                stale |= state.stale_atime();
+                batch.reserve_exact(entries.len().min(BATCH));
+                let rest = entries.behind(cookie).take(BATCH);
+                batch.extend(rest.map(|(cookie, name, inode)| (cookie, name.clone(), inode.identity())));
+            }
+            let full = batch.len() == BATCH;
+            for (at, name, qid) in batch.drain(..) {
+                if !sink(DirEntry { name: name.as_name(), qid, cookie: at }) {
+                    break 'listing;
+                }
+                cookie = at;
+            }
+            if !full {
+                break;
+            }
+        }
+        if stale {
+            inode.accessed();
+        }
+        Ok(())
+    }
+}
+
+impl OpenFile for MemFile {
+    fn node(&self) -> &NodeRef {
+        &self.node
+    }
+
+    fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
+        self.get(offset, buf).into()
+    }
+
+    fn write<'a>(&'a self, offset: u64, data: &'a [u8]) -> Op<'a, usize> {
+        let offset = if self.flags.contains(OpenFlags::APPEND) { None } else { Some(offset) };
+        Op::Done(self.put(offset, data).map(|(taken, _)| taken))
+    }
+
+    fn append<'a>(&'a self, data: &'a [u8]) -> Op<'a, (usize, u64)> {
+        self.put(None, data).into()
+    }
+
+    fn readdir<'a>(&'a self, cookie: u64, sink: &'a mut Sink<'a>) -> Op<'a, ()> {
+        self.list(cookie, sink).into()
+    }
+
+    fn set_size(&self, size: u64) -> Op<'_, ()> {
+        match self.writable() {
+            Ok(inode) => inode.resize(size, self.as_root).into(),
+            // ftruncate(2) says EINVAL of a file that is not open for writing.
+            Err(_) => Op::err(Errno::EINVAL),
+        }
+    }
+
+    fn allocate(&self, offset: u64, len: u64, punch: bool) -> Op<'_, ()> {
+        let inode = match self.writable() {
+            Ok(_) if len == 0 => return Op::err(Errno::EINVAL),
+            Ok(inode) => inode,
+            Err(error) => return Op::err(error),
+        };
+        let mut state = inode.state.write();
+        let space = &inode.tree().space;
+        let done = state.data_mut().and_then(|data| {
+            if punch {
+                data.punch(space, offset, len);
+                return Ok(());
+            }
+            data.allocate(space, offset, len)
+        });
+        if done.is_ok() {
+            inode.changed(&mut state);
+            if !self.as_root {
+                state.drop_set_id();
+            }
+        }
+        done.into()
+    }
+}

@@ -1,0 +1,269 @@
+//! An inode: what every file of the tree has (inode(7)), and the body that its kind asks for.
+
+use super::Tree;
+use super::clock::now;
+use super::data::Data;
+use super::entries::Entries;
+use super::space::PAGE;
+use super::xattr::Xattrs;
+use crate::*;
+use parking_lot::RwLock;
+use std::any::Any;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+/// Numbers for the inodes of all memory trees, which share the tree tag 0 ([`TreeTag`]s start at 1): none is ever used
+/// twice, and a million new files a second use them up in nine years.
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
+
+pub(super) struct Inode {
+    tree: Arc<Tree>,
+    number: u64,
+    kind: Kind,
+    /// Changes with the content; under the state's write lock.
+    version: AtomicU32,
+    pub(super) state: RwLock<State>,
+}
+
+pub(super) struct State {
+    pub mode: u32,
+    pub uid: Uid,
+    pub gid: Gid,
+    pub nlink: u32,
+    pub atime: Time,
+    pub mtime: Time,
+    pub ctime: Time,
+    pub btime: Time,
+    pub xattrs: Xattrs,
+    pub body: Body,
+}
+
+pub(super) enum Body {
+    File(Data),
+    Dir(Box<Dir>),
+    Link(Arc<[u8]>),
+    /// Fifos, sockets and devices: inodes without content here.
+    Special(Device),
+}
+
+pub(super) struct Dir {
+    pub entries: Entries<Arc<Inode>>,
+    /// Nothing for the root.
+    pub parent: Weak<Inode>,
+    /// Itself, for the children's `parent`.
+    me: Weak<Inode>,
+    /// Removed: it is empty and stays so.
+    pub gone: bool,
+}
+
+/// What is to be made.
+pub(super) enum Birth {
+    File,
+    Dir,
+    Link(Arc<[u8]>),
+    Special(Kind, Device),
+}
+
+impl Birth {
+    fn kind(&self) -> Kind {
+        match self {
+            Birth::File => Kind::File,
+            Birth::Dir => Kind::Dir,
+            Birth::Link(_) => Kind::Symlink,
+            Birth::Special(kind, _) => *kind,
+        }
+    }
+}
+
+impl Dir {
+    pub(super) fn me(&self) -> &Weak<Inode> {
+        &self.me
+    }
+}
+
+impl Inode {
+    pub(super) fn root(tree: Arc<Tree>, mode: Mode, uid: Uid, gid: Gid) -> Arc<Inode> {
+        tree.space.count_root();
+        Inode::born(tree, Birth::Dir, mode.bits(), uid, gid, Weak::new())
+    }
+
+    /// A new inode for the directory whose state is `dir`, in the name of `who`: setgid directories pass on their group,
+    /// and to directories the bit itself (inode(7)).
+    pub(super) fn child(&self, dir: &State, who: &Caller, mut mode: u32, birth: Birth) -> Result<Arc<Inode>> {
+        let mut gid = who.gid;
+        if dir.mode & libc::S_ISGID != 0 {
+            gid = dir.gid;
+            if matches!(birth, Birth::Dir) {
+                mode |= libc::S_ISGID;
+            } else if mode & 0o010 != 0 && !who.is_root() && !who.in_group(gid) {
+                mode &= !libc::S_ISGID;
+            }
+        }
+        let parent = match &dir.body {
+            Body::Dir(dir) if matches!(birth, Birth::Dir) => dir.me.clone(),
+            _ => Weak::new(),
+        };
+        self.tree.space.take_inode()?;
+        Ok(Inode::born(self.tree.clone(), birth, mode, who.uid, gid, parent))
+    }
+
+    fn born(tree: Arc<Tree>, birth: Birth, mode: u32, uid: Uid, gid: Gid, parent: Weak<Inode>) -> Arc<Inode> {
+        let now = now();
+        let kind = birth.kind();
+        let make = |body: Body, nlink: u32| Inode {
+            tree,
+            number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
+            kind,
+            version: AtomicU32::new(0),
+            state: RwLock::new(State {
+                mode,
+                uid,
+                gid,
+                nlink,
+                atime: now,
+                mtime: now,
+                ctime: now,
+                btime: now,
+                xattrs: Xattrs::default(),
+                body,
+            }),
+        };
+        match birth {
+            Birth::File => Arc::new(make(Body::File(Data::default()), 1)),
+            Birth::Link(target) => Arc::new(make(Body::Link(target), 1)),
+            Birth::Special(_, device) => Arc::new(make(Body::Special(device), 1)),
+            Birth::Dir => Arc::new_cyclic(|me| {
+                let entries = Entries::new();
+                make(Body::Dir(Box::new(Dir { entries, parent, me: me.clone(), gone: false })), 2)
+            }),
+        }
+    }
+
+    pub(super) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+    pub(super) fn is_dir(&self) -> bool {
+        self.kind.is_dir()
+    }
+    pub(super) fn identity(&self) -> Qid {
+        Qid { kind: self.kind, version: self.version.load(Ordering::Relaxed), path: self.number }
+    }
+
+    /// The inode behind a node of this very tree; anything else is EXDEV.
+    pub(super) fn of_this_tree(&self, node: &NodeRef) -> Result<Arc<Inode>> {
+        let any: Arc<dyn Any + Send + Sync> = node.clone();
+        match any.downcast::<Inode>() {
+            Ok(inode) if Arc::ptr_eq(&inode.tree, &self.tree) => Ok(inode),
+            _ => Errno::EXDEV.into(),
+        }
+    }
+
+    /// The content has changed. The caller holds the state's write lock.
+    pub(super) fn changed(&self, state: &mut State) {
+        self.version.store(self.version.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        state.mtime = now();
+        state.ctime = state.mtime;
+    }
+
+    pub(super) fn stat_of(&self, state: &State) -> Stat {
+        let (size, blocks, rdev) = match &state.body {
+            Body::File(data) => (data.size(), data.held() / 512, Device::default()),
+            Body::Dir(_) => (PAGE, 0, Device::default()),
+            Body::Link(target) => (target.len() as u64, 0, Device::default()),
+            Body::Special(device) => (0, 0, *device),
+        };
+        Stat {
+            qid: self.identity(),
+            mode: Mode::new(state.mode),
+            uid: state.uid,
+            gid: state.gid,
+            nlink: u64::from(state.nlink),
+            size,
+            blocks,
+            blksize: PAGE as u32,
+            rdev,
+            atime: state.atime,
+            mtime: state.mtime,
+            ctime: state.ctime,
+            btime: state.btime,
+        }
+    }
+
+    /// Cuts or lengthens a regular file; the set-id bits go where a mere user does it.
+    pub(super) fn resize(&self, size: u64, as_root: bool) -> Result<()> {
+        let mut state = self.state.write();
+        state.data_mut()?.set_size(&self.tree.space, size)?;
+        self.changed(&mut state);
+        if !as_root {
+            state.drop_set_id();
+        }
+        Ok(())
+    }
+
+    /// A read has happened: relatime's rule, without its day. Call without the state's lock.
+    pub(super) fn accessed(&self) {
+        let mut state = self.state.write();
+        state.atime = now();
+    }
+}
+
+impl State {
+    pub(super) fn data_mut(&mut self) -> Result<&mut Data> {
+        match &mut self.body {
+            Body::File(data) => Ok(data),
+            Body::Dir(_) => Errno::EISDIR.into(),
+            _ => Errno::EINVAL.into(),
+        }
+    }
+    pub(super) fn dir(&self) -> Result<&Dir> {
+        match &self.body {
+            Body::Dir(dir) => Ok(dir),
+            _ => Errno::ENOTDIR.into(),
+        }
+    }
+    pub(super) fn dir_mut(&mut self) -> Result<&mut Dir> {
+        match &mut self.body {
+            Body::Dir(dir) => Ok(dir),
+            _ => Errno::ENOTDIR.into(),
+        }
+    }
+    pub(super) fn stale_atime(&self) -> bool {
+        self.atime <= self.mtime || self.atime <= self.ctime
+    }
+    /// setgid without group execution is no set-id bit, and stays (inode(7)).
+    pub(super) fn drop_set_id(&mut self) {
+        if self.mode & (libc::S_ISUID | libc::S_ISGID) != 0 {
+            self.mode &= !libc::S_ISUID;
+            if self.mode & 0o010 != 0 {
+                self.mode &= !libc::S_ISGID;
+            }
+        }
+    }
+    fn take_children(&mut self) -> Vec<Arc<Inode>> {
+        match &mut self.body {
+            Body::Dir(dir) => dir.entries.drain().collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Drop for Inode {
+    fn drop(&mut self) {
+        let state = self.state.get_mut();
+        let held = state.xattrs.held() + if let Body::File(data) = &state.body { data.held() } else { 0 };
+        if held > 0 {
+            self.tree.space.give_bytes(held);
+        }
+        self.tree.space.give_inode();
+        // Without recursion: a guest may nest directories deeper than any stack.
+        let mut orphans = self.state.get_mut().take_children();
+        while let Some(orphan) = orphans.pop() {
+            if let Some(mut orphan) = Arc::into_inner(orphan) {
+                orphans.append(&mut orphan.state.get_mut().take_children());
+            }
+        }
+    }
+}

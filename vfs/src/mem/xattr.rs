@@ -1,0 +1,98 @@
+//! Extended attributes (xattr(7)).
+//!
+//! The spaces user, trusted and security hold whatever they are given; `system.` is for access control lists, which this
+//! tree does not have. `user.` is for files and directories only.
+
+use super::clock::now;
+use super::inode::Inode;
+use crate::*;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// XATTR_NAME_MAX and XATTR_SIZE_MAX.
+const MAX_NAME: usize = 255;
+const MAX_VALUE: usize = 64 << 10;
+
+/// A file's attributes; most have none, and pay a word for them.
+#[derive(Default)]
+pub(super) struct Xattrs(Option<Box<Map>>);
+
+type Map = BTreeMap<Box<[u8]>, Arc<[u8]>>;
+
+impl Xattrs {
+    /// Bytes of the tree's space that they hold.
+    pub(super) fn held(&self) -> u64 {
+        self.0.as_ref().map_or(0, |map| map.iter().map(|(name, value)| cost(name, value)).sum())
+    }
+}
+
+fn cost(name: &[u8], value: &[u8]) -> u64 {
+    (name.len() + value.len()) as u64
+}
+
+/// Fails where a file of this kind can have no attribute of this name.
+fn check_name(kind: Kind, name: &[u8]) -> Result<()> {
+    if name.is_empty() || name.len() > MAX_NAME {
+        return Errno::ERANGE.into();
+    }
+    let spaces: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
+    let Some(rest) = spaces.iter().find_map(|space| name.strip_prefix(*space)) else {
+        return Errno::EOPNOTSUPP.into();
+    };
+    if rest.is_empty() {
+        return Errno::EINVAL.into();
+    }
+    if name.starts_with(b"user.") && !matches!(kind, Kind::File | Kind::Dir) {
+        return Errno::EPERM.into();
+    }
+    Ok(())
+}
+
+impl Inode {
+    pub(super) fn xattr(&self, name: &[u8]) -> Result<Arc<[u8]>> {
+        match check_name(self.kind(), name) {
+            // Nothing can be there (xattr_permission() of the kernel).
+            Err(error) if error.is(Errno::EPERM) => return Errno::ENODATA.into(),
+            other => other?,
+        }
+        let state = self.state.read();
+        let value = state.xattrs.0.as_ref().and_then(|map| map.get(name)).cloned();
+        value.ok_or_else(|| Errno::ENODATA.into())
+    }
+
+    pub(super) fn set_xattr(&self, name: &[u8], value: &[u8], how: SetXattr) -> Result<()> {
+        check_name(self.kind(), name)?;
+        if value.len() > MAX_VALUE {
+            return Errno::E2BIG.into();
+        }
+        let space = &self.tree().space;
+        let mut state = self.state.write();
+        let map = state.xattrs.0.get_or_insert_default();
+        let old = map.get(name).map(|old| cost(name, old));
+        if old.is_some() && how.contains(SetXattr::CREATE) {
+            return Errno::EEXIST.into();
+        }
+        if old.is_none() && how.contains(SetXattr::REPLACE) {
+            return Errno::ENODATA.into();
+        }
+        space.take_bytes(cost(name, value))?;
+        map.insert(name.into(), value.into());
+        space.give_bytes(old.unwrap_or(0));
+        state.ctime = now();
+        Ok(())
+    }
+
+    pub(super) fn list_xattrs(&self) -> Vec<Box<[u8]>> {
+        self.state.read().xattrs.0.as_ref().map_or_else(Vec::new, |map| map.keys().cloned().collect())
+    }
+
+    pub(super) fn remove_xattr(&self, name: &[u8]) -> Result<()> {
+        check_name(self.kind(), name)?;
+        let mut state = self.state.write();
+        let removed = state.xattrs.0.as_mut().and_then(|map| map.remove(name));
+        let removed = removed.ok_or(Errno::ENODATA)?;
+        self.tree().space.give_bytes(cost(name, &removed));
+        state.ctime = now();
+        Ok(())
+    }
+}
