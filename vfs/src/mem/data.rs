@@ -153,11 +153,8 @@ impl Data {
         if chunk.capacity() > 2 * keep {
             chunk.shrink_to_fit();
         }
-        if keep == 0
-            && index > 0
-            && let Some(rest) = &mut self.rest
-        {
-            rest.remove(&index);
+        if keep == 0 {
+            self.rest.remove(&index);
         }
         before - pages(keep)
     }
