@@ -1,0 +1,120 @@
+//! `taskfs serve`: puts a server together from the command line and runs it until it is told to stop.
+
+use crate::addr::{Addr, is_loopback};
+use crate::fault::Fault;
+use crate::fuse;
+use crate::listen::Listener;
+use crate::ninep::Export;
+use crate::serving::{self, Limits};
+use crate::world::{BindSpec, RootSpec, World};
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// Listen for 9P here: unix:///PATH, or tcp://HOST:PORT on loopback. Default: this user's own socket
+    #[arg(short, long, value_name = "ADDR")]
+    listen: Vec<Addr>,
+    /// Mount the namespace on this directory with FUSE
+    #[arg(short, long, value_name = "DIR")]
+    mount: Vec<PathBuf>,
+    #[command(flatten)]
+    pub world: WorldArgs,
+    /// The largest 9P message, header included
+    #[arg(long, value_name = "BYTES", default_value_t = 1024 * 1024 + 24)]
+    msize: u32,
+    /// The most connections at once
+    #[arg(long, value_name = "N", default_value_t = 16384)]
+    connections: usize,
+}
+
+/// What the namespace is made of; the same for `serve` and `run`.
+#[derive(Args, Debug)]
+pub struct WorldArgs {
+    /// What / is: mem, or host:DIR
+    #[arg(long, value_name = "SPEC", default_value = "mem")]
+    root: RootSpec,
+    /// Show a host file or directory at DST of the namespace; with :ro nothing of it can be changed
+    #[arg(short, long, value_name = "SRC:DST[:ro]")]
+    bind: Vec<BindSpec>,
+    /// Where compiled programs are kept between runs
+    #[arg(long, value_name = "DIR", env = "TASKFS_CACHE")]
+    cache: Option<PathBuf>,
+    /// The most tasks at once
+    #[arg(long, value_name = "N")]
+    tasks: Option<usize>,
+}
+
+impl WorldArgs {
+    pub async fn make(&self) -> Result<World, Fault> {
+        World::new(&self.root, &self.bind, self.cache.as_deref(), self.tasks).await
+    }
+}
+
+impl Serve {
+    pub fn run(self) -> Result<ExitCode, Fault> {
+        let runtime = super::tokio()?;
+        let result = runtime.block_on(self.serve());
+        // A task that does not end, or a blocking call that hangs, must not keep the process.
+        runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+        result
+    }
+
+    async fn serve(self) -> Result<ExitCode, Fault> {
+        // Installed first: a signal during start-up ends what has been started.
+        let mut terminate = signal(SignalKind::terminate()).map_err(|e| Fault::os(e.to_string()))?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| Fault::os(e.to_string()))?;
+
+        let mut addrs = self.listen;
+        if addrs.is_empty() && self.mount.is_empty() {
+            addrs.push(Addr::Unix(Addr::default_socket()));
+        }
+        let mut listeners = Vec::new();
+        for addr in &addrs {
+            listeners.extend(Listener::bind(addr).await?);
+        }
+        let world = self.world.make().await?;
+        for listener in &listeners {
+            let addr = listener.local_addr();
+            if matches!(&addr, Addr::Tcp { .. }) && addr.lookup().is_ok_and(|a| a.iter().all(is_loopback)) {
+                eprintln!("taskfs: warning: {addr}: every user of this machine can reach it");
+            }
+            println!("listening on {addr}");
+        }
+        let export = Arc::new(Export::new(world.ns.clone()));
+        let connection = nine::server::Config { msize: nine::wire::Msize(self.msize), ..Default::default() };
+        let limits = Limits { connection, connections: self.connections };
+        let serving = serving::start(listeners, export, limits);
+
+        let mut mounts = Vec::new();
+        for dir in &self.mount {
+            let mount = fuse::mount(world.ns.clone(), dir, fuse::Options::default(), tokio::runtime::Handle::current())
+                .map_err(|e| Fault::unavailable(format!("--mount {}: {e}", dir.display())))?;
+            println!("mounted on {}", dir.display());
+            mounts.push(mount);
+        }
+        println!("ready");
+
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM"),
+            _ = interrupt.recv() => tracing::info!("SIGINT"),
+        }
+        let ended = async {
+            serving.stop().await;
+            world.stop().await;
+            let unmounted = tokio::task::spawn_blocking(move || drop(mounts)).await;
+            if let Err(error) = unmounted {
+                tracing::error!("unmounting: {error}");
+            }
+        };
+        // A second signal means now.
+        tokio::select! {
+            () = ended => Ok(ExitCode::SUCCESS),
+            _ = terminate.recv() => Err(Fault::software("ended before everything was put away")),
+            _ = interrupt.recv() => Err(Fault::software("ended before everything was put away")),
+        }
+    }
+}
