@@ -15,6 +15,7 @@ mod access;
 mod caller;
 mod error;
 mod flags;
+pub mod host;
 pub mod lock;
 pub mod mem;
 mod name;

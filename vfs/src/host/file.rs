@@ -1,0 +1,123 @@
+//! An open regular file of the host: a descriptor of its own, read and written at offsets.
+
+use super::node::HostNode;
+use crate::*;
+use parking_lot::Mutex;
+use rustix::fd::OwnedFd;
+use rustix::fs::FallocateFlags;
+use rustix::io::{IoSlice, ReadWriteFlags, retry_on_intr};
+use std::sync::Arc;
+
+pub(super) struct HostFile {
+    node: NodeRef,
+    host: Arc<HostNode>,
+    /// Shared with an fsync that is under way on another thread.
+    fd: Arc<OwnedFd>,
+    appends: bool,
+    /// The server is root and the writer is not: the kernel leaves it to us to clear set-id bits when he writes.
+    clears_set_id: bool,
+    /// One append at a time: the descriptor's own offset tells where it ended.
+    end: Mutex<()>,
+}
+
+impl HostFile {
+    pub fn new(host: Arc<HostNode>, fd: Arc<OwnedFd>, who: &Caller, flags: OpenFlags) -> HostFile {
+        HostFile {
+            clears_set_id: host.tree.own.is_root() && !who.is_root(),
+            node: host.clone(),
+            host,
+            fd,
+            appends: flags.contains(OpenFlags::APPEND),
+            end: Mutex::new(()),
+        }
+    }
+
+    /// To be called when the content was changed.
+    fn written(&self) -> Result<()> {
+        self.host.changed();
+        if !self.clears_set_id || !self.host.is_set_id() {
+            return Ok(());
+        }
+        let mode = self.host.seen()?.mode().bits();
+        let group_runs = mode & 0o010 != 0;
+        let cleared = mode & !libc::S_ISUID & !(if group_runs { libc::S_ISGID } else { 0 });
+        if cleared != mode {
+            rustix::fs::fchmod(&self.fd, rustix::fs::Mode::from_raw_mode(cleared))?;
+            self.host.seen()?;
+        }
+        Ok(())
+    }
+
+    fn append_now(&self, data: &[u8]) -> Result<(usize, u64)> {
+        let (written, end) = {
+            let _one = self.end.lock();
+            // Offset -1: at the descriptor's own, which RWF_APPEND first sets to the end and the write then moves on.
+            let at_end =
+                || rustix::io::pwritev2(&self.fd, &[IoSlice::new(data)], u64::MAX, ReadWriteFlags::APPEND);
+            let written = retry_on_intr(at_end)?;
+            (written, rustix::fs::seek(&self.fd, rustix::fs::SeekFrom::Current(0))?)
+        };
+        self.written()?;
+        Ok((written, end))
+    }
+
+    fn write_now(&self, offset: u64, data: &[u8]) -> Result<usize> {
+        if self.appends {
+            return self.append_now(data).map(|(written, _)| written);
+        }
+        let written = retry_on_intr(|| rustix::io::pwrite(&self.fd, data, offset))?;
+        self.written()?;
+        Ok(written)
+    }
+}
+
+impl OpenFile for HostFile {
+    fn node(&self) -> &NodeRef {
+        &self.node
+    }
+    fn nature(&self) -> Nature {
+        Nature::Storage
+    }
+    fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
+        retry_on_intr(|| rustix::io::pread(&self.fd, &mut *buf, offset)).map_err(Error::from).into()
+    }
+    fn write<'a>(&'a self, offset: u64, data: &'a [u8]) -> Op<'a, usize> {
+        self.write_now(offset, data).into()
+    }
+    fn append<'a>(&'a self, data: &'a [u8]) -> Op<'a, (usize, u64)> {
+        self.append_now(data).into()
+    }
+    fn set_size(&self, size: u64) -> Op<'_, ()> {
+        let done = retry_on_intr(|| rustix::fs::ftruncate(&self.fd, size)).map_err(Error::from);
+        done.and_then(|()| self.written()).into()
+    }
+    fn allocate(&self, offset: u64, len: u64, punch: bool) -> Op<'_, ()> {
+        let how = if punch {
+            FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE
+        } else {
+            FallocateFlags::empty()
+        };
+        let done = retry_on_intr(|| rustix::fs::fallocate(&self.fd, how, offset, len)).map_err(Error::from);
+        done.and_then(|()| self.written()).into()
+    }
+    fn fsync(&self, data_only: bool) -> Op<'_, ()> {
+        sync(self.fd.clone(), data_only)
+    }
+}
+
+/// fsync(2) or fdatasync(2) on a thread that may wait, where there is a runtime that has some.
+pub(super) fn sync<'a>(fd: Arc<OwnedFd>, data_only: bool) -> Op<'a, ()> {
+    let sync = move || -> Result<()> {
+        let done = if data_only { rustix::fs::fdatasync(&fd) } else { rustix::fs::fsync(&fd) };
+        Ok(done?)
+    };
+    match tokio::runtime::Handle::try_current() {
+        Err(_) => sync().into(),
+        Ok(runtime) => Op::later(async move {
+            match runtime.spawn_blocking(sync).await {
+                Ok(done) => done,
+                Err(_) => Err(Error::new(Errno::ECANCELED, "the server is shutting down")),
+            }
+        }),
+    }
+}

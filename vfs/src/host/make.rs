@@ -1,0 +1,146 @@
+//! Making files, directories, links and devices: in the caller's name, with the mode that was asked for.
+//!
+//! The kernel takes the process's umask off every mode. It is the server's and says nothing about the caller's files, so
+//! what it took is given back, except where the directory has a default ACL, which rules instead of any umask (acl(5)).
+
+use super::file::HostFile;
+use super::node::{HostNode, how};
+use super::seen::Seen;
+use crate::*;
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{FileType, Mode as FsMode, OFlags};
+use rustix::io::Errno as E;
+use std::sync::Arc;
+
+/// How often a name may change between being there and not being there before create gives up.
+const TRIES: usize = 64;
+
+impl HostNode {
+    pub(super) fn make_file(
+        &self,
+        who: &Caller,
+        name: Name<'_>,
+        mode: Mode,
+        flags: OpenFlags,
+    ) -> Result<(NodeRef, FileRef)> {
+        for _ in 0..TRIES {
+            match self.make_new_file(who, name, mode, flags) {
+                Err(error) if error.is(Errno::EEXIST) && !flags.contains(OpenFlags::EXCLUSIVE) => {}
+                made => return made,
+            }
+            // There is something by that name. It is opened as a node is, which tells files from fifos and devices.
+            match self.entry(name) {
+                Ok(node) => {
+                    let file = (node.clone() as NodeRef).open(who, flags).or_again()?;
+                    return Ok((node, file));
+                }
+                Err(error) if error.is(Errno::ENOENT) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Errno::EBUSY.into()
+    }
+
+    fn make_new_file(
+        &self,
+        who: &Caller,
+        name: Name<'_>,
+        mode: Mode,
+        flags: OpenFlags,
+    ) -> Result<(NodeRef, FileRef)> {
+        self.tree.writable()?;
+        let dir = self.fd()?;
+        let oflags = (how(flags) | OFlags::CREATE | OFlags::EXCL).difference(OFlags::TRUNC);
+        let open = || self.tree.confinement.open(&dir, name, oflags, FsMode::from_raw_mode(mode.bits()));
+        let fd = self.tree.own.make_as(who, || Ok(self.tree.with_room(open)?))?;
+        let mut seen = Seen::of(&fd)?;
+        if let Some(mode) = self.missing(&dir, mode, &seen) {
+            rustix::fs::fchmod(&fd, FsMode::from_raw_mode(mode.bits()))?;
+            seen = Seen::of(&fd)?;
+        }
+        let fd = Arc::new(fd);
+        let node = self.tree.node(self, name, &seen, None);
+        node.opened_as(&fd);
+        let file = Arc::new(HostFile::new(node.clone(), fd, who, flags));
+        Ok((node, file))
+    }
+
+    pub(super) fn make_dir(&self, who: &Caller, name: Name<'_>, mode: Mode) -> Result<NodeRef> {
+        self.tree.writable()?;
+        let dir = self.fd()?;
+        let fs_mode = FsMode::from_raw_mode(mode.bits() & 0o1777);
+        self.tree.own.make_as(who, || Ok(rustix::fs::mkdirat(&dir, name.as_bytes(), fs_mode)?))?;
+        self.made(who, &dir, name, Kind::Dir, Some(mode))
+    }
+
+    pub(super) fn make_symlink(&self, who: &Caller, name: Name<'_>, target: &[u8]) -> Result<NodeRef> {
+        self.tree.writable()?;
+        let dir = self.fd()?;
+        self.tree.own.make_as(who, || Ok(rustix::fs::symlinkat(target, &dir, name.as_bytes())?))?;
+        self.made(who, &dir, name, Kind::Symlink, None)
+    }
+
+    pub(super) fn make_node(
+        &self,
+        who: &Caller,
+        name: Name<'_>,
+        kind: Kind,
+        mode: Mode,
+        device: Device,
+    ) -> Result<NodeRef> {
+        self.tree.writable()?;
+        let (file_type, dev) = match kind {
+            Kind::File => (FileType::RegularFile, 0),
+            Kind::Fifo => (FileType::Fifo, 0),
+            Kind::Socket => (FileType::Socket, 0),
+            Kind::CharDevice | Kind::BlockDevice if !who.is_root() => return Errno::EPERM.into(),
+            Kind::CharDevice => (FileType::CharacterDevice, rustix::fs::makedev(device.major, device.minor)),
+            Kind::BlockDevice => (FileType::BlockDevice, rustix::fs::makedev(device.major, device.minor)),
+            Kind::Dir | Kind::Symlink => return Errno::EINVAL.into(),
+        };
+        let dir = self.fd()?;
+        let fs_mode = FsMode::from_raw_mode(mode.bits());
+        let make = || Ok(rustix::fs::mknodat(&dir, name.as_bytes(), file_type, fs_mode, dev)?);
+        self.tree.own.make_as(who, make)?;
+        self.made(who, &dir, name, kind, Some(mode))
+    }
+
+    /// The node of what was made a moment ago as `name`. By now the name may mean something else: then that is the node, as
+    /// it would be for a caller who looks a moment later, but only what can be the new file gets its mode set.
+    fn made(
+        &self,
+        who: &Caller,
+        dir: &OwnedFd,
+        name: Name<'_>,
+        kind: Kind,
+        mode: Option<Mode>,
+    ) -> Result<NodeRef> {
+        let fd = self.tree.with_room(|| self.tree.confinement.step(dir, name))?;
+        let seen = Seen::of(&fd)?;
+        let node = self.tree.node(self, name, &seen, Some(fd));
+        // The maker owns it, so the mode that is given back is one that he could set himself.
+        let makers = !self.tree.own.is_root() || seen.uid() == who.uid;
+        if makers
+            && seen.kind() == kind
+            && let Some(mode) = mode.and_then(|mode| self.missing(dir, mode, &seen))
+        {
+            node.set(SetStat { mode: Some(mode), ..SetStat::default() })?;
+        }
+        Ok(node)
+    }
+
+    /// The mode that a new file should have, where the umask took something of it.
+    fn missing(&self, dir: &OwnedFd, asked: Mode, seen: &Seen) -> Option<Mode> {
+        let missing = asked.bits() & self.tree.umask & 0o777 & !seen.mode().bits();
+        if missing == 0 || self.has_default_acl(dir) {
+            return None;
+        }
+        Some(Mode::new(seen.mode().bits() | missing))
+    }
+
+    fn has_default_acl(&self, dir: &OwnedFd) -> bool {
+        let Some(path) = self.tree.confinement.link_path(dir.as_fd()) else { return false };
+        let answer = rustix::fs::getxattr_query(path, c"system.posix_acl_default");
+        !matches!(answer, Err(E::NODATA | E::OPNOTSUPP))
+    }
+}

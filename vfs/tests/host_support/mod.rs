@@ -1,0 +1,97 @@
+//! A temporary host directory with a tree over it, and the operations without their ceremony.
+#![allow(dead_code)] // Each test file uses a part.
+
+use std::path::PathBuf;
+use vfs::host::{HostOptions, HostTree};
+use vfs::{Caller, DirEntry, FileRef, Mode, Name, NodeRef, Op, OpenFlags, Qid, Result, Stat};
+
+pub const READ: OpenFlags = OpenFlags::READ;
+pub const WRITE: OpenFlags = OpenFlags::WRITE;
+pub const RW: OpenFlags = READ.union(WRITE);
+
+pub struct Host {
+    pub dir: tempfile::TempDir,
+    pub root: NodeRef,
+    pub me: Caller,
+}
+
+pub fn host() -> Host {
+    host_with(HostOptions::default())
+}
+
+pub fn host_with(options: HostOptions) -> Host {
+    let dir = tempfile::tempdir().unwrap();
+    let root = HostTree::open_with(dir.path(), options).unwrap().root();
+    Host { dir, root, me: Caller::me() }
+}
+
+impl Host {
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+    /// Writes a file from outside the tree.
+    pub fn put(&self, name: &str, text: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+    /// Reads one from outside.
+    pub fn get(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
+    }
+    pub fn walk(&self, name: &str) -> Result<NodeRef> {
+        walk(&self.root, name)
+    }
+    pub fn open(&self, name: &str, flags: OpenFlags) -> Result<FileRef> {
+        open(&self.walk(name)?, flags)
+    }
+    pub fn create(&self, name: &str) -> (NodeRef, FileRef) {
+        now(self.root.create(&self.me, n(name), Mode::new(0o644), RW | OpenFlags::EXCLUSIVE)).unwrap()
+    }
+    pub fn mkdir(&self, name: &str) -> NodeRef {
+        now(self.root.mkdir(&self.me, n(name), Mode::new(0o755))).unwrap()
+    }
+}
+
+pub fn n(name: &str) -> Name<'_> {
+    Name::new(name.as_bytes()).unwrap()
+}
+
+pub fn now<T>(op: Op<'_, T>) -> Result<T> {
+    op.now().expect("done at once")
+}
+
+pub fn walk(dir: &NodeRef, name: &str) -> Result<NodeRef> {
+    now(dir.walk(&Caller::me(), n(name)))
+}
+
+pub fn open(node: &NodeRef, flags: OpenFlags) -> Result<FileRef> {
+    now(node.clone().open(&Caller::me(), flags))
+}
+
+pub fn stat(node: &NodeRef) -> Stat {
+    now(node.stat()).unwrap()
+}
+
+pub fn read(file: &FileRef) -> Vec<u8> {
+    let mut buf = vec![0; 65_536];
+    let len = now(file.read(0, &mut buf)).unwrap();
+    buf.truncate(len);
+    buf
+}
+
+pub fn write(file: &FileRef, offset: u64, data: &[u8]) -> Result<usize> {
+    now(file.write(offset, data))
+}
+
+/// At most `most` entries from behind `cookie`.
+pub fn list(dir: &FileRef, cookie: u64, most: usize) -> Vec<(Vec<u8>, Qid, u64)> {
+    let mut entries = Vec::new();
+    let mut sink = |entry: DirEntry<'_>| {
+        if entries.len() == most {
+            return false;
+        }
+        entries.push((entry.name.as_bytes().to_vec(), entry.qid, entry.cookie));
+        true
+    };
+    now(dir.readdir(cookie, &mut sink)).unwrap();
+    entries
+}
