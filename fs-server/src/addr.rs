@@ -68,9 +68,9 @@ impl FromStr for Addr {
         if text.starts_with('/') {
             return Ok(Addr::Unix(PathBuf::from(text)));
         }
-        host_port(text).filter(|_| !text.contains("://")).ok_or_else(|| {
-            format!("{text}: not an address; write unix:///absolute/path or tcp://host:port")
-        })
+        host_port(text)
+            .filter(|_| !text.contains("://"))
+            .ok_or_else(|| format!("{text}: not an address; write unix:///absolute/path or tcp://host:port"))
     }
 }
 
@@ -102,7 +102,9 @@ mod tests {
 
     #[test]
     fn an_address_prints_as_it_is_written() {
-        for text in ["unix:///run/taskfs.sock", "tcp://127.0.0.1:5640", "tcp://[::1]:5640", "tcp://localhost:564"] {
+        for text in
+            ["unix:///run/taskfs.sock", "tcp://127.0.0.1:5640", "tcp://[::1]:5640", "tcp://localhost:564"]
+        {
             assert_eq!(text.parse::<Addr>().expect(text).to_string(), text);
         }
     }

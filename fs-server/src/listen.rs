@@ -81,7 +81,8 @@ async fn bind_tcp(addr: &Addr) -> Result<Vec<Listener>, Fault> {
     let mut listeners = Vec::new();
     for socket in sockets {
         let listener = TcpListener::bind(socket).await;
-        listeners.push(Listener::Tcp(listener.map_err(|e| Fault::unavailable(format!("--listen {addr}: {e}")))?));
+        listeners
+            .push(Listener::Tcp(listener.map_err(|e| Fault::unavailable(format!("--listen {addr}: {e}")))?));
     }
     Ok(listeners)
 }

@@ -43,7 +43,8 @@ pub fn guest(name: &str) -> PathBuf {
 pub fn cannot_run(what: &str, why: &str) {
     eprintln!("not run here: {what}: {why}");
     if let Some(list) = std::env::var_os("TASKFS_SKIPPED") {
-        let mut list = std::fs::OpenOptions::new().create(true).append(true).open(list).expect("the list of skips");
+        let mut list =
+            std::fs::OpenOptions::new().create(true).append(true).open(list).expect("the list of skips");
         writeln!(list, "{what}: {why}").expect("the list of skips");
     }
 }

@@ -137,9 +137,10 @@ impl FileServer for Export {
         Answer::later(async move {
             let root = self.ns.root();
             let aname: &[u8] = if peer.aname.is_empty() { b"/" } else { peer.aname };
-            let place = root.resolve(&who, aname, vfs::Follow::Yes).await.map_err(|e| {
-                error(e.context(format_args!("attach: {}", String::from_utf8_lossy(aname))))
-            })?;
+            let place = root
+                .resolve(&who, aname, vfs::Follow::Yes)
+                .await
+                .map_err(|e| error(e.context(format_args!("attach: {}", String::from_utf8_lossy(aname)))))?;
             Ok(Node { place, who: who.clone(), connection })
         })
     }
@@ -154,9 +155,11 @@ impl FileServer for Export {
 
     fn open<'a>(&'a self, node: &'a Node, flags: wire::OpenFlags) -> Answer<'a, Opened<Node, Open>> {
         let flags = words::open_flags(flags);
-        answer(node.place.open(&node.who, flags).map(move |file| {
-            node.opened(node.place.clone(), file, flags, false)
-        }))
+        answer(
+            node.place
+                .open(&node.who, flags)
+                .map(move |file| node.opened(node.place.clone(), file, flags, false)),
+        )
     }
 
     fn create<'a>(
@@ -214,7 +217,12 @@ impl FileServer for Export {
         }))
     }
 
-    fn getattr<'a>(&'a self, node: &'a Node, _: Option<&'a Open>, _: wire::AttrMask) -> Answer<'a, wire::Attr> {
+    fn getattr<'a>(
+        &'a self,
+        node: &'a Node,
+        _: Option<&'a Open>,
+        _: wire::AttrMask,
+    ) -> Answer<'a, wire::Attr> {
         answer(node.place.stat(&node.who).map(|stat| words::attr(&stat, node.place.nature())))
     }
 
@@ -229,7 +237,13 @@ impl FileServer for Export {
         }
     }
 
-    fn mkdir<'a>(&'a self, dir: &'a Node, new: &'a [u8], mode: wire::Mode, gid: wire::Gid) -> Answer<'a, Node> {
+    fn mkdir<'a>(
+        &'a self,
+        dir: &'a Node,
+        new: &'a [u8],
+        mode: wire::Mode,
+        gid: wire::Gid,
+    ) -> Answer<'a, Node> {
         let name = checked!(name(new));
         let who = dir.maker(gid);
         answer(Op::started(async move {
@@ -238,7 +252,13 @@ impl FileServer for Export {
         }))
     }
 
-    fn symlink<'a>(&'a self, dir: &'a Node, new: &'a [u8], target: &'a [u8], gid: wire::Gid) -> Answer<'a, Node> {
+    fn symlink<'a>(
+        &'a self,
+        dir: &'a Node,
+        new: &'a [u8],
+        target: &'a [u8],
+        gid: wire::Gid,
+    ) -> Answer<'a, Node> {
         let name = checked!(name(new));
         let who = dir.maker(gid);
         answer(Op::started(async move { Ok(dir.at(dir.place.symlink(&who, name, target).await?)) }))
@@ -253,7 +273,8 @@ impl FileServer for Export {
         gid: wire::Gid,
     ) -> Answer<'a, Node> {
         let name = checked!(name(new));
-        let Some(kind) = Kind::from_bits(mode.0 | if mode.kind() == 0 { wire::Mode::REGULAR } else { 0 }) else {
+        let Some(kind) = Kind::from_bits(mode.0 | if mode.kind() == 0 { wire::Mode::REGULAR } else { 0 })
+        else {
             return Answer::err(Error::INVALID);
         };
         let who = dir.maker(gid);

@@ -9,7 +9,9 @@ use vfs::{Caller, Gid, Uid};
 pub fn caller(uname: &[u8], n_uname: Option<u32>) -> Arc<Caller> {
     let user = match n_uname {
         Some(uid) => nix::unistd::User::from_uid(uid.into()).ok().flatten(),
-        None => std::str::from_utf8(uname).ok().and_then(|name| nix::unistd::User::from_name(name).ok().flatten()),
+        None => {
+            std::str::from_utf8(uname).ok().and_then(|name| nix::unistd::User::from_name(name).ok().flatten())
+        }
     };
     let mut caller = match (&user, n_uname) {
         (Some(user), _) => Caller::new(Uid(user.uid.as_raw()), Gid(user.gid.as_raw())),

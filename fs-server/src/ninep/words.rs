@@ -63,7 +63,9 @@ pub fn attr(stat: &Stat, nature: Nature) -> wire::Attr {
 pub fn set_stat(set: SetAttr) -> vfs::SetStat {
     let when = |t| match t {
         SetTime::Now => vfs::SetTime::Now,
-        SetTime::To(t) => vfs::SetTime::To(vfs::Time { secs: t.sec as i64, nanos: t.nsec.min(999_999_999) as u32 }),
+        SetTime::To(t) => {
+            vfs::SetTime::To(vfs::Time { secs: t.sec as i64, nanos: t.nsec.min(999_999_999) as u32 })
+        }
     };
     vfs::SetStat {
         mode: set.mode.map(|m| vfs::Mode::new(m.permissions())),
