@@ -1,0 +1,78 @@
+# taskfs. `make demo` and `make test` set up what is missing by themselves; both work as root in a bare Debian and as
+# a user with sudo. Everything made here lands below build/ and in cargo's target folder.
+
+.PHONY: help build demo test bench setup guests fmt lint clean
+.DEFAULT_GOAL := help
+
+CARGO_TARGET_DIR ?= $(CURDIR)/target
+export CARGO_TARGET_DIR
+# Where rustup puts cargo, for shells that do not have it on their path yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+CARGO ?= cargo
+
+# The V8 engine's prebuilt archive, for machines that cannot download it. Only the Node worker links it.
+V8_ARCHIVE_DIR ?= ../shared/v8
+V8_ARCHIVE := $(abspath $(firstword $(wildcard $(V8_ARCHIVE_DIR)/*.a.gz)))
+ifneq ($(V8_ARCHIVE),)
+export RUSTY_V8_ARCHIVE ?= $(V8_ARCHIVE)
+endif
+
+# One profile for the binary, its tests, the demo and the benchmarks: wasmtime, most of the work, is compiled once, and
+# what is tested (time limits included) is what people run. `cargo test` alone remains the quick way with debug checks.
+PROFILE ?= release
+TASKFS := $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/taskfs
+export TASKFS
+export TASKFS_GUESTS := $(CURDIR)/build/guests
+SKIPPED := $(CURDIR)/build/skipped.txt
+
+SCRIPTS = .ci/run $(wildcard mount-scripts/*.sh examples/*.sh setup/*)
+
+help:
+	@echo 'make demo    set up, build, and watch tasks run through nothing but cat and echo'
+	@echo 'make test    set up, build, run every test, and say what this machine could not run'
+	@echo 'make bench   the figures of docs/performance.md'
+	@echo 'make build   the taskfs binary ($(TASKFS))'
+	@echo 'make setup   install what is missing; guests: compile the example programs'
+	@echo 'make fmt, make lint, make clean'
+
+setup:
+	@setup/setup all
+
+build:
+	$(CARGO) build --profile $(PROFILE) -p fs-server
+
+guests: setup
+	@$(MAKE) --no-print-directory -C examples/guests BUILD=$(CURDIR)/build
+
+demo:
+	@setup/setup demo
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -C examples/guests BUILD=$(CURDIR)/build
+	@examples/demo.sh
+
+# Test harnesses and binaries are built in one go: built apart, cargo would resolve other features for them and
+# compile the large dependencies twice.
+test: setup guests
+	@cp build/not-set-up.txt $(SKIPPED)
+	$(CARGO) build --profile $(PROFILE) --workspace --bins --tests
+	@status=0; \
+	TASKFS_SKIPPED=$(SKIPPED) $(CARGO) test --profile $(PROFILE) --workspace || status=$$?; \
+	if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS) || status=$$?; fi; \
+	if [ -s $(SKIPPED) ]; then echo 'Not run on this machine:'; sort -u $(SKIPPED) | sed 's/^/  /'; \
+	else echo 'Everything ran.'; fi; \
+	exit $$status
+
+bench: setup guests
+	$(CARGO) run --release -p bench
+
+fmt:
+	$(CARGO) fmt --all
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	shellcheck $(SCRIPTS)
+
+clean:
+	rm -rf build
+	$(CARGO) clean

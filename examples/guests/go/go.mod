@@ -1,0 +1,3 @@
+module taskfs.example/guests
+
+go 1.21

@@ -1,0 +1,5 @@
+//! The smallest Rust guest: one line on stdout.
+
+fn main() {
+    println!("Hello from Rust!");
+}
