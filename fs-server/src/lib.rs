@@ -1,9 +1,3 @@
-//! The server around the namespace: transports, the 9P and FUSE adapters, and the commands of the `taskfs` binary.
-//!
-//! What is a request on the wire becomes an operation on a [`vfs::Place`] here, and nothing else: no adapter knows what a
-//! task is, none knows an engine.
+//! Transports and adapters.
 
-pub mod addr;
-pub mod fault;
-pub mod listen;
-pub mod ninep;
+pub mod fuse;

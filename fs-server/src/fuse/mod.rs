@@ -1,0 +1,153 @@
+//! A namespace as a file system of the Linux kernel, over FUSE (crate fuser).
+//!
+//! ```text
+//! program ─ system call ─► kernel ─ /dev/fuse ─► session thread ─► Place ─► tree
+//!                                                     └── what waits: a task, watched for signals
+//! ```
+//!
+//! Several session threads take requests off the device; none of them ever waits for a tree. The superuser mounts by
+//! himself, everyone else through the setuid program fusermount3.
+
+mod attr;
+mod buffer;
+mod files;
+mod interrupt;
+mod list;
+mod mountpoint;
+mod names;
+mod reply;
+mod session;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+use fuser::{BackgroundSession, Config, MountOption, SessionACL};
+use interrupt::Watcher;
+use session::Session;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use table::{Handles, Inodes};
+use tracing::{debug, warn};
+use vfs::Namespace;
+
+/// How to mount.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many threads take requests off the kernel.
+    pub threads: usize,
+    /// May others than the mounting user come in? By default where the machine lets us: as root, or with
+    /// `user_allow_other` in /etc/fuse.conf.
+    pub allow_other: Option<bool>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
+        Options { threads, allow_other: None }
+    }
+}
+
+/// A mounted namespace. Dropping it unmounts.
+pub struct Mount {
+    dir: PathBuf,
+    watcher: Arc<Watcher>,
+    session: Option<BackgroundSession>,
+}
+
+/// Mounts `ns` at the directory `dir`; what waits is driven by `runtime`. A dead mount left there by a server that was
+/// killed is taken away first.
+///
+/// Errors name the directory: it is missing, is no directory, the machine has no /dev/fuse, or may not be mounted on.
+pub fn mount(
+    ns: Namespace,
+    dir: &Path,
+    options: &Options,
+    runtime: tokio::runtime::Handle,
+) -> io::Result<Mount> {
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", dir.display()));
+    mountpoint::clear_stale(dir).map_err(named)?;
+    let dir = dir.canonicalize().map_err(named)?;
+    if !dir.is_dir() {
+        return Err(named(io::ErrorKind::NotADirectory.into()));
+    }
+    if !Path::new("/dev/fuse").exists() {
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "/dev/fuse: not there; load the kernel module fuse (modprobe fuse), or give it to the container",
+        ));
+    }
+
+    let mut config = Config::default();
+    config.mount_options = vec![
+        MountOption::FSName("taskfs".into()),
+        MountOption::Subtype("taskfs".into()),
+        // The kernel checks mode bits itself, knowing the caller's groups, which requests do not tell.
+        MountOption::DefaultPermissions,
+    ];
+    let others = options.allow_other.unwrap_or_else(mountpoint::may_allow_other);
+    config.acl = if others { SessionACL::All } else { SessionACL::Owner };
+    config.n_threads = Some(options.threads.max(1));
+    // A queue of its own for each thread.
+    config.clone_fd = true;
+
+    static CLIENTS: AtomicU64 = AtomicU64::new(1);
+    let watcher = Arc::new(Watcher::start()?);
+    let session = Session {
+        inodes: Arc::new(Inodes::new(ns)),
+        handles: Arc::new(Handles::default()),
+        watcher: watcher.clone(),
+        runtime,
+        // Apart from the numbers of 9P connections, which count from 1 too.
+        client: (1 << 63) | CLIENTS.fetch_add(1, Ordering::Relaxed),
+    };
+    let session = fuser::spawn_mount(session, &dir, &config).map_err(named)?;
+    debug!(dir = %dir.display(), threads = options.threads, others, "mounted");
+    Ok(Mount { dir, watcher, session: Some(session) })
+}
+
+impl Mount {
+    /// Where it is mounted.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Unmounts, at once even where the mount is busy: requests that wait are ended, files that are still open fail from
+    /// then on (ENOTCONN, ENODEV).
+    pub fn unmount(mut self) -> io::Result<()> {
+        self.end()
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        let Some(session) = self.session.take() else { return Ok(()) };
+        self.watcher.stop();
+        // It ended by itself where somebody else has unmounted; what is at `dir` now is not ours.
+        let unmounted =
+            if session.guard.is_finished() { Ok(()) } else { mountpoint::detach(&self.dir) };
+        // A mount that a user's program keeps busy lives on, detached, until the program or we end: as an ordinary user
+        // there is no way to cut it off. Its threads are left to it.
+        let patience = Instant::now() + Duration::from_millis(500);
+        while !session.guard.is_finished() && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        if session.guard.is_finished() {
+            if let Err(error) = session.join() {
+                debug!(dir = %self.dir.display(), %error, "the session ended");
+            }
+        } else {
+            debug!(dir = %self.dir.display(), "still in use after unmounting");
+        }
+        unmounted.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.dir.display())))
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            warn!(%error, "not unmounted");
+        }
+    }
+}

@@ -1,0 +1,711 @@
+//! The session: every request of the kernel, translated into one piece of work on the namespace and one answer.
+//!
+//! The work itself is in `files`, `names` and `list`; when it is done here and when in a task of its own is `reply`'s.
+
+use super::attr::{attributes, caller, device, open_flags, set_time};
+use super::buffer::{Buffer, LARGEST};
+use super::files::{self, Write, lock, lock_answer, treatment, without_set_id};
+use super::interrupt::{Patience, Watcher};
+use super::list::{Entries, Names};
+use super::names::{self, Found, GENERATION};
+use super::reply::{Pending, Refuse};
+use super::table::{Handles, Inodes, Open};
+use fuser::*;
+use std::ffi::OsStr;
+use std::future::Future;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use vfs::lock::LockOwner as Holder;
+use vfs::{Errno, Interest, Kind, Mode, Nature, Place, SetStat, SetXattr};
+
+/// How long the kernel may believe names and attributes: `attr` says why not at all.
+const TTL: Duration = Duration::ZERO;
+
+pub(super) struct Session {
+    pub(super) inodes: Arc<Inodes>,
+    pub(super) handles: Arc<Handles>,
+    pub(super) watcher: Arc<Watcher>,
+    pub(super) runtime: tokio::runtime::Handle,
+    /// This mount's number among the holders of locks.
+    pub(super) client: u64,
+}
+
+impl Session {
+    fn serve<R: Refuse, T: Send + 'static>(
+        &self,
+        op: &'static str,
+        request: &Request,
+        patience: Patience,
+        reply: R,
+        work: impl Future<Output = vfs::Result<T>> + Send + 'static,
+        answer: impl FnOnce(R, T) + Send + 'static,
+    ) {
+        let span = tracing::trace_span!("fuse", op, request = request.unique().0, pid = request.pid());
+        let pending = Pending { span, thread: request.pid(), patience };
+        pending.serve(&self.runtime, &self.watcher, reply, work, answer);
+    }
+
+    /// Work on the file behind a handle.
+    fn on_file<R: Refuse, T: Send + 'static, W: Future<Output = vfs::Result<T>> + Send + 'static>(
+        &self,
+        op: &'static str,
+        request: &Request,
+        handle: FileHandle,
+        reply: R,
+        work: impl FnOnce(Arc<Open>) -> W,
+        answer: impl FnOnce(R, T) + Send + 'static,
+    ) {
+        match self.handles.get(handle) {
+            Ok(open) => {
+                let patience = patience(open.file.nature());
+                self.serve(op, request, patience, reply, work(open), answer);
+            }
+            Err(error) => reply.refuse(error.errno()),
+        }
+    }
+
+    /// Work at the place behind an inode number.
+    fn at<R: Refuse, T: Send + 'static, W: Future<Output = vfs::Result<T>> + Send + 'static>(
+        &self,
+        op: &'static str,
+        request: &Request,
+        ino: INodeNo,
+        reply: R,
+        work: impl FnOnce(Place) -> W,
+        answer: impl FnOnce(R, T) + Send + 'static,
+    ) {
+        match self.inodes.place(ino) {
+            Ok(place) => {
+                let patience = patience(place.nature());
+                self.serve(op, request, patience, reply, work(place), answer);
+            }
+            Err(error) => reply.refuse(error.errno()),
+        }
+    }
+
+    /// Work on the entry `name` of the directory `dir`, answered with an entry.
+    fn entry<W: Future<Output = vfs::Result<Found>> + Send + 'static>(
+        &self,
+        op: &'static str,
+        request: &Request,
+        dir: INodeNo,
+        name: &OsStr,
+        reply: ReplyEntry,
+        work: impl FnOnce(Place, vfs::NameBuf) -> W,
+    ) {
+        let name = match names::name(name) {
+            Ok(name) => name,
+            Err(error) => return reply.refuse(error.errno()),
+        };
+        let inodes = self.inodes.clone();
+        self.at(op, request, dir, reply, |dir| work(dir, name), move |reply, found| {
+            reply.entry(&TTL, &found.entry(&inodes), GENERATION);
+        });
+    }
+
+    fn holder(&self, owner: LockOwner, pid: u32) -> Holder {
+        Holder { client: self.client, owner: owner.0, pid }
+    }
+}
+
+/// A wait on a disk ends only with its program; one on a device or a stream with any signal.
+fn patience(nature: Nature) -> Patience {
+    if nature == Nature::Storage { Patience::UntilKilled } else { Patience::None }
+}
+
+impl Filesystem for Session {
+    fn init(&mut self, _: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
+        // Each is used where this kernel has it.
+        for wanted in [
+            // Readahead and large reads as several requests at once (fuser asks for it and for big writes itself).
+            InitFlags::FUSE_ASYNC_DIO,
+            // `echo x > ctl` is one open that truncates, not an open and a setattr.
+            InitFlags::FUSE_ATOMIC_O_TRUNC,
+            // Guests change files behind the kernel's back: a new size or time drops the pages.
+            InitFlags::FUSE_AUTO_INVAL_DATA,
+            // Several threads look up and list in one directory at once.
+            InitFlags::FUSE_PARALLEL_DIROPS,
+            // Entries with attributes where the program then asks for them (`ls -l`), names alone elsewhere.
+            InitFlags::FUSE_DO_READDIRPLUS,
+            InitFlags::FUSE_READDIRPLUS_AUTO,
+            // fcntl(2) locks are the tree's, so that 9P clients and guests meet them. flock(2) locks stay in the kernel:
+            // fuser does not tell one sort from the other, and who takes both on one file would wait for himself.
+            InitFlags::FUSE_POSIX_LOCKS,
+            // Spares a getxattr of security.capability before each write; set-id bits are taken off here instead.
+            InitFlags::FUSE_HANDLE_KILLPRIV_V2,
+            // Files that are opened to append bypass the page cache, but may still be mapped.
+            InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
+            // Not FUSE_WRITEBACK_CACHE: what is written must be seen by guests at once.
+            // Not FUSE_DONT_MASK: the kernel applies the umask. Not FUSE_NO_OPEN_SUPPORT: opening is an event here.
+        ] {
+            // What is not had is done without.
+            let _ = config.add_capabilities(wanted);
+        }
+        // Both are below what fuser refuses.
+        let _ = config.set_max_write(LARGEST as u32);
+        // Requests beyond this many that nobody waits for (readahead) queue up; blocked reads do not count.
+        let _ = config.set_max_background(64);
+        Ok(())
+    }
+
+    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let who = caller(request);
+        self.entry("lookup", request, parent, name, reply, |dir, name| names::lookup(dir, who, name));
+    }
+
+    fn forget(&self, _: &Request, ino: INodeNo, count: u64) {
+        self.inodes.forget(ino, count);
+    }
+
+    fn getattr(&self, request: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        let who = caller(request);
+        self.at(
+            "getattr",
+            request,
+            ino,
+            reply,
+            |place| async move { Found::at(place, &who).await },
+            move |reply, found| reply.attr(&TTL, &attributes(ino, &found.stat, found.place.nature())),
+        );
+    }
+
+    fn setattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        mode: Option<u32>,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        size: Option<u64>,
+        atime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
+        _ctime: Option<SystemTime>,
+        handle: Option<FileHandle>,
+        _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>,
+        _bkuptime: Option<SystemTime>,
+        _flags: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        let who = caller(request);
+        let open = handle.and_then(|handle| self.handles.get(handle).ok());
+        let mut set = SetStat {
+            mode: mode.map(Mode::new),
+            uid: uid.map(vfs::Uid),
+            gid: gid.map(vfs::Gid),
+            size,
+            atime: atime.map(set_time),
+            mtime: mtime.map(set_time),
+        };
+        let work = |place: Place| async move {
+            // With FUSE_HANDLE_KILLPRIV_V2 it is ours to take privileges off what changes hands or content.
+            let changes_hands = set.uid.is_some() || set.gid.is_some();
+            let truncated = set.size.is_some() && !who.is_root();
+            if set.mode.is_none() && (changes_hands || truncated) && place.nature() == Nature::Storage {
+                set.mode = without_set_id(&place.stat(&who).await?);
+            }
+            // ftruncate(2) goes by what the descriptor may do, not by the file's mode now.
+            if let Some(open) = open
+                && open.file.nature() == Nature::Storage
+                && let Some(size) = set.size.take()
+            {
+                open.file.set_size(size).await?;
+            }
+            if set != SetStat::default() {
+                place.setstat(&who, set).await?;
+            }
+            Found::at(place, &who).await
+        };
+        self.at("setattr", request, ino, reply, work, move |reply, found| {
+            reply.attr(&TTL, &attributes(ino, &found.stat, found.place.nature()));
+        });
+    }
+
+    fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
+        self.at(
+            "readlink",
+            request,
+            ino,
+            reply,
+            |place| async move { place.readlink().await },
+            |reply, target| reply.data(&target),
+        );
+    }
+
+    fn mknod(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        rdev: u32,
+        reply: ReplyEntry,
+    ) {
+        let who = caller(request);
+        self.entry("mknod", request, parent, name, reply, |dir, name| async move {
+            let kind = Kind::from_bits(mode).ok_or(Errno::EINVAL)?;
+            let place = dir.mknod(&who, name.as_name(), kind, Mode::new(mode), device(rdev)).await?;
+            Found::at(place, &who).await
+        });
+    }
+
+    fn mkdir(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        reply: ReplyEntry,
+    ) {
+        let who = caller(request);
+        self.entry("mkdir", request, parent, name, reply, |dir, name| async move {
+            let place = dir.mkdir(&who, name.as_name(), Mode::new(mode)).await?;
+            Found::at(place, &who).await
+        });
+    }
+
+    fn symlink(&self, request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
+        let who = caller(request);
+        let target = target.as_os_str().as_bytes().to_vec();
+        self.entry("symlink", request, parent, name, reply, |dir, name| async move {
+            let place = dir.symlink(&who, name.as_name(), &target).await?;
+            Found::at(place, &who).await
+        });
+    }
+
+    fn link(&self, request: &Request, ino: INodeNo, newparent: INodeNo, newname: &OsStr, reply: ReplyEntry) {
+        let who = caller(request);
+        let target = match self.inodes.place(ino) {
+            Ok(target) => target,
+            Err(error) => return reply.refuse(error.errno()),
+        };
+        self.entry("link", request, newparent, newname, reply, |dir, name| {
+            names::link(target, dir, who, name)
+        });
+    }
+
+    fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let (who, name) = (caller(request), names::name(name));
+        let work = |dir: Place| async move { dir.unlink(&who, name?.as_name()).await };
+        self.at("unlink", request, parent, reply, work, |reply, ()| reply.ok());
+    }
+
+    fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let (who, name) = (caller(request), names::name(name));
+        let work = |dir: Place| async move { dir.rmdir(&who, name?.as_name()).await };
+        self.at("rmdir", request, parent, reply, work, |reply, ()| reply.ok());
+    }
+
+    fn rename(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        newparent: INodeNo,
+        newname: &OsStr,
+        flags: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        let who = caller(request);
+        let (name, newname, to) = (names::name(name), names::name(newname), self.inodes.place(newparent));
+        let work = |dir: Place| async move {
+            // A whiteout is overlayfs's own business.
+            let flags = vfs::RenameFlags::from_bits(flags.bits()).ok_or(Errno::EINVAL)?;
+            dir.rename(&who, name?.as_name(), &to?, newname?.as_name(), flags).await
+        };
+        self.at("rename", request, parent, reply, work, |reply, ()| reply.ok());
+    }
+
+    fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let who = caller(request);
+        let flags = open_flags(flags.0);
+        let (inodes, handles) = (self.inodes.clone(), self.handles.clone());
+        let work = |place: Place| async move {
+            let file = place.open(&who, flags).await?;
+            if flags.contains(vfs::OpenFlags::TRUNCATE) && !who.is_root() && file.nature() == Nature::Storage
+            {
+                let mode = without_set_id(&place.stat(&who).await?);
+                if mode.is_some() {
+                    place.setstat(&who, SetStat { mode, ..SetStat::default() }).await?;
+                }
+            }
+            Ok((place, file))
+        };
+        self.at("open", request, ino, reply, work, move |reply, (place, file)| {
+            let nature = file.nature();
+            let unchanged = nature == Nature::Storage && inodes.still_cached(ino, place.qid().version);
+            reply.opened(handles.insert(file, place), treatment(nature, flags, unchanged));
+        });
+    }
+
+    fn create(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        flags: i32,
+        reply: ReplyCreate,
+    ) {
+        let (who, name, flags) = (caller(request), names::name(name), open_flags(flags));
+        let (inodes, handles) = (self.inodes.clone(), self.handles.clone());
+        let work = |dir: Place| async move {
+            let made = dir.create(&who, name?.as_name(), Mode::new(mode), flags).await?;
+            Ok((Found::at(made.place, &who).await?, made.file))
+        };
+        self.at("create", request, parent, reply, work, move |reply, (found, file)| {
+            let attr = found.entry(&inodes);
+            let treatment = treatment(file.nature(), flags, false);
+            let handle = handles.insert(file, found.place);
+            reply.created(&TTL, &attr, GENERATION, handle, treatment);
+        });
+    }
+
+    fn read(
+        &self,
+        request: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        size: u32,
+        flags: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        let work = |open| files::read(open, offset, size as usize, flags.0);
+        self.on_file("read", request, handle, reply, work, |reply, data| reply.data(&data));
+    }
+
+    fn write(
+        &self,
+        request: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        data: &[u8],
+        write_flags: WriteFlags,
+        flags: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        let kill_set_id = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
+        let how = Write { offset, flags: flags.0, kill_set_id };
+        let who = caller(request);
+        // The session's own buffer takes the next request while this one may still wait.
+        let data = Buffer::of(data);
+        let work = |open| files::write(open, who, how, data);
+        self.on_file("write", request, handle, reply, work, |reply, written| reply.written(written));
+    }
+
+    fn flush(
+        &self,
+        request: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
+        let holder = self.holder(owner, request.pid());
+        let work = |open: Arc<Open>| async move {
+            // close(2) gives up the process's locks whatever becomes of the late writes.
+            open.file.release(holder);
+            open.file.flush().await
+        };
+        self.on_file("flush", request, handle, reply, work, |reply, ()| reply.ok());
+    }
+
+    fn release(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        _: bool,
+        reply: ReplyEmpty,
+    ) {
+        // Closing may wake tasks, which belong to the runtime.
+        let _runtime = self.runtime.enter();
+        self.handles.remove(handle);
+        reply.ok();
+    }
+
+    fn fsync(&self, request: &Request, _: INodeNo, handle: FileHandle, data_only: bool, reply: ReplyEmpty) {
+        let work = |open: Arc<Open>| async move { open.file.fsync(data_only).await };
+        self.on_file("fsync", request, handle, reply, work, |reply, ()| reply.ok());
+    }
+
+    fn opendir(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let who = caller(request);
+        let flags = open_flags(flags.0) | vfs::OpenFlags::DIRECTORY;
+        let handles = self.handles.clone();
+        let work = |place: Place| async move { Ok((place.open(&who, flags).await?, place)) };
+        self.at("opendir", request, ino, reply, work, move |reply, (file, place)| {
+            reply.opened(handles.insert(file, place), FopenFlags::empty());
+        });
+    }
+
+    fn readdir(
+        &self,
+        request: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        reply: ReplyDirectory,
+    ) {
+        let who = caller(request);
+        let work = |open| Names::collect(open, who, offset);
+        self.on_file("readdir", request, handle, reply, work, |reply, names: Names| names.answer(reply));
+    }
+
+    fn readdirplus(
+        &self,
+        request: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        reply: ReplyDirectoryPlus,
+    ) {
+        let (who, inodes) = (caller(request), self.inodes.clone());
+        let work = |open| Entries::collect(open, who, offset);
+        self.on_file("readdirplus", request, handle, reply, work, move |reply, entries: Entries| {
+            entries.answer(&inodes, reply);
+        });
+    }
+
+    fn releasedir(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        _: OpenFlags,
+        reply: ReplyEmpty,
+    ) {
+        let _runtime = self.runtime.enter();
+        self.handles.remove(handle);
+        reply.ok();
+    }
+
+    fn fsyncdir(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        data_only: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.fsync(request, ino, handle, data_only, reply);
+    }
+
+    fn statfs(&self, request: &Request, ino: INodeNo, reply: ReplyStatfs) {
+        self.at(
+            "statfs",
+            request,
+            ino,
+            reply,
+            |place| async move { place.statfs().await },
+            |reply, fs| {
+                reply.statfs(
+                    fs.blocks, fs.bfree, fs.bavail, fs.files, fs.ffree, fs.bsize, fs.namelen, fs.bsize,
+                );
+            },
+        );
+    }
+
+    fn setxattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        value: &[u8],
+        flags: i32,
+        _position: u32,
+        reply: ReplyEmpty,
+    ) {
+        let (who, name, value) = (caller(request), name.as_bytes().to_vec(), value.to_vec());
+        let work = |place: Place| async move {
+            let how = SetXattr::from_bits(flags as u32).ok_or(Errno::EINVAL)?;
+            place.setxattr(&who, &name, &value, how).await
+        };
+        self.at("setxattr", request, ino, reply, work, |reply, ()| reply.ok());
+    }
+
+    fn getxattr(&self, request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        let (who, name) = (caller(request), name.as_bytes().to_vec());
+        let work = |place: Place| async move { place.getxattr(&who, &name).await };
+        self.at("getxattr", request, ino, reply, work, move |reply, value| sized(reply, &value, size));
+    }
+
+    fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        let who = caller(request);
+        let work = |place: Place| async move {
+            let mut list = Vec::new();
+            for name in place.listxattr(&who).await? {
+                list.extend_from_slice(&name);
+                list.push(0);
+            }
+            Ok(list)
+        };
+        self.at("listxattr", request, ino, reply, work, move |reply, list| sized(reply, &list, size));
+    }
+
+    fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let (who, name) = (caller(request), name.as_bytes().to_vec());
+        let work = |place: Place| async move { place.removexattr(&who, &name).await };
+        self.at("removexattr", request, ino, reply, work, |reply, ()| reply.ok());
+    }
+
+    fn getlk(
+        &self,
+        request: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        owner: LockOwner,
+        start: u64,
+        end: u64,
+        kind: i32,
+        pid: u32,
+        reply: ReplyLock,
+    ) {
+        let holder = self.holder(owner, pid);
+        let work = |open: Arc<Open>| async move { open.file.getlock(holder, lock(kind, start, end)?).await };
+        self.on_file("getlk", request, handle, reply, work, |reply, found| {
+            let (start, end, kind, pid) = lock_answer(found);
+            reply.locked(start, end, kind, pid);
+        });
+    }
+
+    fn setlk(
+        &self,
+        request: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        owner: LockOwner,
+        start: u64,
+        end: u64,
+        kind: i32,
+        pid: u32,
+        sleep: bool,
+        reply: ReplyEmpty,
+    ) {
+        let open = match self.handles.get(handle) {
+            Ok(open) => open,
+            Err(error) => return reply.refuse(error.errno()),
+        };
+        let holder = self.holder(owner, pid);
+        let work = async move { open.file.lock(holder, lock(kind, start, end)?, sleep).await };
+        // F_SETLKW is a wait for another program, on whatever file: any signal ends it (fcntl(2)).
+        self.serve("setlk", request, Patience::None, reply, work, |reply, ()| reply.ok());
+    }
+
+    fn fallocate(
+        &self,
+        request: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        length: u64,
+        mode: i32,
+        reply: ReplyEmpty,
+    ) {
+        let work = |open| files::allocate(open, offset, length, mode);
+        self.on_file("fallocate", request, handle, reply, work, |reply, ()| reply.ok());
+    }
+
+    fn poll(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        notifier: PollNotifier,
+        _: PollEvents,
+        flags: PollFlags,
+        reply: ReplyPoll,
+    ) {
+        let open = match self.handles.get(handle) {
+            Ok(open) => open,
+            Err(error) => return reply.refuse(error.errno()),
+        };
+        let _runtime = self.runtime.enter();
+        let mut ready = PollEvents::empty();
+        // An error counts as ready: the read or write will tell it.
+        if open.file.ready(Interest::Read).now().is_some() {
+            ready |= PollEvents::POLLIN | PollEvents::POLLRDNORM;
+        }
+        if open.file.ready(Interest::Write).now().is_some() {
+            ready |= PollEvents::POLLOUT | PollEvents::POLLWRNORM;
+        }
+        let both = PollEvents::POLLIN | PollEvents::POLLOUT;
+        if flags.contains(PollFlags::FUSE_POLL_SCHEDULE_NOTIFY) && !ready.contains(both) {
+            // Only what is not there yet is news.
+            let file = open.file.clone();
+            let waiter = self.runtime.spawn(async move {
+                let readable = async {
+                    if ready.contains(PollEvents::POLLIN) { std::future::pending().await }
+                    file.ready(Interest::Read).await
+                };
+                let writable = async {
+                    if ready.contains(PollEvents::POLLOUT) { std::future::pending().await }
+                    file.ready(Interest::Write).await
+                };
+                let _ = tokio::select! { news = readable => news, news = writable => news };
+                // The kernel knows nothing of the file any more: nobody polls it.
+                let _ = notifier.notify();
+            });
+            open.set_poll(waiter.abort_handle());
+        }
+        reply.poll(ready);
+    }
+
+    // The three below: ENOSYS once, and the kernel does it by itself from then on.
+
+    fn lseek(&self, _: &Request, _: INodeNo, _: FileHandle, _: i64, _: i32, reply: ReplyLseek) {
+        // The trees do not tell where their holes are: SEEK_DATA and SEEK_HOLE see one piece of data.
+        reply.error(fuser::Errno::ENOSYS);
+    }
+
+    fn copy_file_range(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: FileHandle,
+        _: u64,
+        _: INodeNo,
+        _: FileHandle,
+        _: u64,
+        _: u64,
+        _: CopyFileRangeFlags,
+        reply: ReplyWrite,
+    ) {
+        reply.error(fuser::Errno::ENOSYS);
+    }
+
+    fn ioctl(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: FileHandle,
+        _: IoctlFlags,
+        _: u32,
+        _: &[u8],
+        _: u32,
+        reply: ReplyIoctl,
+    ) {
+        reply.error(fuser::Errno::ENOTTY);
+    }
+}
+
+/// getxattr(2)'s protocol: a size of 0 asks for the size.
+fn sized(reply: ReplyXattr, value: &[u8], size: u32) {
+    match u32::try_from(value.len()) {
+        Ok(length) if size == 0 => reply.size(length),
+        Ok(length) if length <= size => reply.data(value),
+        _ => reply.error(fuser::Errno::ERANGE),
+    }
+}
+
