@@ -4,8 +4,12 @@
 use crate::fault::Fault;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use runtime_wasi::WasiRuntime;
 use std::sync::Arc;
-use vfs::{BindFlags, Caller, Errno, Follow, Mode, Name, Namespace, NodeRef, Place};
+use task::{Registry, TaskTable};
+use vfs::host::{HostOptions, HostTree};
+use vfs::mem::MemTree;
+use vfs::{BindFlags, Caller, Device, Errno, Kind, Mode, Name, Namespace, NodeRef, Place};
 
 /// `--root`.
 #[derive(Clone, Debug)]
@@ -54,4 +58,109 @@ impl FromStr for BindSpec {
 /// Everything behind the transports.
 pub struct World {
     pub ns: Namespace,
+    table: Arc<TaskTable>,
+}
+
+/// What every memory root starts with: directory and mode.
+const STANDARD: [(&str, u32); 4] = [("bin", 0o755), ("home", 0o755), ("lib", 0o755), ("tmp", 0o1777)];
+
+impl World {
+    pub async fn new(
+        root: &RootSpec,
+        binds: &[BindSpec],
+        cache: Option<&Path>,
+        tasks: Option<usize>,
+    ) -> Result<World, Fault> {
+        let ns = match root {
+            RootSpec::Mem => {
+                let ns = Namespace::new(MemTree::new().root(), "mem");
+                for (dir, mode) in STANDARD {
+                    make_dir(&ns.root(), dir.as_bytes(), Mode::new(mode)).await.map_err(broken)?;
+                }
+                ns
+            }
+            RootSpec::Host(dir) => {
+                let root = host(dir, false).map_err(|e| Fault::no_input(format!("--root host:{}: {e}", dir.display())))?;
+                Namespace::new(root, &format!("host:{}", dir.display()))
+            }
+        };
+        let wasi = runtime_wasi::Config { cache_dir: cache.map(Path::to_owned).or_else(default_cache), ..Default::default() };
+        let wasi = WasiRuntime::new(wasi).map_err(|e| Fault::os(format!("the WASI runtime: {e}")))?;
+        let mut config = task::Config::new(Registry::new(vec![Arc::new(wasi)]));
+        if let Some(tasks) = tasks {
+            config.max_tasks = tasks;
+        }
+        let table = TaskTable::new(config).map_err(broken)?;
+        services::mount_all(&ns, &table).map_err(broken)?;
+        for spec in binds {
+            show(&ns, spec).await.map_err(|e| {
+                Fault::no_input(format!("--bind {}:{}: {e}", spec.src.display(), spec.dst))
+            })?;
+        }
+        table.set_home(ns.clone());
+        Ok(World { ns, table })
+    }
+
+    /// Ends every task.
+    pub async fn stop(&self) {
+        self.table.stop().await;
+    }
+}
+
+/// What cannot fail on a machine that works.
+fn broken(error: vfs::Error) -> Fault {
+    Fault::software(format!("the namespace: {error}"))
+}
+
+fn default_cache() -> Option<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|d| !d.is_empty()).map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    cache.or_else(home).map(|dir| dir.join("taskfs"))
+}
+
+/// The node of a host file or directory. A file comes alone: nothing beside it can be reached.
+fn host(path: &Path, read_only: bool) -> vfs::Result<NodeRef> {
+    let options = HostOptions { read_only, ..Default::default() };
+    let path = path.canonicalize()?;
+    if path.is_dir() {
+        return Ok(HostTree::open_with(&path, options)?.root());
+    }
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
+        return Errno::ENOENT.into();
+    };
+    let dir = HostTree::open_with(dir, options)?.root();
+    let me = Caller::me();
+    let node = dir.walk(&me, Name::new(name.as_encoded_bytes())?).now();
+    node.unwrap_or(Errno::EIO.into())
+}
+
+async fn make_dir(dir: &Place, name: &[u8], mode: Mode) -> vfs::Result<Place> {
+    let me = Caller::me();
+    match dir.walk(&me, name).await {
+        Err(error) if error.is(Errno::ENOENT) => dir.mkdir(&me, Name::new(name)?, mode).await,
+        found => found,
+    }
+}
+
+/// Binds a host file or directory, making the way to it where there is none.
+async fn show(ns: &Namespace, spec: &BindSpec) -> vfs::Result<()> {
+    let node = host(&spec.src, spec.read_only)?;
+    let me = Caller::me();
+    let mut names: Vec<&[u8]> = spec.dst.as_bytes().split(|b| *b == b'/').filter(|n| !n.is_empty()).collect();
+    let last = names.pop();
+    let mut here = ns.root();
+    for name in names {
+        here = make_dir(&here, name, Mode::new(0o755)).await?;
+    }
+    let at = match last {
+        None => here,
+        Some(name) if node.kind().is_dir() => make_dir(&here, name, Mode::new(0o755)).await?,
+        Some(name) => match here.walk(&me, name).await {
+            Err(error) if error.is(Errno::ENOENT) => {
+                here.mknod(&me, Name::new(name)?, Kind::File, Mode::new(0o444), Device::default()).await?
+            }
+            found => found?,
+        },
+    };
+    ns.mount(node, &format!("host:{}", spec.src.display()), &at, BindFlags::empty())
 }
