@@ -2,15 +2,42 @@
 //! `new` to `exited`.
 //!
 //! This crate knows no file tree and no engine: `services` shows tasks as files, a [`Runtime`] runs their programs.
+//!
+//! ```text
+//! TaskTable ─► Task ─┬─ Spec, Limits, Caps    what to run, and what it may
+//!                    ├─ Namespace             the files it sees
+//!                    ├─ Stdio                 a pipe in, two logs out
+//!                    ├─ Life ─► Running       its state, and what runs
+//!                    └─ ctl                   the commands that change all this
+//! ```
 
+mod caps;
+pub mod ctl;
 mod exit;
+mod life;
 mod limits;
+mod lineage;
+mod ns_text;
+pub mod rc;
+mod registry;
 mod runtime;
+mod signal;
+pub mod spec;
+mod start;
+pub mod stdio;
+mod table;
+mod task;
 mod trace;
 mod usage;
 
+pub use caps::{Cap, Caps, Peer};
 pub use exit::Exit;
-pub use limits::Limits;
+pub use life::{End, Life, State};
+pub use limits::{Limits, parse_size, show_size, show_time};
+pub use registry::Registry;
 pub use runtime::{Capability, Fit, Program, Running, Runtime, Start};
+pub use spec::Spec;
+pub use table::{Attach, Config, TaskTable};
+pub use task::Task;
 pub use trace::Trace;
 pub use usage::Usage;

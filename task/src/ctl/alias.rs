@@ -1,0 +1,24 @@
+//! `alias`: a name for people.
+
+use super::{Command, Parsed, Verb, Wrong};
+use crate::Task;
+use std::sync::Arc;
+use vfs::{Caller, Op};
+
+pub(super) const ALIAS: Verb = Verb { name: "alias", takes: "name", does: "name it, for people", parse };
+
+struct Alias(String);
+
+fn parse(words: &[&str]) -> Parsed {
+    match words {
+        [name] => Ok(Box::new(Alias((*name).to_owned()))),
+        _ => Err(Wrong::Arguments),
+    }
+}
+
+impl Command for Alias {
+    fn apply<'a>(&'a self, task: &'a Arc<Task>, _who: &'a Caller) -> Op<'a, ()> {
+        task.set_alias(&self.0);
+        Op::ok(())
+    }
+}

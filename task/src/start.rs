@@ -1,0 +1,217 @@
+//! From `start` to the end: finds the program, picks its runtime, opens its stdio, and sees to its end.
+//!
+//! ```text
+//! cmd ──► file (by path, or along PATH) ──► runtime (type, or the best fit) ──► Running ──► wait ──► exited
+//!                                                                                 ▲
+//!                              kill, wall limit: what does not end in time is dropped
+//! ```
+
+use crate::spec::Spec;
+use crate::stdio::{Metered, StdioNode};
+use crate::{Exit, Program, Running, Start, State, Task};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use vfs::{Caller, Errno, Error, FileRef, Follow, Kind, Namespace, Node, Op, OpenFlags, Place, Result};
+
+/// How long a killed program may take to end before it is given up.
+const GRACE: Duration = Duration::from_secs(2);
+/// What detection sees of a program.
+const HEAD: usize = 256;
+
+impl Task {
+    /// Starts the program in the name of `who`, who must be able to read it. Done is started; after an error, or where it is
+    /// dropped before it is done, the task is new as before.
+    pub fn start<'a>(self: &'a Arc<Task>, who: &'a Caller) -> Op<'a, ()> {
+        let handle = match self.table() {
+            Ok(table) => table.config.handle.clone(),
+            Err(error) => return Op::err(error),
+        };
+        Op::started(Within { handle, future: Box::pin(self.clone().try_start(who)) })
+    }
+
+    async fn try_start(self: Arc<Task>, who: &Caller) -> Result<()> {
+        let starting = self.life.begin()?;
+        let running = tokio::select! {
+            biased;
+            () = starting.cancelled() => {
+                return Err(Error::new(Errno::ECANCELED, format!("start: task {} was killed", self.id)));
+            }
+            running = self.launch(who) => running.map_err(|e| e.context("start"))?,
+        };
+        starting.started(running.clone());
+        let handle = self.table()?.config.handle.clone();
+        handle.spawn(see_to_its_end(self.clone(), running));
+        Ok(())
+    }
+
+    async fn launch(self: &Arc<Task>, who: &Caller) -> Result<Arc<dyn Running>> {
+        let table = self.table()?;
+        let (mut spec, ns, caps) = (self.spec(), self.namespace(), self.caps());
+        let guest = self.guest();
+        // The starter's rights decide, but never more than the task's own.
+        let starter = Caller { guard: who.guard.clone().or_else(|| guest.guard.clone()), ..who.clone() };
+        let cwd = ns.root().resolve(&starter, &spec.cwd, Follow::Yes).await;
+        let cwd = cwd.map_err(|e| e.context(format!("cwd {}", String::from_utf8_lossy(&spec.cwd))))?;
+        let (program, head) = find(&starter, &ns, &cwd, &spec).await?;
+        let path = program.path();
+        let runtime = table.registry().pick(&spec.kind, Program { path: &path, head: &head })?.clone();
+        spec.env.retain(|(name, _)| std::str::from_utf8(name).is_ok_and(|name| caps.env(name)));
+        let stdio = [
+            self.open_stdio(&ns, 0).await?,
+            Arc::new(Metered::new(self.open_stdio(&ns, 1).await?, self)) as FileRef,
+            Arc::new(Metered::new(self.open_stdio(&ns, 2).await?, self)) as FileRef,
+        ];
+        let start = Start {
+            id: self.id,
+            program,
+            argv: spec.argv,
+            env: spec.env,
+            ns,
+            cwd,
+            who: guest,
+            stdio,
+            limits: self.limits(),
+            usage: self.usage.clone(),
+            trace: self.trace.clone(),
+        };
+        runtime.start(start).await
+    }
+
+    /// The stream as the task's namespace has it: whatever was bound over it, or its own.
+    async fn open_stdio(self: &Arc<Task>, ns: &Namespace, number: u8) -> Result<FileRef> {
+        let flags = if number == 0 { OpenFlags::READ } else { OpenFlags::WRITE | OpenFlags::APPEND };
+        // Its own streams are its own whatever its capabilities say, and what was bound there was allowed by who bound it.
+        let guest = Caller { guard: None, ..self.guest() };
+        let path = format!("/task/{}/stdio/{number}", self.id);
+        match ns.root().resolve(&guest, path.as_bytes(), Follow::Yes).await {
+            Ok(place) => place.open(&guest, flags).await.map_err(|e| e.context(path)),
+            // A namespace without /task.
+            Err(error) if error.is(Errno::ENOENT) || error.is(Errno::ENOTDIR) => {
+                Arc::new(StdioNode::new(self.clone(), number)).open(&guest, flags).await
+            }
+            Err(error) => Err(error.context(path)),
+        }
+    }
+
+    /// Ends the task: everyone who waits is told.
+    fn finish(&self, exit: Exit) {
+        self.life.finish(exit, |exit, real| self.wait_line(exit, real));
+        self.stdio.finish();
+        self.trace_log.finish();
+    }
+}
+
+/// The program's file and its first bytes. A name without a slash is looked for along PATH (/bin where there is none), then
+/// in the task's directory.
+async fn find(who: &Caller, ns: &Namespace, cwd: &Place, spec: &Spec) -> Result<(Place, Vec<u8>)> {
+    let Some(name) = spec.argv.first().filter(|name| !name.is_empty()) else {
+        return Err(Error::new(Errno::ENOENT, "no program: cmd is empty"));
+    };
+    let shown = String::from_utf8_lossy(name);
+    if name.contains(&b'/') {
+        let place = cwd.resolve(who, name, Follow::Yes).await.map_err(|e| e.context(&shown))?;
+        return read_head(who, place).await;
+    }
+    let path = spec.env.iter().find(|(name, _)| name == b"PATH").map_or(&b"/bin"[..], |(_, value)| value);
+    let mut refused = None;
+    for dir in path.split(|b| *b == b':').filter(|dir| !dir.is_empty()).chain([&b"."[..]]) {
+        let dir = if dir == b"." { Ok(cwd.clone()) } else { ns.root().resolve(who, dir, Follow::Yes).await };
+        let Ok(dir) = dir else { continue };
+        match dir.resolve(who, name, Follow::Yes).await {
+            Ok(place) if !place.kind().is_dir() => return read_head(who, place).await,
+            Ok(place) => refused = Some(is_a_directory(&place)),
+            Err(error) if error.is(Errno::ENOENT) || error.is(Errno::ENOTDIR) => {}
+            Err(error) => refused = Some(error.context(&shown)),
+        }
+    }
+    Err(refused.unwrap_or_else(|| {
+        let (path, cwd) = (String::from_utf8_lossy(path), cwd.shown());
+        Error::new(Errno::ENOENT, format!("{shown}: file does not exist (looked in {path} and {cwd})"))
+    }))
+}
+
+fn is_a_directory(place: &Place) -> Error {
+    Error::new(Errno::EISDIR, format!("{}: is a directory", place.shown()))
+}
+
+async fn read_head(who: &Caller, place: Place) -> Result<(Place, Vec<u8>)> {
+    match place.kind() {
+        Kind::File => {}
+        Kind::Dir => return Err(is_a_directory(&place)),
+        _ => return Err(Error::new(Errno::ENOEXEC, format!("{}: not a regular file", place.shown()))),
+    }
+    let file = place.open(who, OpenFlags::READ).await.map_err(|e| e.context(place.shown()))?;
+    let mut head = vec![0; HEAD];
+    let mut length = 0;
+    while length < HEAD {
+        match file.read(length as u64, &mut head[length..]).await? {
+            0 => break,
+            count => length += count,
+        }
+    }
+    head.truncate(length);
+    Ok((place, head))
+}
+
+/// Waits for the end of what runs: its own, the wall limit's, or a kill that does not strike in time.
+async fn see_to_its_end(task: Arc<Task>, running: Arc<dyn Running>) {
+    let mut ended = running.wait();
+    drop(running);
+    let mut changes = task.life.watch();
+    loop {
+        changes.mark_unchanged();
+        let killed = task.life.killed();
+        let left = match (&killed, task.limits().wall) {
+            (Some(_), _) => Some(GRACE),
+            (None, Some(wall)) => Some(wall.saturating_sub(task.life.real())),
+            (None, None) => None,
+        };
+        tokio::select! {
+            exit = &mut ended => return task.finish(exit),
+            () = sleep(left) => match killed {
+                Some(exit) => {
+                    tracing::warn!(task = task.id.0, "given up: it did not end when it was killed");
+                    return task.finish(exit);
+                }
+                None => {
+                    let wall = task.limits().wall.unwrap_or_default();
+                    let message = format!("wall limit of {} exceeded", crate::limits::show_time(wall));
+                    // Were it over already, its own end would be what is awaited next.
+                    let _ = task.life.kill(Exit::killed(128 + 9, message));
+                }
+            },
+            _ = changes.changed() => {
+                if task.life.state() == State::Exited {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn sleep(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A future that runs within a tokio runtime wherever it is polled: transports have threads of their own.
+struct Within<F> {
+    handle: Handle,
+    future: Pin<Box<F>>,
+}
+
+impl<F: Future> Future for Within<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let handle = self.handle.clone();
+        let _entered = handle.enter();
+        self.future.as_mut().poll(cx)
+    }
+}

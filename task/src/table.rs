@@ -1,0 +1,160 @@
+//! All tasks of a server, by number.
+
+use crate::lineage::{Lineage, MAX_DEPTH};
+use crate::{Limits, Registry, Task};
+use parking_lot::{Mutex, RwLock};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use vfs::{Caller, Errno, Error, Namespace, NodeRef, Op, Result, TaskId, TreeTag};
+
+/// Where the trees come from that a `mount` line may name besides those that the namespace has already.
+pub trait Attach: Send + Sync {
+    fn attach<'a>(&'a self, who: &'a Caller, spec: &'a str) -> Op<'a, NodeRef>;
+}
+
+/// What a table is made from.
+pub struct Config {
+    pub registry: Registry,
+    /// Where the ends of tasks are awaited.
+    pub handle: Handle,
+    /// Tasks in the table at most.
+    pub max_tasks: usize,
+    /// What a task made from outside starts with.
+    pub limits: Limits,
+    pub attach: Option<Arc<dyn Attach>>,
+}
+
+impl Config {
+    /// More than one server can run at once; a task that only sits in the table costs about two kilobytes.
+    pub const MAX_TASKS: usize = 32768;
+
+    /// On the runtime that the caller runs in.
+    pub fn new(registry: Registry) -> Config {
+        Config {
+            registry,
+            handle: Handle::current(),
+            max_tasks: Config::MAX_TASKS,
+            limits: Limits::default(),
+            attach: None,
+        }
+    }
+}
+
+pub struct TaskTable {
+    pub(crate) config: Config,
+    pub(crate) tag: TreeTag,
+    tasks: Mutex<Tasks>,
+    /// What a task made from outside gets a copy of.
+    home: RwLock<Option<Namespace>>,
+}
+
+struct Tasks {
+    by_id: BTreeMap<u32, Arc<Task>>,
+    next: u32,
+}
+
+impl TaskTable {
+    /// Fails where the process has no tree number left.
+    pub fn new(config: Config) -> Result<Arc<TaskTable>> {
+        let tag = TreeTag::take().ok_or_else(|| Error::new(Errno::ENFILE, "too many trees"))?;
+        let tasks = Mutex::new(Tasks { by_id: BTreeMap::new(), next: 1 });
+        Ok(Arc::new(TaskTable { config, tag, tasks, home: RwLock::new(None) }))
+    }
+
+    /// Tasks made from outside from now on get a copy of `ns`.
+    pub fn set_home(&self, ns: Namespace) {
+        *self.home.write() = Some(ns);
+    }
+    pub fn registry(&self) -> &Registry {
+        &self.config.registry
+    }
+
+    pub fn get(&self, id: TaskId) -> Option<Arc<Task>> {
+        self.tasks.lock().by_id.get(&id.0).cloned()
+    }
+    pub fn len(&self) -> usize {
+        self.tasks.lock().by_id.len()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// Up to `count` tasks whose number is greater than `after`, in order.
+    pub fn after(&self, after: u32, count: usize) -> Vec<Arc<Task>> {
+        let tasks = self.tasks.lock();
+        let range = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
+        tasks.by_id.range::<u32, _>(range).take(count).map(|(_, task)| task.clone()).collect()
+    }
+
+    /// Makes a task for `who`. A task's own child starts with its maker's namespace, limits, capabilities, environment and
+    /// directory.
+    pub fn make(self: &Arc<TaskTable>, who: &Caller) -> Result<Arc<Task>> {
+        let parent = match who.task {
+            None => None,
+            Some(id) => Some(self.get(id).ok_or_else(|| {
+                Error::new(Errno::ESRCH, format!("task {id} is gone and can make no tasks"))
+            })?),
+        };
+        if let Some(parent) = &parent
+            && !parent.caps().spawn()
+        {
+            return Err(Error::new(Errno::EACCES, "permission denied: no capability \"spawn\""));
+        }
+        let ns = match &parent {
+            Some(parent) => parent.namespace().fork(),
+            None => match &*self.home.read() {
+                Some(home) => home.fork(),
+                None => return Err(Error::new(Errno::ENXIO, "the server has no namespace yet")),
+            },
+        };
+        let mut tasks = self.tasks.lock();
+        self.has_room(&tasks, parent.as_deref())?;
+        let id = TaskId(tasks.next);
+        // Numbers are not used again: a client that holds an old one must not meet another's task.
+        tasks.next = tasks.next.checked_add(1).ok_or(Errno::EAGAIN)?;
+        let task = Arc::new(Task::new(self, id, who, parent.as_deref(), ns));
+        task.lineage.enter();
+        tasks.by_id.insert(id.0, task.clone());
+        Ok(task)
+    }
+
+    fn has_room(&self, tasks: &Tasks, parent: Option<&Task>) -> Result<()> {
+        let max = self.config.max_tasks;
+        if tasks.by_id.len() >= max {
+            return Err(Error::new(Errno::EAGAIN, format!("too many tasks: this server holds {max}")));
+        }
+        let Some(parent) = parent else { return Ok(()) };
+        let makers: Vec<&Lineage> =
+            std::iter::once(&*parent.lineage).chain(parent.lineage.ancestors()).collect();
+        if makers.len() as u32 >= MAX_DEPTH {
+            return Err(Error::new(Errno::EAGAIN, format!("tasks may be {MAX_DEPTH} deep at most")));
+        }
+        for maker in makers {
+            let limit = tasks.by_id.get(&maker.id.0).and_then(|task| task.limits().tasks);
+            if limit.is_some_and(|limit| maker.below() >= limit) {
+                let text = format!("limit tasks={} of task {} reached", maker.below(), maker.id);
+                return Err(Error::new(Errno::EAGAIN, text));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a task that is new or has exited out of the table. Open files of it stay good.
+    pub fn remove(&self, id: TaskId) -> Result<()> {
+        let task = self.get(id).ok_or(Errno::ENOENT)?;
+        task.life.retire(|exit| task.wait_line(exit, std::time::Duration::ZERO))?;
+        if self.tasks.lock().by_id.remove(&id.0).is_some() {
+            task.lineage.leave();
+        }
+        task.stdio.finish();
+        task.trace_log.finish();
+        Ok(())
+    }
+}
+
+impl fmt::Debug for TaskTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskTable({} tasks)", self.len())
+    }
+}

@@ -1,0 +1,263 @@
+//! One task: all that its directory shows, and who may change it when.
+
+use crate::life::Life;
+use crate::lineage::Lineage;
+use crate::spec::{self, Spec};
+use crate::stdio::{Full, Log, Stdio};
+use crate::{Caps, Exit, Limits, TaskTable, Trace, Usage};
+use parking_lot::{Mutex, RwLock};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use vfs::{Caller, Device, Errno, Error, Gid, Guard, Mode, Namespace, Qid, Result, Stat, TaskId, Time, Uid};
+
+/// Lines of a trace that nobody has read yet, in bytes.
+const TRACE_BOUND: usize = 256 << 10;
+
+pub struct Task {
+    pub id: TaskId,
+    pub(crate) lineage: Arc<Lineage>,
+    table: Weak<TaskTable>,
+    /// Who made it: its guest acts as this user.
+    uid: Uid,
+    gid: Gid,
+    groups: Arc<[Gid]>,
+    born: Time,
+    pub(crate) spec: Mutex<Spec>,
+    ns: RwLock<Namespace>,
+    limits: Mutex<Limits>,
+    caps: RwLock<Arc<Caps>>,
+    pub usage: Arc<Usage>,
+    pub(crate) trace: Trace,
+    pub trace_log: Arc<Log>,
+    pub stdio: Stdio,
+    pub life: Life,
+    /// Open ctl files, and whether the last one's close ends the task.
+    ctl_files: AtomicUsize,
+    killonclose: AtomicBool,
+    last_error: Mutex<Option<String>>,
+}
+
+impl Task {
+    pub(crate) fn new(
+        table: &Arc<TaskTable>,
+        id: TaskId,
+        who: &Caller,
+        parent: Option<&Task>,
+        ns: Namespace,
+    ) -> Task {
+        let (mut spec, mut limits, mut caps) =
+            (Spec::default(), table.config.limits, Arc::new(Caps::fresh()));
+        if let Some(parent) = parent {
+            let theirs = parent.spec.lock();
+            (spec.env, spec.cwd) = (theirs.env.clone(), theirs.cwd.clone());
+            (limits, caps) = (parent.limits(), parent.caps());
+        }
+        Task {
+            id,
+            lineage: Lineage::new(id, parent.map(|p| p.lineage.clone())),
+            table: Arc::downgrade(table),
+            uid: who.uid,
+            gid: who.gid,
+            groups: who.groups.clone(),
+            born: Time::now(),
+            spec: Mutex::new(spec),
+            ns: RwLock::new(ns),
+            limits: Mutex::new(limits),
+            caps: RwLock::new(caps),
+            usage: Arc::default(),
+            trace: Trace::default(),
+            trace_log: Arc::new(Log::new(TRACE_BOUND, Full::Drop)),
+            stdio: Stdio::new(),
+            life: Life::new(id),
+            ctl_files: AtomicUsize::new(0),
+            killonclose: AtomicBool::new(false),
+            last_error: Mutex::new(None),
+        }
+    }
+
+    pub fn table(&self) -> Result<Arc<TaskTable>> {
+        self.table.upgrade().ok_or_else(|| Error::new(Errno::ENXIO, "the server has gone"))
+    }
+    /// The task that made this one; none where it was made from outside.
+    pub fn ppid(&self) -> Option<TaskId> {
+        self.lineage.parent.as_ref().map(|l| l.id)
+    }
+    pub fn owner(&self) -> (Uid, Gid) {
+        (self.uid, self.gid)
+    }
+
+    /// The identity of the file numbered `file` (below 65 536; 1 to 3 are its stdio) of the task's directory.
+    pub fn file_path(&self, file: u64) -> u64 {
+        // The table outlives every node that a client can reach, but for the moments of a shutdown.
+        self.table.upgrade().map_or(0, |t| t.tag.path(u64::from(self.id.0) << 16 | file))
+    }
+    /// The stat of one of its files: the maker's, empty.
+    pub fn stat(&self, qid: Qid, mode: Mode) -> Stat {
+        Stat {
+            qid,
+            mode,
+            uid: self.uid,
+            gid: self.gid,
+            nlink: 1,
+            size: 0,
+            blocks: 0,
+            blksize: 4096,
+            rdev: Device::default(),
+            atime: self.born,
+            mtime: self.born,
+            ctime: self.born,
+            btime: self.born,
+        }
+    }
+
+    /// Who its guest is.
+    pub fn guest(&self) -> Caller {
+        let caps = self.caps();
+        let guard: Option<Arc<dyn Guard>> = if caps.all_files() { None } else { Some(caps) };
+        Caller { groups: self.groups.clone(), task: Some(self.id), guard, ..Caller::new(self.uid, self.gid) }
+    }
+
+    /// Fails where `who` is a task that neither is this one nor made it.
+    pub fn reachable_by(&self, who: &Caller) -> Result<()> {
+        match who.task {
+            Some(asker) if !self.lineage.is_within(asker) => Err(Error::new(
+                Errno::EACCES,
+                format!("permission denied: task {asker} did not make task {}", self.id),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    pub fn namespace(&self) -> Namespace {
+        self.ns.read().clone()
+    }
+    pub(crate) fn set_namespace(&self, ns: Namespace) -> Result<()> {
+        self.life.must_be_new("ns")?;
+        *self.ns.write() = ns;
+        Ok(())
+    }
+
+    pub fn spec(&self) -> Spec {
+        self.spec.lock().clone()
+    }
+    /// Changes what is to be run, as long as the task is new. An error changes nothing.
+    pub fn change_spec(&self, what: &str, change: impl FnOnce(&mut Spec) -> Result<()>) -> Result<()> {
+        let mut spec = self.spec.lock();
+        self.life.must_be_new(what)?;
+        let mut changed = spec.clone();
+        change(&mut changed)?;
+        *spec = changed;
+        Ok(())
+    }
+    pub fn set_kind(&self, kind: &str) -> Result<()> {
+        self.table()?.registry().check(kind)?;
+        self.change_spec("type", |spec| {
+            spec.kind = kind.to_owned();
+            Ok(())
+        })
+    }
+    pub fn set_cmd(&self, text: &[u8]) -> Result<()> {
+        let argv = spec::parse_cmd(text)?;
+        self.change_spec("cmd", |spec| {
+            spec.argv = argv;
+            Ok(())
+        })
+    }
+    /// A name for people; one line, any time.
+    pub fn set_alias(&self, alias: &str) {
+        self.spec.lock().alias = alias.to_owned();
+    }
+
+    pub fn limits(&self) -> Limits {
+        *self.limits.lock()
+    }
+    /// Sets limits by words (`memory=64M`); a task gives neither itself nor another more than it has.
+    pub fn set_limits(&self, who: &Caller, words: &[&str]) -> Result<()> {
+        self.life.must_not_be_over("limit")?;
+        let outer = self.asker(who)?.map(|asker| asker.limits());
+        let mut limits = self.limits.lock();
+        let mut changed = *limits;
+        words.iter().try_for_each(|word| changed.set(word))?;
+        if let Some(outer) = outer {
+            changed.within(&outer)?;
+        }
+        *limits = changed;
+        drop(limits);
+        self.life.tell_limits(changed);
+        Ok(())
+    }
+
+    pub fn caps(&self) -> Arc<Caps> {
+        self.caps.read().clone()
+    }
+    /// Changes the capabilities; a task gives neither itself nor another more than it has.
+    pub fn change_caps(&self, who: &Caller, change: impl FnOnce(&mut Caps) -> Result<()>) -> Result<()> {
+        self.life.must_be_new("cap")?;
+        let outer = self.asker(who)?.map(|asker| asker.caps());
+        let mut caps = self.caps.write();
+        let mut changed = Caps::clone(&caps);
+        change(&mut changed)?;
+        if let Some(outer) = outer {
+            changed.within(&outer)?;
+        }
+        *caps = Arc::new(changed);
+        Ok(())
+    }
+
+    /// The task that asks, where one does.
+    pub(crate) fn asker(&self, who: &Caller) -> Result<Option<Arc<Task>>> {
+        match who.task {
+            None => Ok(None),
+            Some(id) => self
+                .table()?
+                .get(id)
+                .map(Some)
+                .ok_or_else(|| Error::new(Errno::ESRCH, format!("task {id} is gone"))),
+        }
+    }
+
+    pub fn set_killonclose(&self) {
+        self.killonclose.store(true, Ordering::SeqCst);
+    }
+    pub fn ctl_opened(&self) {
+        self.ctl_files.fetch_add(1, Ordering::SeqCst);
+    }
+    /// The last close of ctl ends a task with killonclose: one that runs is killed, one that never ran is removed.
+    pub fn ctl_closed(&self) {
+        let last = self.ctl_files.fetch_sub(1, Ordering::SeqCst) == 1;
+        if !last || !self.killonclose.load(Ordering::SeqCst) {
+            return;
+        }
+        if self.life.kill(Exit::killed(128 + 1, "killed: its ctl was closed")).is_err()
+            && self.life.must_be_new("close").is_ok()
+            && let Ok(table) = self.table()
+        {
+            // Someone else may have removed it in between.
+            let _ = table.remove(self.id);
+        }
+    }
+
+    pub fn last_error(&self) -> Option<String> {
+        self.last_error.lock().clone()
+    }
+    pub(crate) fn remember(&self, error: &Error) {
+        *self.last_error.lock() = Some(error.text().to_owned());
+    }
+
+    /// `pid user-ms sys-ms real-ms 'message'` (cmd(3)).
+    pub(crate) fn wait_line(&self, exit: &Exit, real: Duration) -> Vec<u8> {
+        let ms = |ns: u64| ns / 1_000_000;
+        let user = ms(self.usage.user_ns.load(Ordering::Relaxed));
+        let sys = ms(self.usage.sys_ns.load(Ordering::Relaxed));
+        let message = exit.message.replace('\'', "''").replace('\n', " ");
+        format!("{} {user} {sys} {} '{message}'\n", self.id, real.as_millis()).into_bytes()
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Task({} {})", self.id, self.life.state())
+    }
+}
