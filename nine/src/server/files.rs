@@ -4,7 +4,10 @@
 //! there has to be given back as [`Answer::Later`]. It checks fids, open modes, names and offsets before it calls,
 //! and leaves permissions, existence and meaning to the implementation.
 
+use std::borrow::Cow;
+
 use super::answer::{Answer, Error};
+use super::perm::number_of;
 use crate::wire::{
     Attr, AttrMask, Dialect, DirEntryKind, Gid, LockFlags, LockKind, LockStatus, Mode, OpenFlags, Qid,
     StatFs, Time, Uid, XattrFlags,
@@ -335,6 +338,26 @@ pub trait FileServer: Send + Sync + 'static {
     fn xattr_remove<'a>(&'a self, node: &'a Self::Node, name: &'a [u8]) -> Answer<'a, ()> {
         let _ = (node, name);
         Error::NOT_SUPPORTED.into()
+    }
+
+    /// The name of a user, which 9P2000 shows in place of the number.
+    fn user_name(&self, uid: Uid) -> Cow<'_, str> {
+        Cow::Owned(uid.to_string())
+    }
+
+    /// The name of a group.
+    fn group_name(&self, gid: Gid) -> Cow<'_, str> {
+        Cow::Owned(gid.to_string())
+    }
+
+    /// The number of a user that 9P2000 names in a wstat.
+    fn user_number(&self, name: &[u8]) -> Option<Uid> {
+        number_of(name).map(Uid)
+    }
+
+    /// The number of a group.
+    fn group_number(&self, name: &[u8]) -> Option<Gid> {
+        number_of(name).map(Gid)
     }
 
     /// The file's fid is clunked: the last chance to report an error. The open file is dropped afterwards. It is not

@@ -1,0 +1,114 @@
+//! What a connection has read: frames, found in a buffer that is used again and again, unless a request that waits
+//! still borrows from it; then it gets another.
+
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::wire::{DecodeError, frame_size};
+
+/// The size of a buffer for small frames.
+const USUAL: usize = 64 << 10;
+/// How many buffers that requests have given back are kept for reuse.
+const SPARE: usize = 4;
+
+/// A buffer. Behind an `Arc`, so that requests can hold on to the frame they were made from.
+pub(super) struct Input(Box<[u8]>);
+
+impl Input {
+    fn new(len: usize) -> Arc<Self> {
+        Arc::new(Self(vec![0; len].into_boxed_slice()))
+    }
+
+    /// A buffer that holds just these bytes.
+    pub(super) fn copy_of(bytes: &[u8]) -> Arc<Self> {
+        Arc::new(Self(bytes.into()))
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The read side of a connection.
+pub(super) struct Inbox {
+    buffer: Arc<Input>,
+    /// What is read and not yet taken.
+    unread: Range<usize>,
+    lent: Vec<Arc<Input>>,
+}
+
+impl Inbox {
+    pub(super) fn new() -> Self {
+        Self { buffer: Input::new(USUAL), unread: 0..0, lent: Vec::new() }
+    }
+
+    /// The next whole frame, if there is one.
+    pub(super) fn next_frame(&mut self, msize: u32) -> Result<Option<(Arc<Input>, Range<usize>)>, DecodeError> {
+        let unread = &self.buffer.0[self.unread.clone()];
+        match frame_size(unread, msize)? {
+            Some(size) if size <= unread.len() => {
+                let frame = self.unread.start..self.unread.start + size;
+                self.unread.start = frame.end;
+                Ok(Some((self.buffer.clone(), frame)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Reads more; 0 is the end. Call it when [`Inbox::next_frame`] has no more.
+    pub(super) fn poll_read<S: AsyncRead>(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: Pin<&mut S>,
+        msize: u32,
+    ) -> Poll<std::io::Result<usize>> {
+        let wanted = frame_size(&self.buffer.0[self.unread.clone()], msize).ok().flatten().unwrap_or(0);
+        self.make_room(wanted);
+        let buffer = Arc::get_mut(&mut self.buffer).expect("make_room leaves a buffer that nobody else has");
+        let mut space = ReadBuf::new(&mut buffer.0[self.unread.end..]);
+        ready!(stream.poll_read(cx, &mut space))?;
+        let read = space.filled().len();
+        self.unread.end += read;
+        Poll::Ready(Ok(read))
+    }
+
+    /// Sees to it that the buffer is ours alone, has a free byte, and room for a frame of `wanted` bytes.
+    fn make_room(&mut self, wanted: usize) {
+        let len = self.unread.len();
+        let need = wanted.max(len + 1);
+        let capacity = self.buffer.0.len();
+        let large_enough = need <= capacity;
+        if let Some(buffer) = Arc::get_mut(&mut self.buffer)
+            && large_enough
+        {
+            if self.unread.is_empty() {
+                self.unread = 0..0;
+            } else if self.unread.start + need > capacity {
+                buffer.0.copy_within(self.unread.clone(), 0);
+                self.unread = 0..len;
+            }
+            return;
+        }
+        let mut fresh = self.free_buffer(need).unwrap_or_else(|| Input::new(need.max(USUAL)));
+        let target = Arc::get_mut(&mut fresh).expect("a free buffer is nobody else's");
+        target.0[..len].copy_from_slice(&self.buffer.0[self.unread.clone()]);
+        self.unread = 0..len;
+        let old = std::mem::replace(&mut self.buffer, fresh);
+        if self.lent.len() < SPARE && Arc::strong_count(&old) > 1 {
+            self.lent.push(old);
+        }
+    }
+
+    /// A buffer that requests borrowed and have given back.
+    fn free_buffer(&mut self, need: usize) -> Option<Arc<Input>> {
+        let free = self
+            .lent
+            .iter_mut()
+            .position(|buffer| buffer.0.len() >= need && Arc::get_mut(buffer).is_some())?;
+        Some(self.lent.swap_remove(free))
+    }
+}

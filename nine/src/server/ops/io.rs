@@ -1,0 +1,189 @@
+//! Tread, Twrite, Tfsync.
+
+use std::sync::Arc;
+use std::task::Context;
+
+use super::check_offset;
+use crate::server::answer::Error;
+use crate::server::fid::{FidEntry, OpenFid, State};
+use crate::server::files::FileServer;
+use crate::server::held::{CalledInto, call, call_into};
+use crate::server::input::Input;
+use crate::server::output::Segment;
+use crate::server::session::{Body, Done, Request, Session};
+use crate::wire::{Data, Dialect, Fid, FsyncKind, READ_OVERHEAD, Rmessage, Sink};
+
+/// The most that one read of a stream gives: a read that waits keeps its buffer.
+const STREAM_READ: usize = 32 << 10;
+
+/// Linux fills a reader's buffer: after a short read at `offset` it asks for the rest, at `offset + n`, before it
+/// returns. On a stream that request would wait for what comes next, and the reader would not see what is there. So
+/// exactly that request is answered with nothing, once.
+fn note_short_read<F: FileServer>(open: &OpenFid<F>, offset: u64, asked: u32, got: usize) {
+    let got = got as u32;
+    *open.rest.lock() = (got > 0 && got < asked).then(|| (offset.wrapping_add(got.into()), asked - got));
+}
+
+impl<F: FileServer> Session<F> {
+    pub(super) fn read(
+        &mut self,
+        cx: &mut Context<'_>,
+        request: Request,
+        fid: Fid,
+        offset: u64,
+        count: u32,
+    ) -> Result<(), Error> {
+        check_offset(offset)?;
+        let entry = self.fids.get(fid)?;
+        let limit = (count as usize).min(self.data_limit());
+        let open = match &entry.state {
+            State::Open(open) => open,
+            State::XattrValue(value) => {
+                let from = usize::try_from(offset).unwrap_or(usize::MAX).min(value.len());
+                let data = value[from..(from + limit).min(value.len())].to_vec();
+                self.reply(request.tag, Ok(Body::Bytes(data).into()));
+                return Ok(());
+            }
+            State::Path | State::XattrSink { .. } => return Err(Error::NOT_OPEN),
+        };
+        if !open.flags.reads() {
+            return Err(Error::new(9, "fid not open for reading"));
+        }
+        if open.is_dir {
+            return match self.dialect() {
+                Dialect::P9P2000L => Err(Error::IS_DIRECTORY),
+                Dialect::P9P2000 | Dialect::P9P2000U => {
+                    let entry = entry.clone();
+                    self.classic_readdir(cx, request, entry, offset, limit)
+                }
+            };
+        }
+        // The clients that fill their buffers are Linux's; plain 9P2000 readers mean what they ask.
+        let fills = open.is_stream && self.dialect() != Dialect::P9P2000;
+        let limit = if open.is_stream { limit.min(STREAM_READ) } else { limit };
+        if fills && open.rest.lock().take() == Some((offset, count)) {
+            self.reply(request.tag, Ok(Done::message(Rmessage::Read { data: Data(&[]) })));
+            return Ok(());
+        }
+        self.read_into_reply(request, fid, offset, count, limit, fills)
+    }
+
+    /// Has the file put its data where the reply is to carry it.
+    fn read_into_reply(
+        &mut self,
+        request: Request,
+        fid: Fid,
+        offset: u64,
+        count: u32,
+        limit: usize,
+        fills: bool,
+    ) -> Result<(), Error> {
+        let entry = self.fids.opened(fid)?;
+        let Segment { bytes, start, end } = self.out.take_room(READ_OVERHEAD + limit);
+        let data = end + READ_OVERHEAD..end + READ_OVERHEAD + limit;
+        let place = data.clone();
+        let called = call_into(&self.files, entry, bytes, |files, entry, bytes: &mut [u8]| {
+            match entry.file() {
+                Some(file) => files.read(file, offset, &mut bytes[place]),
+                None => Error::NOT_OPEN.into(),
+            }
+        });
+        match called {
+            CalledInto::Now(result, bytes) => {
+                let segment = Segment { bytes, start, end };
+                match result.map(|got| got.min(limit)) {
+                    Ok(got) => {
+                        if fills && let Some(open) = entry.opened() {
+                            note_short_read(open, offset, count, got);
+                        }
+                        self.send_data(request.tag, segment, got);
+                    }
+                    Err(error) => {
+                        self.out.put_back(segment);
+                        return Err(error);
+                    }
+                }
+            }
+            CalledInto::Later(held) => {
+                // The segment stays with the file; what was to be sent from it goes out on its own.
+                let before = held.before(end);
+                self.out.prepare();
+                self.out.put(&before[start..]);
+                let pinned = data.end;
+                self.pend(request, pinned, async move {
+                    let (result, (_files, entry, bytes)) = held.await;
+                    let got = result?.min(limit);
+                    if fills && let Some(open) = entry.opened() {
+                        note_short_read(open, offset, count, got);
+                    }
+                    // The header goes in front of the data, where there was room for it.
+                    Ok(Body::Data(Segment { bytes, start: end, end }, got).into())
+                });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn write(
+        &mut self,
+        request: Request,
+        frame: &Arc<Input>,
+        fid: Fid,
+        offset: u64,
+        data: &[u8],
+    ) -> Result<(), Error> {
+        check_offset(offset)?;
+        check_offset(offset.saturating_add(data.len() as u64))?;
+        let entry = self.fids.get(fid)?;
+        match &entry.state {
+            State::Open(open) if open.is_dir => return Err(Error::IS_DIRECTORY),
+            State::Open(open) if open.flags.writes() => {}
+            State::Open(_) => return Err(Error::new(9, "fid not open for writing")),
+            State::XattrSink { .. } => {
+                let count = entry.xattr_write(offset, data)?;
+                self.reply(request.tag, Ok(Done::message(Rmessage::Write { count })));
+                return Ok(());
+            }
+            State::Path | State::XattrValue(_) => return Err(Error::NOT_OPEN),
+        }
+        let len = data.len();
+        let called = call(&self.files, entry, frame, data, |files, entry, data| match entry.file() {
+            Some(file) => files.write(file, offset, data),
+            None => Error::NOT_OPEN.into(),
+        });
+        self.answer(request, frame.bytes().len(), called, move |wrote| {
+            Ok(Done::message(Rmessage::Write { count: wrote.min(len) as u32 }))
+        });
+        Ok(())
+    }
+
+    pub(super) fn fsync(
+        &mut self,
+        request: Request,
+        frame: &Arc<Input>,
+        fid: Fid,
+        kind: FsyncKind,
+    ) -> Result<(), Error> {
+        let entry = self.fids.opened(fid)?;
+        let data_only = kind.contains(FsyncKind::DATA_ONLY);
+        let called = call(&self.files, entry, frame, &[], |files, entry, _| match entry.file() {
+            Some(file) => files.fsync(file, data_only),
+            None => Error::NOT_OPEN.into(),
+        });
+        self.answer(request, 0, called, |()| Ok(Done::message(Rmessage::Fsync {})));
+        Ok(())
+    }
+}
+
+impl<F: FileServer> FidEntry<F> {
+    /// Collects a piece of an attribute's value.
+    fn xattr_write(&self, offset: u64, data: &[u8]) -> Result<u32, Error> {
+        let State::XattrSink { size, value, .. } = &self.state else { return Err(Error::NOT_OPEN) };
+        let mut value = value.lock();
+        if offset != value.len() as u64 || data.len() > size - value.len() {
+            return Err(Error::new(22, "an extended attribute is written in order, up to the size announced"));
+        }
+        value.extend_from_slice(data);
+        Ok(data.len() as u32)
+    }
+}

@@ -1,0 +1,456 @@
+//! The session: what a connection has agreed on, and the road of a request through it, without any I/O.
+//!
+//! A frame is decoded; its tag and its place among the unfinished requests are checked; the operation is called;
+//! its answer is encoded at once, or when its future is done. The operations themselves are in [`super::ops`].
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Range;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use thiserror::Error;
+use tracing::{Span, debug, trace, trace_span};
+
+use super::answer::Error;
+use super::config::Config;
+use super::fid::{FidEntry, Fids};
+use super::files::{FileServer, HeldLock, Listing};
+use super::flight::{Claims, Flights, Landed, Serial};
+use super::held::{Called, Lent};
+use super::input::Input;
+use super::ops;
+use super::output::{Output, Segment};
+use crate::wire::{
+    Data, DecodeError, Dialect, DotlError, EncodeError, Extension, Fid, LockedRange, Msize, Name, OwnedStat,
+    READ_OVERHEAD, Rmessage, Tag, Tmessage, UnixErrno,
+};
+
+/// What a peer is thrown out for.
+#[derive(Debug, Error)]
+pub enum Fault {
+    /// It sent what is no message.
+    #[error(transparent)]
+    Frame(#[from] DecodeError),
+    /// It did not begin with Tversion.
+    #[error("{0} before Tversion")]
+    NoVersion(&'static str),
+}
+
+/// What a request comes to, before it is encoded.
+pub(super) struct Done<F: FileServer> {
+    pub(super) body: Body,
+    pub(super) change: Change<F>,
+}
+
+/// A reply that owns what it says.
+pub(super) enum Body {
+    Message(Rmessage<'static>),
+    Readlink(Vec<u8>),
+    Getlock(HeldLock),
+    Stat(OwnedStat),
+    Entries(Lent<Listing>),
+    /// A read's data in the frame that is to carry it: so many bytes, in a segment of its own.
+    Data(Segment, usize),
+    Bytes(Vec<u8>),
+}
+
+/// What a request does to the fids.
+pub(super) enum Change<F: FileServer> {
+    Nothing,
+    Bind(Fid, Arc<FidEntry<F>>),
+}
+
+impl<F: FileServer> Done<F> {
+    pub(super) fn message(message: Rmessage<'static>) -> Self {
+        Body::Message(message).into()
+    }
+
+    pub(super) fn binding(message: Rmessage<'static>, fid: Fid, entry: Arc<FidEntry<F>>) -> Self {
+        Self { body: Body::Message(message), change: Change::Bind(fid, entry) }
+    }
+}
+
+impl<F: FileServer> From<Body> for Done<F> {
+    fn from(body: Body) -> Self {
+        Self { body, change: Change::Nothing }
+    }
+}
+
+pub(super) type Outcome<F> = Result<Done<F>, Error>;
+
+/// A request on its way: which, and where it stands.
+#[derive(Clone)]
+pub(super) struct Request {
+    pub(super) tag: Tag,
+    /// Its place in the order, if it had to wait.
+    serial: Option<Serial>,
+    claims: Claims,
+    span: Span,
+}
+
+pub(super) struct Session<F: FileServer> {
+    pub(super) files: Arc<F>,
+    pub(super) context: Arc<F::Context>,
+    pub(super) config: Config,
+    /// Not known before Tversion.
+    agreed: Option<Dialect>,
+    msize: Msize,
+    pub(super) fids: Fids<F>,
+    flights: Flights<Outcome<F>>,
+    pub(super) out: Output,
+    /// A listing that no request uses.
+    pub(super) listing: Option<Lent<Listing>>,
+}
+
+impl<F: FileServer> Session<F> {
+    pub(super) fn new(files: Arc<F>, context: Arc<F::Context>, config: Config) -> Self {
+        let msize = Msize(config.msize.0.clamp(Config::MIN_MSIZE, Config::MAX_MSIZE));
+        Self {
+            files,
+            context,
+            agreed: None,
+            msize,
+            fids: Fids::new(config.fids),
+            flights: Flights::new(),
+            out: Output::default(),
+            listing: None,
+            config,
+        }
+    }
+
+    /// The largest frame.
+    pub(super) fn msize(&self) -> u32 {
+        self.msize.0
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.agreed.unwrap_or(Dialect::P9P2000)
+    }
+
+    /// Whether another request may be taken.
+    pub(super) fn accepts(&self) -> bool {
+        self.out.queued() < self.config.unread
+    }
+
+    /// The most data that a reply holds.
+    pub(super) fn data_limit(&self) -> usize {
+        self.msize.0 as usize - READ_OVERHEAD
+    }
+
+    /// The connection has ended: cancels and clunks everything.
+    pub(super) fn end(&mut self) {
+        self.flights.clear();
+        self.fids.clear();
+    }
+
+    /// Takes one frame.
+    pub(super) fn request(
+        &mut self,
+        cx: &mut Context<'_>,
+        frame: &Arc<Input>,
+        part: Range<usize>,
+    ) -> Result<(), Fault> {
+        let bytes = &frame.bytes()[part.clone()];
+        let (tag, message) = match Tmessage::decode(self.dialect(), bytes) {
+            Ok(decoded) => decoded,
+            Err(fault) => return self.undecodable(fault, bytes),
+        };
+        trace!(target: "nine::trace", "<- {}", message.with_tag(tag));
+        match message {
+            Tmessage::Version { msize, version } => {
+                self.version(tag, msize, version);
+                return Ok(());
+            }
+            _ if self.agreed.is_none() => {
+                self.error(tag, &Error::new(71, "Tversion must come first"));
+                return Err(Fault::NoVersion(message.name()));
+            }
+            Tmessage::Flush { oldtag } => {
+                self.flush(cx, tag, oldtag);
+                return Ok(());
+            }
+            _ => {}
+        }
+        if !self.flights.is_empty() && self.flights.has_tag(tag) {
+            self.error(tag, &Error::new(22, "tag is in use by a request that has not been answered"));
+            return Ok(());
+        }
+        let claims = ops::claims(&message, &self.fids);
+        if !self.flights.is_empty() {
+            if let Tmessage::Clunk { fid } | Tmessage::Remove { fid } = message {
+                self.interrupt(cx, fid);
+            }
+            let shared = claims.iter().flatten().any(|claim| self.fids.is_claimed(claim.fid));
+            if shared && self.flights.blocked(&claims, None) {
+                self.wait(tag, claims, bytes, frame, part);
+                return Ok(());
+            }
+        }
+        self.start(cx, tag, None, claims, message, frame);
+        Ok(())
+    }
+
+    /// What cannot be decoded is answered, if there is anything to answer, and ends the connection; except for
+    /// requests that another dialect or a later one has, which clients try to see whether they are there.
+    fn undecodable(&mut self, fault: DecodeError, bytes: &[u8]) -> Result<(), Fault> {
+        let tag = Tag(u16::from_le_bytes([bytes[5], bytes[6]]));
+        match fault {
+            DecodeError::NotInDialect { .. } | DecodeError::UnknownType { .. } if self.agreed.is_some() => {
+                debug!(%fault, "refused");
+                self.error(tag, &Error::NOT_SUPPORTED);
+                Ok(())
+            }
+            DecodeError::NotInDialect { message, .. } => Err(Fault::NoVersion(message)),
+            fault => {
+                // EPROTO.
+                self.error(tag, &Error::new(71, fault.to_string()));
+                Err(fault.into())
+            }
+        }
+    }
+
+    /// version(5): ends whatever went before, and agrees on a dialect and a frame size.
+    fn version(&mut self, tag: Tag, msize: Msize, version: Name<'_>) {
+        self.end();
+        let ours = Msize(self.config.msize.0.clamp(Config::MIN_MSIZE, Config::MAX_MSIZE));
+        let dialect = Dialect::for_version(version.0).filter(|_| msize.0 >= Config::MIN_MSIZE);
+        self.agreed = dialect;
+        self.msize = if dialect.is_some() { msize.min(ours) } else { ours };
+        debug!(client = %msize, msize = %self.msize, wanted = %version, dialect = dialect.map(Dialect::version));
+        // A client whose frames are too small to be of use is told so in the only way that version(5) has.
+        let version = Name(dialect.map_or("unknown", Dialect::version).as_bytes());
+        let msize = msize.min(self.msize);
+        self.send(tag, &Rmessage::Version { msize, version });
+    }
+
+    /// flush(5): the old request is dropped, if it is still there, and this is answered after its answer.
+    fn flush(&mut self, cx: &mut Context<'_>, tag: Tag, oldtag: Tag) {
+        if let Some(old) = self.flights.serial_of(oldtag)
+            && let Some(landed) = self.flights.end(old)
+        {
+            self.release(&landed);
+        }
+        self.send(tag, &Rmessage::Flush {});
+        self.next_turns(cx);
+    }
+
+    /// Ends the reads that wait on a stream which is about to be clunked.
+    fn interrupt(&mut self, cx: &mut Context<'_>, fid: Fid) {
+        if !self.fids.is_claimed(fid) {
+            return;
+        }
+        for serial in self.flights.interruptible(fid) {
+            if let Some(landed) = self.flights.end(serial) {
+                self.release(&landed);
+                self.error(landed.tag, &Error::INTERRUPTED);
+            }
+        }
+        self.next_turns(cx);
+    }
+
+    fn wait(&mut self, tag: Tag, claims: Claims, bytes: &[u8], frame: &Arc<Input>, part: Range<usize>) {
+        /// Frames up to this are copied, so that they do not keep a whole buffer.
+        const SMALL: usize = 4 << 10;
+        if self.too_busy(bytes.len()) {
+            self.error(tag, &Error::TOO_BUSY);
+            return;
+        }
+        for claim in claims.iter().flatten() {
+            self.fids.claim(claim.fid);
+        }
+        if bytes.len() <= SMALL {
+            self.flights.wait(tag, claims, Input::copy_of(bytes), 0..bytes.len());
+        } else {
+            self.flights.wait(tag, claims, frame.clone(), part);
+        }
+    }
+
+    fn too_busy(&self, bytes: usize) -> bool {
+        self.flights.len() >= self.config.in_flight || self.flights.pinned() + bytes > self.config.buffered
+    }
+
+    fn start(
+        &mut self,
+        cx: &mut Context<'_>,
+        tag: Tag,
+        serial: Option<Serial>,
+        claims: Claims,
+        message: Tmessage<'_>,
+        frame: &Arc<Input>,
+    ) {
+        let fid = claims[0].map(|claim| claim.fid);
+        let span = trace_span!("9p", message = message.name(), %tag, fid = fid.map(|fid| fid.0));
+        let request = Request { tag, serial, claims, span };
+        // A clone of a disabled span is nothing; the guard borrows it while the request moves on.
+        let span = request.span.clone();
+        let _entered = span.enter();
+        ops::perform(self, cx, request, message, frame);
+    }
+
+    /// Requests that waited for what has ended.
+    fn next_turns(&mut self, cx: &mut Context<'_>) {
+        while let Some((serial, landed, frame, part)) = self.flights.next_turn() {
+            self.release(&landed);
+            let bytes = &frame.bytes()[part];
+            let (tag, message) = match Tmessage::decode(self.dialect(), bytes) {
+                Ok(decoded) => decoded,
+                Err(fault) => {
+                    // It could be decoded when it came, and a Tversion would have dropped it.
+                    self.error(landed.tag, &Error::new(71, fault.to_string()));
+                    continue;
+                }
+            };
+            // What it names may be another kind of file by now.
+            let claims = ops::claims(&message, &self.fids);
+            self.start(cx, tag, Some(serial), claims, message, &frame);
+        }
+    }
+
+    fn release(&mut self, landed: &Landed) {
+        for claim in landed.claims.iter().flatten() {
+            self.fids.release(claim.fid);
+        }
+    }
+
+    /// Polls what is pending, and sends the answers that are there.
+    pub(super) fn poll_done(&mut self, cx: &mut Context<'_>) {
+        while let Poll::Ready((serial, outcome)) = self.flights.poll_done(cx) {
+            let Some(landed) = self.flights.end(serial) else { continue };
+            self.release(&landed);
+            self.reply(landed.tag, outcome);
+            self.next_turns(cx);
+        }
+    }
+
+    /// Answers a request with what an operation gave, now or when it is there.
+    pub(super) fn answer<T: Send + 'static, K: Send + 'static>(
+        &mut self,
+        request: Request,
+        pinned: usize,
+        called: Called<T, K>,
+        finish: impl FnOnce(T) -> Outcome<F> + Send + 'static,
+    ) {
+        match called {
+            Called::Now(result) => self.reply(request.tag, result.and_then(finish)),
+            Called::Later(held) => {
+                let work = async move { held.await.0.and_then(finish) };
+                self.pend(request, pinned, work);
+            }
+        }
+    }
+
+    /// Answers a request with what a future gives, which has not been polled.
+    pub(super) fn run(
+        &mut self,
+        cx: &mut Context<'_>,
+        request: Request,
+        pinned: usize,
+        work: impl Future<Output = Outcome<F>> + Send + 'static,
+    ) {
+        let mut work = Box::pin(work);
+        match work.as_mut().poll(cx) {
+            Poll::Ready(outcome) => self.reply(request.tag, outcome),
+            Poll::Pending => self.pend_boxed(request, pinned, work),
+        }
+    }
+
+    pub(super) fn pend(
+        &mut self,
+        request: Request,
+        pinned: usize,
+        work: impl Future<Output = Outcome<F>> + Send + 'static,
+    ) {
+        self.pend_boxed(request, pinned, Box::pin(work));
+    }
+
+    fn pend_boxed(
+        &mut self,
+        request: Request,
+        pinned: usize,
+        work: std::pin::Pin<Box<dyn Future<Output = Outcome<F>> + Send>>,
+    ) {
+        if self.too_busy(pinned) {
+            drop(work);
+            self.error(request.tag, &Error::TOO_BUSY);
+            return;
+        }
+        for claim in request.claims.iter().flatten() {
+            self.fids.claim(claim.fid);
+        }
+        self.flights.run(request.serial, request.tag, request.claims, pinned, request.span, work);
+    }
+
+    /// Sends an outcome, and lets it change the fids.
+    pub(super) fn reply(&mut self, tag: Tag, outcome: Outcome<F>) {
+        let done = match outcome {
+            Ok(done) => done,
+            Err(error) => return self.error(tag, &error),
+        };
+        match done.body {
+            Body::Message(message) => self.send(tag, &message),
+            Body::Readlink(target) => self.send(tag, &Rmessage::Readlink { target: Name(&target) }),
+            Body::Bytes(data) => self.send(tag, &Rmessage::Read { data: Data(&data) }),
+            Body::Stat(stat) => self.send(tag, &Rmessage::Stat { stat: stat.as_stat() }),
+            Body::Getlock(held) => {
+                let HeldLock { kind, start, length, proc_id, client_id } = &held;
+                let range =
+                    LockedRange { start: *start, length: *length, proc_id: *proc_id, client_id };
+                self.send(tag, &Rmessage::Getlock { kind: *kind, range });
+            }
+            Body::Entries(listing) => {
+                self.send(tag, &Rmessage::Readdir { data: Data(listing.as_bytes()) });
+                self.listing = Some(listing);
+            }
+            Body::Data(segment, len) => self.send_data(tag, segment, len),
+        }
+        match done.change {
+            Change::Nothing => {}
+            Change::Bind(fid, entry) => self.fids.bind(fid, entry),
+        }
+    }
+
+    fn send(&mut self, tag: Tag, message: &Rmessage<'_>) {
+        trace!(target: "nine::trace", "-> {}", message.with_tag(tag));
+        self.out.prepare();
+        if let Err(fault) = message.encode(self.dialect(), tag, &mut self.out) {
+            self.unsayable(tag, &fault);
+        }
+    }
+
+    /// What no frame can hold is the file server's mistake; the client is told that there was one.
+    fn unsayable(&mut self, tag: Tag, fault: &EncodeError) {
+        tracing::error!(%fault, "a reply that cannot be said");
+        self.error(tag, &Error::new(75, "the answer does not fit a message"));
+    }
+
+    /// The header of an Rread, in front of data that is already in its place behind the segment's end.
+    pub(super) fn send_data(&mut self, tag: Tag, mut segment: Segment, len: usize) {
+        let size = (READ_OVERHEAD + len) as u32;
+        let [low, high] = tag.0.to_le_bytes();
+        let header = &mut segment.bytes[segment.end..segment.end + READ_OVERHEAD];
+        header[..4].copy_from_slice(&size.to_le_bytes());
+        header[4..7].copy_from_slice(&[117, low, high]);
+        header[7..].copy_from_slice(&(len as u32).to_le_bytes());
+        trace!(target: "nine::trace", "-> Rread tag {tag} data ({len} bytes)");
+        segment.end += size as usize;
+        self.out.put_back(segment);
+    }
+
+    pub(super) fn error(&mut self, tag: Tag, error: &Error) {
+        if self.dialect() == Dialect::P9P2000L {
+            self.send(tag, &Rmessage::Lerror { ecode: DotlError(error.errno) });
+        } else {
+            // ERRMAX would be 128; what a control file has to say may be longer, but has to fit the frame.
+            let text = &error.text.as_bytes()[..error.text.floor_char_boundary(self.data_limit().min(4096) / 2)];
+            let errno = Extension(Some(UnixErrno(error.errno)));
+            self.send(tag, &Rmessage::Error { ename: Name(text), errno });
+        }
+    }
+}
+
+impl<F: FileServer> fmt::Debug for Session<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("dialect", &self.agreed).field("msize", &self.msize).finish_non_exhaustive()
+    }
+}
