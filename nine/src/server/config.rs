@@ -28,6 +28,12 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { msize: Msize((1 << 20) + IO_HEADER), fids: 65536, in_flight: 4096, buffered: 64 << 20, unread: 4 << 20 }
+        Self {
+            msize: Msize((1 << 20) + IO_HEADER),
+            fids: 65536,
+            in_flight: 4096,
+            buffered: 64 << 20,
+            unread: 4 << 20,
+        }
     }
 }

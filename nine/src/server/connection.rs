@@ -41,7 +41,12 @@ pub enum ServeError {
 ///
 /// # Errors
 /// The stream's, or the fault that the peer was thrown out for, which has also been logged.
-pub async fn serve<F, S>(files: Arc<F>, context: Arc<F::Context>, stream: S, config: Config) -> Result<(), ServeError>
+pub async fn serve<F, S>(
+    files: Arc<F>,
+    context: Arc<F::Context>,
+    stream: S,
+    config: Config,
+) -> Result<(), ServeError>
 where
     F: FileServer,
     S: AsyncRead + AsyncWrite,

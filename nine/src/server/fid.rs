@@ -121,7 +121,8 @@ impl<F: FileServer> Fids<F> {
 
     /// The fid of an open file.
     pub(super) fn opened(&self, fid: Fid) -> Result<&Arc<FidEntry<F>>, Error> {
-        self.get(fid).and_then(|entry| if entry.opened().is_some() { Ok(entry) } else { Err(Error::NOT_OPEN) })
+        self.get(fid)
+            .and_then(|entry| if entry.opened().is_some() { Ok(entry) } else { Err(Error::NOT_OPEN) })
     }
 
     /// Whether a fid that a request wants to make can be made.

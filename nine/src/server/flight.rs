@@ -162,16 +162,11 @@ impl<D> Flights<D> {
     /// Whether a request with these claims, coming before `serial` or (`None`) now, has to wait.
     pub(super) fn blocked(&self, claims: &Claims, before: Option<Serial>) -> bool {
         let later = claims.iter().flatten();
-        self.flights
-            .iter()
-            .take_while(|(serial, _)| before.is_none_or(|before| **serial < before))
-            .any(|(_, flight)| {
-                flight
-                    .claims
-                    .iter()
-                    .flatten()
-                    .any(|earlier| later.clone().any(|later| waits(earlier, later)))
-            })
+        self.flights.iter().take_while(|(serial, _)| before.is_none_or(|before| **serial < before)).any(
+            |(_, flight)| {
+                flight.claims.iter().flatten().any(|earlier| later.clone().any(|later| waits(earlier, later)))
+            },
+        )
     }
 
     fn add(&mut self, serial: Option<Serial>, flight: Flight<D>) -> Serial {

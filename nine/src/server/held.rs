@@ -15,6 +15,9 @@ use std::task::{Context, Poll};
 use super::answer::{Answer, Error, Later};
 use super::input::Input;
 
+/// The server, the fid's entry, and the frame or the buffer.
+pub(super) type Owners<F, E, K> = (Arc<F>, Arc<E>, K);
+
 /// What a call gave: its result, or the future with its owners.
 pub(super) enum Called<T, K> {
     Now(Result<T, Error>),
@@ -24,7 +27,7 @@ pub(super) enum Called<T, K> {
 /// The same for an operation that fills a buffer: if it is done, the buffer comes back at once.
 pub(super) enum CalledInto<T, F, E, B: ?Sized> {
     Now(Result<T, Error>, Lent<B>),
-    Later(Held<T, (Arc<F>, Arc<E>, Lent<B>)>),
+    Later(Held<T, Owners<F, E, Lent<B>>>),
 }
 
 /// Calls an operation with a server, a fid's entry, and a slice of the frame.
@@ -36,7 +39,7 @@ pub(super) fn call<F: 'static, E: 'static, T>(
     frame: &Arc<Input>,
     part: &[u8],
     operation: impl for<'a> FnOnce(&'a F, &'a E, &'a [u8]) -> Answer<'a, T>,
-) -> Called<T, (Arc<F>, Arc<E>, Arc<Input>)> {
+) -> Called<T, Owners<F, E, Arc<Input>>> {
     assert!(part.is_empty() || frame.bytes().as_ptr_range().contains(&part.as_ptr()), "a part of the frame");
     // SAFETY: each reference points into what an Arc owns (an Arc's content does not move, nor does the boxed slice
     // of an Input). If a future comes back, Held keeps clones of the three Arcs for as long as the future exists and
@@ -70,9 +73,7 @@ pub(super) fn call_into<F: 'static, E: 'static, T, B: ?Sized + 'static>(
     // SAFETY: as in `call` for the first two. The buffer is owned through a raw pointer by Lent, so moving Lent does
     // not touch the content; Held gives the Lent out only after the future is dropped, and the content is not read
     // or written through it before that (but for Held::before, see there).
-    let answer = unsafe {
-        operation(&*Arc::as_ptr(server), &*Arc::as_ptr(entry), buffer.0.as_mut())
-    };
+    let answer = unsafe { operation(&*Arc::as_ptr(server), &*Arc::as_ptr(entry), buffer.0.as_mut()) };
     match answer {
         Answer::Now(result) => CalledInto::Now(result, buffer),
         Answer::Later(future) => {
@@ -89,7 +90,7 @@ pub(super) struct Held<T, K> {
     keep: Option<K>,
 }
 
-impl<F, E> Held<usize, (Arc<F>, Arc<E>, Lent<[u8]>)> {
+impl<F, E> Held<usize, Owners<F, E, Lent<[u8]>>> {
     /// A copy of the buffer's first `len` bytes, which the operation was not given to fill.
     ///
     /// The caller says by `len` which part that is; the operation's slice must start at or after it.

@@ -33,6 +33,9 @@ impl Input {
     }
 }
 
+/// A frame: a buffer, and which part of it.
+pub(super) type Frame = (Arc<Input>, Range<usize>);
+
 /// The read side of a connection.
 pub(super) struct Inbox {
     buffer: Arc<Input>,
@@ -47,7 +50,7 @@ impl Inbox {
     }
 
     /// The next whole frame, if there is one.
-    pub(super) fn next_frame(&mut self, msize: u32) -> Result<Option<(Arc<Input>, Range<usize>)>, DecodeError> {
+    pub(super) fn next_frame(&mut self, msize: u32) -> Result<Option<Frame>, DecodeError> {
         let unread = &self.buffer.0[self.unread.clone()];
         match frame_size(unread, msize)? {
             Some(size) if size <= unread.len() => {

@@ -5,8 +5,7 @@ use super::files::FileServer;
 use crate::wire::{Attr, Dialect, Extension, Mode, Name, OwnedStat, Perm, QidKind, Stat, Time};
 
 /// Where .u keeps the bits above rwxrwxrwx.
-const SPECIAL: [(Perm, u32); 3] =
-    [(Perm::SETUID, 0o4000), (Perm::SETGID, 0o2000), (Perm::SETVTX, 0o1000)];
+const SPECIAL: [(Perm, u32); 3] = [(Perm::SETUID, 0o4000), (Perm::SETGID, 0o2000), (Perm::SETVTX, 0o1000)];
 
 /// The mode that a stat(5) mode means.
 pub(super) fn mode_of(perm: Perm, dialect: Dialect) -> Mode {

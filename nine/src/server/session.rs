@@ -394,8 +394,7 @@ impl<F: FileServer> Session<F> {
             Body::Stat(stat) => self.send(tag, &Rmessage::Stat { stat: stat.as_stat() }),
             Body::Getlock(held) => {
                 let HeldLock { kind, start, length, proc_id, client_id } = &held;
-                let range =
-                    LockedRange { start: *start, length: *length, proc_id: *proc_id, client_id };
+                let range = LockedRange { start: *start, length: *length, proc_id: *proc_id, client_id };
                 self.send(tag, &Rmessage::Getlock { kind: *kind, range });
             }
             Body::Entries(listing) => {
@@ -442,7 +441,8 @@ impl<F: FileServer> Session<F> {
             self.send(tag, &Rmessage::Lerror { ecode: DotlError(error.errno) });
         } else {
             // ERRMAX would be 128; what a control file has to say may be longer, but has to fit the frame.
-            let text = &error.text.as_bytes()[..error.text.floor_char_boundary(self.data_limit().min(4096) / 2)];
+            let text =
+                &error.text.as_bytes()[..error.text.floor_char_boundary(self.data_limit().min(4096) / 2)];
             let errno = Extension(Some(UnixErrno(error.errno)));
             self.send(tag, &Rmessage::Error { ename: Name(text), errno });
         }
@@ -451,6 +451,9 @@ impl<F: FileServer> Session<F> {
 
 impl<F: FileServer> fmt::Debug for Session<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("dialect", &self.agreed).field("msize", &self.msize).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("dialect", &self.agreed)
+            .field("msize", &self.msize)
+            .finish_non_exhaustive()
     }
 }

@@ -41,8 +41,9 @@ impl<F: FileServer> Session<F> {
         mask: AttrMask,
     ) -> Result<(), Error> {
         let entry = self.fids.get(fid)?;
-        let called =
-            call(&self.files, entry, frame, &[], |files, entry, _| files.getattr(&entry.node, entry.file(), mask));
+        let called = call(&self.files, entry, frame, &[], |files, entry, _| {
+            files.getattr(&entry.node, entry.file(), mask)
+        });
         self.answer(request, 0, called, |attr| Ok(Done::message(Rmessage::Getattr { attr })));
         Ok(())
     }

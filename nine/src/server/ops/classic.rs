@@ -13,8 +13,8 @@ use crate::server::input::Input;
 use crate::server::perm::{device_numbers, mode_of, stat_of};
 use crate::server::session::{Body, Done, Request, Session};
 use crate::wire::{
-    AttrMask, Dialect, DirEntries, Extension, Fid, Gid, Mode, Name, OpenFlags, OpenMode, Perm, Rmessage, Stat, Time,
-    Uid,
+    AttrMask, Dialect, DirEntries, Extension, Fid, Gid, Mode, Name, OpenFlags, OpenMode, Perm, Rmessage,
+    Stat, Time, Uid,
 };
 
 impl<F: FileServer> Session<F> {
@@ -113,7 +113,12 @@ impl<F: FileServer> Session<F> {
         Ok(())
     }
 
-    pub(super) fn classic_stat(&mut self, cx: &mut Context<'_>, request: Request, fid: Fid) -> Result<(), Error> {
+    pub(super) fn classic_stat(
+        &mut self,
+        cx: &mut Context<'_>,
+        request: Request,
+        fid: Fid,
+    ) -> Result<(), Error> {
         let (files, entry, dialect) = (self.files.clone(), self.fids.get(fid)?.clone(), self.dialect());
         self.run(cx, request, 0, async move {
             let attr = files.getattr(&entry.node, entry.file(), AttrMask::ALL).get().await?;
@@ -138,9 +143,8 @@ impl<F: FileServer> Session<F> {
         if stat.mode != Perm::all() && stat.mode.contains(Perm::DIR) != is_dir {
             return Err(Error::new(1, "wstat cannot make a directory of a file, nor a file of a directory"));
         }
-        let time = |seconds: u32| {
-            (seconds != u32::MAX).then(|| SetTime::To(Time { sec: seconds.into(), nsec: 0 }))
-        };
+        let time =
+            |seconds: u32| (seconds != u32::MAX).then(|| SetTime::To(Time { sec: seconds.into(), nsec: 0 }));
         let uid = match (stat.n_uid.0, stat.uid.0) {
             (Some(uid), _) if uid != Uid::NONE => Some(uid),
             (_, []) => None,
@@ -220,7 +224,8 @@ impl<F: FileServer> Session<F> {
                     let listed = listed.map_err(|fault| Error::new(5, fault.to_string()))?;
                     let before = data.len();
                     // What has gone since it was listed is left out, as if it had gone before.
-                    if listed.name != b"." && listed.name != b".."
+                    if listed.name != b"."
+                        && listed.name != b".."
                         && let Ok(node) = files.walk(&entry.node, listed.name).get().await
                         && let Ok(attr) = files.getattr(&node, None, AttrMask::ALL).get().await
                     {

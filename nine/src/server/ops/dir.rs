@@ -12,7 +12,13 @@ use crate::server::session::{Body, Done, Request, Session};
 use crate::wire::{Fid, Gid, Mode, Rmessage, UnlinkFlags};
 
 impl<F: FileServer> Session<F> {
-    pub(super) fn readdir(&mut self, request: Request, fid: Fid, offset: u64, count: u32) -> Result<(), Error> {
+    pub(super) fn readdir(
+        &mut self,
+        request: Request,
+        fid: Fid,
+        offset: u64,
+        count: u32,
+    ) -> Result<(), Error> {
         check_offset(offset)?;
         let entry = self.fids.opened(fid)?;
         if !entry.opened().is_some_and(|open| open.is_dir) {
@@ -55,7 +61,8 @@ impl<F: FileServer> Session<F> {
     ) -> Result<(), Error> {
         check_new_name(name)?;
         let dir = self.fids.get(dfid)?;
-        let called = call(&self.files, dir, frame, name, |files, dir, name| files.mkdir(&dir.node, name, mode, gid));
+        let called =
+            call(&self.files, dir, frame, name, |files, dir, name| files.mkdir(&dir.node, name, mode, gid));
         let files = self.files.clone();
         self.answer(request, frame.bytes().len(), called, move |node| {
             Ok(Done::message(Rmessage::Mkdir { qid: files.qid(&node) }))
@@ -63,6 +70,7 @@ impl<F: FileServer> Session<F> {
         Ok(())
     }
 
+    #[expect(clippy::too_many_arguments, reason = "they are the message's fields")]
     pub(super) fn mknod(
         &mut self,
         request: Request,
@@ -154,8 +162,9 @@ impl<F: FileServer> Session<F> {
         check_name(name)?;
         let dir = self.fids.get(dirfid)?;
         let directory = flags.contains(UnlinkFlags::REMOVEDIR);
-        let called =
-            call(&self.files, dir, frame, name, |files, dir, name| files.unlink_at(&dir.node, name, directory));
+        let called = call(&self.files, dir, frame, name, |files, dir, name| {
+            files.unlink_at(&dir.node, name, directory)
+        });
         self.answer(request, frame.bytes().len(), called, |()| Ok(Done::message(Rmessage::Unlinkat {})));
         Ok(())
     }

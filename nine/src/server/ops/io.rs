@@ -82,12 +82,11 @@ impl<F: FileServer> Session<F> {
         let Segment { bytes, start, end } = self.out.take_room(READ_OVERHEAD + limit);
         let data = end + READ_OVERHEAD..end + READ_OVERHEAD + limit;
         let place = data.clone();
-        let called = call_into(&self.files, entry, bytes, |files, entry, bytes: &mut [u8]| {
-            match entry.file() {
+        let called =
+            call_into(&self.files, entry, bytes, |files, entry, bytes: &mut [u8]| match entry.file() {
                 Some(file) => files.read(file, offset, &mut bytes[place]),
                 None => Error::NOT_OPEN.into(),
-            }
-        });
+            });
         match called {
             CalledInto::Now(result, bytes) => {
                 let segment = Segment { bytes, start, end };
@@ -181,7 +180,10 @@ impl<F: FileServer> FidEntry<F> {
         let State::XattrSink { size, value, .. } = &self.state else { return Err(Error::NOT_OPEN) };
         let mut value = value.lock();
         if offset != value.len() as u64 || data.len() > size - value.len() {
-            return Err(Error::new(22, "an extended attribute is written in order, up to the size announced"));
+            return Err(Error::new(
+                22,
+                "an extended attribute is written in order, up to the size announced",
+            ));
         }
         value.extend_from_slice(data);
         Ok(data.len() as u32)

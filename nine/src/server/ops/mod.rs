@@ -26,7 +26,8 @@ pub(super) fn claims<F: FileServer>(message: &Tmessage<'_>, fids: &Fids<F>) -> C
         let stream = fids.get(fid).is_ok_and(|entry| entry.is_stream());
         Some(Claim { fid, effect, stream })
     };
-    let classic_dir = |fid| fids.get(fid).ok().and_then(|entry| entry.opened()).is_some_and(|open| open.is_dir);
+    let classic_dir =
+        |fid| fids.get(fid).ok().and_then(|entry| entry.opened()).is_some_and(|open| open.is_dir);
     use Effect::{Change, Look, Read, Write};
     match *message {
         Tmessage::Version { .. } | Tmessage::Flush { .. } => [None, None],
