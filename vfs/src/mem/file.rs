@@ -1,6 +1,7 @@
 //! Open files and directories of the memory tree.
 
 use super::inode::{Body, Inode};
+use crate::lock::{Lock, LockOwner};
 use crate::*;
 use std::any::Any;
 use std::sync::Arc;
@@ -148,5 +149,18 @@ impl OpenFile for MemFile {
             }
         }
         done.into()
+    }
+
+    fn lock<'a>(&'a self, owner: LockOwner, lock: Lock, wait: bool) -> Op<'a, ()> {
+        let inode = self.inode();
+        inode.tree().locks.lock(inode.number(), owner, lock, wait)
+    }
+    fn getlock(&self, owner: LockOwner, lock: Lock) -> Op<'_, Option<(LockOwner, Lock)>> {
+        let inode = self.inode();
+        Op::ok(inode.tree().locks.getlock(inode.number(), owner, lock))
+    }
+    fn release(&self, owner: LockOwner) {
+        let inode = self.inode();
+        inode.tree().locks.release(inode.number(), owner);
     }
 }

@@ -26,6 +26,7 @@ mod rename;
 mod space;
 mod xattr;
 
+use crate::lock::LockTable;
 use crate::*;
 use inode::Inode;
 use parking_lot::Mutex;
@@ -74,6 +75,8 @@ struct Tree {
     names: hashbrown::DefaultHashBuilder,
     /// Held while an entry moves from one directory to another: as long as it is, no directory gets another parent.
     moving: Mutex<()>,
+    /// By inode number.
+    locks: LockTable,
 }
 
 impl MemTree {
@@ -87,6 +90,7 @@ impl MemTree {
             space: Space::new(options.max_bytes, options.max_inodes),
             names: hashbrown::DefaultHashBuilder::default(),
             moving: Mutex::new(()),
+            locks: LockTable::new(),
         });
         MemTree { root: Inode::root(tree, options.mode, options.uid, options.gid) }
     }

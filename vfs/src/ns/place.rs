@@ -26,6 +26,16 @@ struct Inner {
     parent: Option<(Place, NameBuf)>,
 }
 
+impl Drop for Inner {
+    /// Without recursion: a guest may walk deeper than any stack.
+    fn drop(&mut self) {
+        let mut above = self.parent.take();
+        while let Some((Place(inner), _)) = above {
+            above = Arc::into_inner(inner).and_then(|mut inner| inner.parent.take());
+        }
+    }
+}
+
 /// What [`Place::create`] made or found.
 pub struct Created {
     pub place: Place,

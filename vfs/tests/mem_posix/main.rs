@@ -1,0 +1,10 @@
+//! What POSIX promises of a file system, asked of the memory tree through a namespace, as its users do.
+
+mod attributes;
+mod content;
+mod listing;
+mod model;
+mod names;
+mod rename;
+mod threads;
+mod world;
