@@ -25,7 +25,8 @@ export TASKFS
 export TASKFS_GUESTS := $(CURDIR)/build/guests
 SKIPPED := $(CURDIR)/build/skipped.txt
 
-SCRIPTS = .ci/run $(wildcard mount-scripts/*.sh examples/*.sh setup/*)
+SCRIPTS = .ci/run $(wildcard mount-scripts/*.sh examples/*.sh setup/*) \
+	$(addprefix tests/qemu/,init run-script hostsh unix-relay)
 
 help:
 	@echo 'make demo    set up, build, and watch tasks run through nothing but cat and echo'
