@@ -29,6 +29,7 @@ pub use access::{Access, check};
 pub use caller::{Caller, Gid, Guard, TaskId, Uid};
 pub use error::{Errno, Error, Result};
 pub use flags::{OpenFlags, RenameFlags, SetXattr};
+pub use host::{HostOptions, HostTree};
 pub use mem::{MemOptions, MemTree};
 pub use name::{Name, NameBuf};
 pub use node::{DirEntry, FileRef, Interest, Nature, Node, NodeRef, OpenFile, Sink};
