@@ -9,6 +9,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
 use vfs::host::{HostOptions, HostTree};
+use vfs::lock::{Lock, LockKind, LockOwner};
 use vfs::{
     Caller, Device, Errno, Gid, Kind, Mode, Name, NodeRef, OpenFlags, RenameFlags, SetStat, SetTime,
     SetXattr, Time, Uid,
@@ -544,4 +545,20 @@ fn errors_of_the_host_come_with_their_errno() {
     assert!(HostTree::open(&host.path("f")).unwrap_err().is(Errno::ENOTDIR));
     let error = HostTree::open(&host.path("nowhere")).unwrap_err();
     assert!(error.is(Errno::ENOENT) && error.text().contains("nowhere"), "{error:?}");
+}
+
+#[test]
+fn locks_hold_between_open_files_under_every_name() {
+    let host = host();
+    let (node, one) = host.create("a");
+    now(host.root.link(&host.me, &node, n("b"))).unwrap();
+    let two = host.open("b", RW).unwrap();
+    let owner = |owner| LockOwner { client: 1, owner, pid: 7 };
+    let lock = |kind| Lock { kind, start: 0, end: u64::MAX };
+    now(one.lock(owner(1), lock(LockKind::Write), false)).unwrap();
+    assert!(now(two.lock(owner(2), lock(LockKind::Read), false)).unwrap_err().is(Errno::EAGAIN));
+    assert_eq!(now(two.getlock(owner(2), lock(LockKind::Read))).unwrap().unwrap().0, owner(1));
+    assert!(two.lock(owner(2), lock(LockKind::Read), true).now().is_none(), "waits");
+    one.release(owner(1));
+    now(two.lock(owner(2), lock(LockKind::Read), false)).unwrap();
 }

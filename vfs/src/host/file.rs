@@ -1,6 +1,7 @@
 //! An open regular file of the host: a descriptor of its own, read and written at offsets.
 
 use super::node::HostNode;
+use crate::lock::{Lock, LockOwner};
 use crate::*;
 use parking_lot::Mutex;
 use rustix::fd::OwnedFd;
@@ -102,6 +103,16 @@ impl OpenFile for HostFile {
     }
     fn fsync(&self, data_only: bool) -> Op<'_, ()> {
         sync(self.fd.clone(), data_only)
+    }
+    // A file that is open keeps its inode and so its number: locks are kept by that.
+    fn lock<'a>(&'a self, owner: LockOwner, lock: Lock, wait: bool) -> Op<'a, ()> {
+        self.host.tree.locks.lock(self.host.qid().path, owner, lock, wait)
+    }
+    fn getlock(&self, owner: LockOwner, lock: Lock) -> Op<'_, Option<(LockOwner, Lock)>> {
+        Op::ok(self.host.tree.locks.getlock(self.host.qid().path, owner, lock))
+    }
+    fn release(&self, owner: LockOwner) {
+        self.host.tree.locks.release(self.host.qid().path, owner);
     }
 }
 

@@ -7,6 +7,7 @@ use super::node::HostNode;
 use super::number::Numbers;
 use super::owner::Own;
 use super::seen::{FileId, Seen};
+use crate::lock::LockTable;
 use crate::{Errno, Error, Name, Result, TreeTag};
 use parking_lot::Mutex;
 use rustix::fd::OwnedFd;
@@ -21,6 +22,7 @@ pub(super) struct Tree {
     pub confinement: Confinement,
     pub pool: Arc<HandlePool>,
     pub own: Own,
+    pub locks: LockTable,
     /// The process's umask when the tree was opened: the bits that making a file leaves to be set.
     pub umask: u32,
     /// One node per live inode, so that hard links share theirs.
@@ -43,6 +45,7 @@ impl Tree {
             confinement,
             pool,
             own: Own::now(),
+            locks: LockTable::new(),
             umask: umask(),
             live: Mutex::default(),
             moves: Mutex::new(()),
