@@ -24,6 +24,11 @@ impl<'a> Name<'a> {
             _ => Ok(Name(bytes)),
         }
     }
+    /// What was taken from a [`Name`] before: a tree need not check its own names again.
+    pub(crate) fn known(bytes: &'a [u8]) -> Name<'a> {
+        debug_assert!(Name::new(bytes).is_ok());
+        Name(bytes)
+    }
     pub fn as_bytes(self) -> &'a [u8] {
         self.0
     }

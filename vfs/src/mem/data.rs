@@ -4,11 +4,10 @@
 //! doubling; the others are in an ordered map, so a hole costs nothing, wherever it is. What a chunk does not hold, up to
 //! the file's size, is zeroes. No chunk holds anything beyond the file's size.
 
+use super::chunk::{CHUNK, Chunk};
 use super::space::{PAGE, Space};
 use crate::{Errno, Result};
 use std::collections::BTreeMap;
-
-const CHUNK: usize = 64 << 10;
 
 /// The largest size, as off_t has it.
 pub(super) const MAX_SIZE: u64 = i64::MAX as u64;
@@ -16,8 +15,8 @@ pub(super) const MAX_SIZE: u64 = i64::MAX as u64;
 #[derive(Default)]
 pub(super) struct Data {
     size: u64,
-    first: Vec<u8>,
-    rest: BTreeMap<u64, Vec<u8>>,
+    first: Chunk,
+    rest: BTreeMap<u64, Chunk>,
     /// Pages that the chunks fill or begin to fill: what was taken from the tree's space.
     pages: u64,
 }
@@ -44,10 +43,10 @@ impl Data {
         if index == 0 {
             return &self.first;
         }
-        self.rest.get(&index).map_or(&[], Vec::as_slice)
+        self.rest.get(&index).map_or(&[], |chunk| chunk.as_slice())
     }
 
-    fn chunk_mut(&mut self, index: u64) -> Option<&mut Vec<u8>> {
+    fn chunk_mut(&mut self, index: u64) -> Option<&mut Chunk> {
         if index == 0 { Some(&mut self.first) } else { self.rest.get_mut(&index) }
     }
 
@@ -110,21 +109,22 @@ impl Data {
     }
 
     /// The chunk `index`, with space and capacity for `end` bytes.
-    fn grown(&mut self, space: &Space, index: u64, end: usize) -> Result<&mut Vec<u8>> {
+    fn grown(&mut self, space: &Space, index: u64, end: usize) -> Result<&mut Chunk> {
+        // Who fills one chunk after the other gets them whole; elsewhere a chunk grows as it is filled, so that scattered
+        // bytes do not hold sixteen times the space that they are charged for.
+        let whole = index > 0 && self.chunk(index - 1).len() == CHUNK;
         let chunk = if index == 0 { &mut self.first } else { self.rest.entry(index).or_default() };
         let more = pages(end).saturating_sub(pages(chunk.len()));
         if more > 0 {
             space.take_bytes(more * PAGE)?;
             self.pages += more;
         }
-        if end > chunk.capacity() {
-            // A first chunk may stay all there is; where there are others, this one will most likely be filled.
-            let wanted = if index > 0 { CHUNK } else { grown_capacity(chunk.capacity(), end) };
-            if chunk.try_reserve_exact(wanted - chunk.len()).is_err() {
-                space.give_bytes(more * PAGE);
-                self.pages -= more;
-                return Errno::ENOSPC.into();
-            }
+        if end > chunk.capacity()
+            && let Err(error) = chunk.make_room(end, whole)
+        {
+            space.give_bytes(more * PAGE);
+            self.pages -= more;
+            return Err(error);
         }
         Ok(chunk)
     }
@@ -218,11 +218,6 @@ impl Data {
         }
         Ok(())
     }
-}
-
-/// What a first chunk's buffer grows to: twice what it was, so that appending stays cheap, within its chunk.
-fn grown_capacity(old: usize, needed: usize) -> usize {
-    needed.max((old * 2).min(CHUNK))
 }
 
 #[cfg(test)]

@@ -27,6 +27,10 @@ struct Slot<T> {
 pub(super) struct At(u32);
 
 impl<T> Entries<T> {
+    /// Bytes that an entry takes, beside its name.
+    #[cfg(test)]
+    pub(super) const SLOT: usize = size_of::<Slot<T>>();
+
     pub(super) fn new() -> Entries<T> {
         Entries { slots: Vec::new(), index: HashTable::new(), last_cookie: 0 }
     }

@@ -1,5 +1,6 @@
 //! Open files and directories of the memory tree.
 
+use super::entries::Entries;
 use super::inode::{Body, Inode};
 use crate::lock::{Lock, LockOwner};
 use crate::*;
@@ -68,32 +69,54 @@ impl MemFile {
 
     fn list(&self, mut cookie: u64, sink: &mut Sink<'_>) -> Result<()> {
         let inode = self.inode();
-        let mut batch = Vec::new();
+        let mut batch = Batch::default();
         let mut stale = false;
-        'listing: loop {
+        let mut more = true;
+        while more {
             {
                 let state = inode.state.read();
-                let entries = &state.dir()?.entries;
                 stale |= state.stale_atime();
-                batch.reserve_exact(entries.len().min(BATCH));
-                let rest = entries.behind(cookie).take(BATCH);
-                batch.extend(rest.map(|(cookie, name, inode)| (cookie, name.clone(), inode.identity())));
+                batch.fill(&state.dir()?.entries, cookie);
             }
-            let full = batch.len() == BATCH;
-            for (at, name, qid) in batch.drain(..) {
-                if !sink(DirEntry { name: name.as_name(), qid, cookie: at }) {
-                    break 'listing;
-                }
-                cookie = at;
-            }
-            if !full {
-                break;
-            }
+            more = batch.pour(&mut cookie, sink);
         }
         if stale {
             inode.accessed();
         }
         Ok(())
+    }
+}
+
+/// Entries that were copied from a directory.
+#[derive(Default)]
+struct Batch {
+    names: Vec<u8>,
+    /// Cookie, end of the name in `names`, and identity.
+    entries: Vec<(u64, usize, Qid)>,
+}
+
+impl Batch {
+    fn fill(&mut self, entries: &Entries<Arc<Inode>>, cookie: u64) {
+        self.names.clear();
+        self.entries.clear();
+        self.entries.reserve_exact(entries.len().min(BATCH));
+        for (cookie, name, inode) in entries.behind(cookie).take(BATCH) {
+            self.names.extend_from_slice(name);
+            self.entries.push((cookie, self.names.len(), inode.identity()));
+        }
+    }
+
+    /// Gives the entries to `sink`; says whether to go on with what is behind `cookie`.
+    fn pour(&self, cookie: &mut u64, sink: &mut Sink<'_>) -> bool {
+        let mut start = 0;
+        for (at, end, qid) in &self.entries {
+            let name = Name::known(&self.names[start..*end]);
+            if !sink(DirEntry { name, qid: *qid, cookie: *at }) {
+                return false;
+            }
+            (*cookie, start) = (*at, *end);
+        }
+        self.entries.len() == BATCH
     }
 }
 

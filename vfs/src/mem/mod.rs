@@ -15,6 +15,7 @@
 //! Locks are taken in one order: the rename lock, then directories from the root downwards, then one inode that is none.
 //! None is held across an await or while a caller's code runs.
 
+mod chunk;
 mod clock;
 mod data;
 mod entries;

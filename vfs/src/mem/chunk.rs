@@ -1,0 +1,87 @@
+//! Buffers of file data: a vector whose largest kind is kept when it is freed.
+//!
+//! Fresh memory costs a page fault for each 4 KiB, which is more than all else that a write does. So a buffer of the full
+//! size is faulted in by one call, and when it is freed it goes to a small pool that all memory trees share.
+
+use super::space::PAGE;
+use crate::{Errno, Result};
+use parking_lot::Mutex;
+use std::ops::{Deref, DerefMut};
+
+/// The most that one chunk holds.
+pub(super) const CHUNK: usize = 64 << 10;
+/// Full-sized buffers that are kept: 32 MiB of them.
+const KEPT: usize = 512;
+
+static POOL: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+#[derive(Default)]
+pub(super) struct Chunk(Vec<u8>);
+
+impl Chunk {
+    /// Makes room for `end` bytes in all; for a full chunk's where `whole` is set.
+    pub(super) fn make_room(&mut self, end: usize, whole: bool) -> Result<()> {
+        if end <= self.0.capacity() {
+            return Ok(());
+        }
+        let wanted = if whole { CHUNK } else { end.max((2 * self.0.capacity()).min(CHUNK)) };
+        if wanted < CHUNK {
+            return self.0.try_reserve_exact(wanted - self.0.len()).map_err(|_| Errno::ENOSPC.into());
+        }
+        let pooled = POOL.lock().pop();
+        let mut larger = match pooled {
+            Some(buffer) => buffer,
+            None => {
+                let mut fresh = Vec::new();
+                fresh.try_reserve_exact(CHUNK).map_err(|_| Errno::ENOSPC)?;
+                fault_in(&mut fresh);
+                fresh
+            }
+        };
+        larger.extend_from_slice(&self.0);
+        self.0 = larger;
+        Ok(())
+    }
+}
+
+/// Has the kernel back the buffer with memory at once. Where it cannot, the first touch of each page does.
+fn fault_in(buffer: &mut Vec<u8>) {
+    let page = PAGE as usize;
+    let start = buffer.as_mut_ptr();
+    let (skipped, len) = (start.addr() % page, buffer.capacity());
+    // SAFETY: MADV_POPULATE_WRITE changes no content and no mapping: it touches pages as a write of what they hold would.
+    // The range lies in the pages of the buffer's own allocation, from the one that it begins in.
+    unsafe {
+        libc::madvise(
+            start.byte_sub(skipped).cast(),
+            (skipped + len) / page * page,
+            libc::MADV_POPULATE_WRITE,
+        );
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        if self.0.capacity() == CHUNK {
+            let mut buffer = std::mem::take(&mut self.0);
+            buffer.clear();
+            let mut pool = POOL.lock();
+            if pool.len() < KEPT {
+                pool.push(buffer);
+            }
+        }
+    }
+}
+
+impl Deref for Chunk {
+    type Target = Vec<u8>;
+    fn deref(&self) -> &Vec<u8> {
+        &self.0
+    }
+}
+
+impl DerefMut for Chunk {
+    fn deref_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.0
+    }
+}
