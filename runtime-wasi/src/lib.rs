@@ -1,1 +1,27 @@
-//! (under construction)
+//! Runs WASI preview 1 modules over a task's namespace, inside the server: wasmtime is the wall.
+//!
+//! [`WasiRuntime`] is a [`task::Runtime`]. A program is read through the namespace, compiled once ([`cache`](self)), and run
+//! as a guest whose descriptors are files of the task's namespace and whose life is in the hands of its driver: stopped,
+//! continued, killed and limited at the one place where it gets to run. What a transport or a task's directory is, is left
+//! to others.
+//!
+//! ```text
+//! start ─► cache ─► program ─► guest ─► driver (stop, cont, kill, limits, cpu time)
+//!                                │
+//!                                └─► p1: the 46 calls ─► descriptors ─► vfs
+//! ```
+
+mod cache;
+mod control;
+mod descriptor;
+mod engine;
+mod guest;
+mod life;
+mod limits;
+mod p1;
+mod program;
+mod runtime;
+mod slots;
+mod ticker;
+
+pub use runtime::{Config, WasiRuntime};

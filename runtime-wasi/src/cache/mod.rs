@@ -1,0 +1,251 @@
+//! Compiled programs, kept: in memory for the next start in microseconds, on disk for the next server.
+//!
+//! ```text
+//! file ─(identity, version, times)─► content's hash ─► in memory ─► on disk ─► compile
+//! ```
+//! The first arrow spares a warm start reading its program. Both caches are bounded in bytes and forget what was not used
+//! for longest. Whoever asks for a program that is being compiled waits for that compilation.
+
+mod disk;
+
+use crate::guest::Guest;
+use crate::program::{self, Program};
+use disk::DiskCache;
+use lru::LruCache;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::Semaphore;
+use vfs::{Errno, Error, Result, Stat, Time};
+use wasmtime::{Engine, Linker};
+
+/// The hash of a program's bytes, its kind, and of the engine that compiles it.
+pub(crate) type Key = blake3::Hash;
+
+/// A file's content as far as it is known without reading it: whoever changes the content changes one of these.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Identity {
+    path: u64,
+    version: u32,
+    size: u64,
+    mtime: Moment,
+    ctime: Moment,
+}
+/// Seconds and nanoseconds.
+type Moment = (i64, u32);
+
+impl Identity {
+    pub fn of(stat: &Stat) -> Identity {
+        let time = |t: Time| (t.secs, t.nanos);
+        Identity {
+            path: stat.qid.path,
+            version: stat.qid.version,
+            size: stat.size,
+            mtime: time(stat.mtime),
+            ctime: time(stat.ctime),
+        }
+    }
+}
+
+/// Files whose hash is remembered: some 100 bytes each.
+const IDENTITIES: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
+
+/// What came of the starts so far.
+#[derive(Default)]
+struct Counts {
+    hits: AtomicU64,
+    disk_hits: AtomicU64,
+    compiled: AtomicU64,
+    compile_ms: AtomicU64,
+}
+
+struct Memory {
+    programs: LruCache<Key, Program>,
+    bytes: u64,
+}
+
+/// The caches, and the compiler behind them.
+pub(crate) struct Cache {
+    engine: Engine,
+    linker: Linker<Guest>,
+    /// The hash that every key starts with: the engine's version and settings.
+    engine_key: blake3::Hash,
+    identities: Mutex<LruCache<Identity, Key>>,
+    memory: Mutex<Memory>,
+    memory_bytes: u64,
+    disk: Option<Arc<DiskCache>>,
+    /// Keys being compiled, each with the lock that its compiler holds.
+    pending: Mutex<HashMap<Key, Arc<tokio::sync::Mutex<()>>>>,
+    compilers: Arc<Semaphore>,
+    counts: Counts,
+}
+
+/// How much the caches may hold.
+pub(crate) struct Bounds {
+    pub memory_bytes: u64,
+    pub disk_bytes: u64,
+    pub compilers: usize,
+}
+
+/// Feeds what wasmtime hashes of an engine into blake3, whose result is the same in the next process.
+struct EngineHasher(blake3::Hasher);
+
+impl Hasher for EngineHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+    fn finish(&self) -> u64 {
+        let hash = self.0.finalize();
+        u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("eight bytes"))
+    }
+}
+
+impl Cache {
+    pub fn new(
+        engine: Engine,
+        linker: Linker<Guest>,
+        dir: Option<PathBuf>,
+        bounds: &Bounds,
+    ) -> Result<Cache> {
+        let mut hasher = EngineHasher(blake3::Hasher::new());
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let disk = match dir {
+            Some(dir) => Some(Arc::new(DiskCache::open(&dir, bounds.disk_bytes)?)),
+            None => None,
+        };
+        Ok(Cache {
+            engine,
+            linker,
+            engine_key: hasher.0.finalize(),
+            identities: Mutex::new(LruCache::new(IDENTITIES)),
+            memory: Mutex::new(Memory { programs: LruCache::unbounded(), bytes: 0 }),
+            memory_bytes: bounds.memory_bytes,
+            disk,
+            pending: Mutex::default(),
+            compilers: Arc::new(Semaphore::new(bounds.compilers)),
+            counts: Counts::default(),
+        })
+    }
+
+    /// The program in the file of this identity, where it is in memory.
+    pub fn remembered(&self, identity: &Identity) -> Option<Program> {
+        let key = *self.identities.lock().get(identity)?;
+        self.hit(&key)
+    }
+
+    fn hit(&self, key: &Key) -> Option<Program> {
+        let program = self.memory.lock().programs.get(key).cloned()?;
+        self.counts.hits.fetch_add(1, Ordering::Relaxed);
+        Some(program)
+    }
+
+    /// The program that `bytes`, the content of the file called `name`, is. Blocking work is done on tokio's threads for it.
+    pub async fn load(self: &Arc<Self>, name: String, bytes: Vec<u8>, identity: Option<Identity>) -> Result<Program> {
+        program::check_header(&name, &bytes)?;
+        let (cache, bytes) = (self.clone(), Arc::new(bytes));
+        let content = bytes.clone();
+        let text = name.ends_with(".wat");
+        let key = blocking(move || Ok(cache.key(&content, text))).await?;
+        if let Some(identity) = identity {
+            self.identities.lock().put(identity, key);
+        }
+        if let Some(program) = self.hit(&key) {
+            return Ok(program);
+        }
+        let turn = self.pending.lock().entry(key).or_default().clone();
+        let held = turn.lock().await;
+        let program = match self.hit(&key) {
+            Some(program) => Ok(program),
+            None => self.make(key, name, bytes).await,
+        };
+        drop(held);
+        self.pending.lock().remove(&key);
+        program
+    }
+
+    fn key(&self, bytes: &[u8], text: bool) -> Key {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.engine_key.as_bytes()).update(&[u8::from(text)]).update(bytes);
+        hasher.finalize()
+    }
+
+    /// From disk or by compiling.
+    async fn make(self: &Arc<Self>, key: Key, name: String, bytes: Arc<Vec<u8>>) -> Result<Program> {
+        let compilers = self.compilers.clone();
+        let permit = compilers.acquire_owned().await.map_err(|_| Errno::ECANCELED)?;
+        let cache = self.clone();
+        blocking(move || {
+            let _permit = permit;
+            let program = cache.make_blocking(&key, &name, &bytes)?;
+            cache.keep(key, program.clone());
+            Ok(program)
+        })
+        .await
+    }
+
+    fn make_blocking(&self, key: &Key, name: &str, bytes: &[u8]) -> Result<Program> {
+        if let Some(disk) = &self.disk
+            && let Some(module) = disk.load(key, &self.engine)
+        {
+            self.counts.disk_hits.fetch_add(1, Ordering::Relaxed);
+            return program::link(&self.linker, name, &module);
+        }
+        let began = std::time::Instant::now();
+        let module = program::compile(&self.engine, name, bytes)?;
+        let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.counts.compiled.fetch_add(1, Ordering::Relaxed);
+        self.counts.compile_ms.fetch_add(millis, Ordering::Relaxed);
+        tracing::debug!(name, millis, "compiled");
+        let program = program::link(&self.linker, name, &module)?;
+        if let Some(disk) = &self.disk {
+            disk.store(key, &module);
+        }
+        Ok(program)
+    }
+
+    fn keep(&self, key: Key, program: Program) {
+        let mut memory = self.memory.lock();
+        memory.bytes += program.size;
+        if let Some(old) = memory.programs.put(key, program) {
+            memory.bytes -= old.size;
+        }
+        // The newest stays even where it alone is too big: it is about to run.
+        while memory.bytes > self.memory_bytes && memory.programs.len() > 1 {
+            let Some((_, oldest)) = memory.programs.pop_lru() else { break };
+            memory.bytes -= oldest.size;
+        }
+    }
+
+    /// `key value` lines.
+    pub fn describe(&self) -> String {
+        let (programs, bytes) = {
+            let memory = self.memory.lock();
+            (memory.programs.len(), memory.bytes)
+        };
+        let count = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        let mut lines = format!(
+            "programs {programs}\nbytes {bytes}\nmaxbytes {}\nhits {}\ndiskhits {}\ncompiled {}\ncompilems {}\n",
+            self.memory_bytes,
+            count(&self.counts.hits),
+            count(&self.counts.disk_hits),
+            count(&self.counts.compiled),
+            count(&self.counts.compile_ms),
+        );
+        if let Some(disk) = &self.disk {
+            lines.push_str(&disk.describe());
+        }
+        lines
+    }
+}
+
+/// Runs `work` on a thread that may block.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::new(Errno::EIO, format!("while compiling: {error}"))),
+    }
+}

@@ -1,0 +1,92 @@
+//! A guest's life, from its first instruction to the words that say how it ended.
+
+use crate::guest::Guest;
+use crate::p1::ProcExit;
+use crate::program::Program;
+use task::{Exit, Usage};
+use vfs::FileRef;
+use wasmtime::{Error, Store, Trap, WasmBacktrace};
+
+/// The exit code of a trap: SIGABRT's.
+const EXIT_TRAP: i32 = 128 + 6;
+/// The exit code of a guest that the host could not run.
+const EXIT_HOST: i32 = 126;
+
+/// Runs the program named `name` to its end. What a trap has to say goes to `stderr`.
+pub(crate) async fn live(mut store: Store<Guest>, program: Program, name: String, stderr: FileRef) -> Exit {
+    let result = run(&mut store, &program).await;
+    let refused = store.data().limiter.refused();
+    let exit = match result {
+        Ok(()) => Exit::success(),
+        Err(error) => match error.downcast_ref::<ProcExit>() {
+            Some(ProcExit(exit)) => exit.clone(),
+            None => {
+                let (exit, report) = fault(&error, &name);
+                report_to(&stderr, &report, &store).await;
+                exit
+            }
+        },
+    };
+    match refused {
+        // It asked for more memory than it may have, and did not cope.
+        Some(limit) if exit.code != 0 => {
+            let message = format!("memory limit {limit} reached ({})", exit.message);
+            Exit::killed(exit.code, message)
+        }
+        _ => exit,
+    }
+}
+
+async fn run(store: &mut Store<Guest>, program: &Program) -> wasmtime::Result<()> {
+    let instance = program.instance.instantiate_async(&mut *store).await?;
+    let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
+    start.call_async(&mut *store, ()).await
+}
+
+/// The exit of a guest that ended by a fault, and the report that goes to its standard error.
+fn fault(error: &Error, name: &str) -> (Exit, String) {
+    let backtrace = error.downcast_ref::<WasmBacktrace>();
+    let at = backtrace.and_then(innermost).map_or_else(String::new, |function| format!(" at {function}"));
+    let (code, what) = match error.downcast_ref::<Trap>() {
+        Some(trap) => {
+            let text = trap.to_string();
+            let text = text.strip_prefix("wasm trap: ").unwrap_or(&text);
+            (EXIT_TRAP, format!("trap: {text}{at} ({name})"))
+        }
+        // No trap of the guest's: it could not be instantiated, or lacks what a call needs.
+        None => (EXIT_HOST, format!("{name}: {}", error.root_cause())),
+    };
+    let report = match backtrace {
+        Some(backtrace) if !backtrace.frames().is_empty() => format!("{what}\n{backtrace}\n"),
+        _ => format!("{what}\n"),
+    };
+    (Exit::killed(code, what), report)
+}
+
+/// The name of the function that trapped, as the backtrace shows it (demangled).
+fn innermost(backtrace: &WasmBacktrace) -> Option<String> {
+    let frame = backtrace.frames().first()?;
+    let shown = backtrace.to_string();
+    let line = shown.lines().find(|line| line.trim_start().starts_with("0:"))?;
+    match line.split_once('!') {
+        Some((_, function)) => Some(function.trim().to_owned()),
+        None => Some(format!("function {}", frame.func_index())),
+    }
+}
+
+/// Writes a report, as far as the output limit lets it; nobody is left to hear of an error.
+async fn report_to(stderr: &FileRef, report: &str, store: &Store<Guest>) {
+    let guest = store.data();
+    let written = guest.usage.output.load(std::sync::atomic::Ordering::Relaxed);
+    let left = guest.control.limits.get().output.map_or(u64::MAX, |limit| limit.saturating_sub(written));
+    let mut rest = &report.as_bytes()[..report.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
+    while !rest.is_empty() {
+        match stderr.append(rest).await {
+            Ok((n, _)) if n > 0 => {
+                Usage::add(&guest.usage.output, n as u64);
+                rest = &rest[n.min(rest.len())..];
+            }
+            _ => break,
+        }
+    }
+}

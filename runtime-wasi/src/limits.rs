@@ -1,0 +1,110 @@
+//! A running guest's limits: they can be changed while it runs, and the one on memory is asked by wasmtime at every growth.
+
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use task::{Limits, Usage};
+use wasmtime::ResourceLimiter;
+
+/// Open files where a task has no limit of its own: each costs the server memory.
+const DEFAULT_FILES: usize = 65_536;
+/// Elements of all tables together: each costs the server eight bytes.
+const MAX_TABLE_ELEMENTS: usize = 10_000_000;
+
+/// The limits as they are now.
+pub(crate) struct LiveLimits {
+    now: Mutex<Limits>,
+    /// Set by a change until the guest's driver has seen it.
+    changed: AtomicBool,
+}
+
+impl LiveLimits {
+    pub fn new(limits: Limits) -> LiveLimits {
+        LiveLimits { now: Mutex::new(limits), changed: AtomicBool::new(true) }
+    }
+    pub fn get(&self) -> Limits {
+        *self.now.lock()
+    }
+    pub fn set(&self, limits: Limits) {
+        *self.now.lock() = limits;
+        self.changed.store(true, Ordering::Release);
+    }
+    /// The limits, where they changed since this was asked last.
+    pub fn changed(&self) -> Option<Limits> {
+        self.changed.swap(false, Ordering::Acquire).then(|| self.get())
+    }
+    pub fn files(&self) -> usize {
+        self.now.lock().files.map_or(DEFAULT_FILES, |files| files as usize)
+    }
+}
+
+/// Counts a guest's memory and refuses what is beyond the limit. The guest sees an allocation that failed; should it end
+/// badly after that, the limit is named as the cause.
+pub(crate) struct MemoryLimiter {
+    limits: Arc<LiveLimits>,
+    usage: Arc<Usage>,
+    bytes: u64,
+    elements: usize,
+    /// The limit that refused something.
+    refused: Option<u64>,
+}
+
+impl MemoryLimiter {
+    pub fn new(limits: Arc<LiveLimits>, usage: Arc<Usage>) -> MemoryLimiter {
+        MemoryLimiter { limits, usage, bytes: 0, elements: 0, refused: None }
+    }
+    pub fn refused(&self) -> Option<u64> {
+        self.refused
+    }
+}
+
+impl ResourceLimiter for MemoryLimiter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let bytes = self.bytes - current as u64 + desired as u64;
+        if let Some(limit) = self.limits.get().memory
+            && bytes > limit
+        {
+            self.refused = Some(limit);
+            return Ok(false);
+        }
+        self.bytes = bytes;
+        self.usage.set_memory(bytes);
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let elements = self.elements - current + desired;
+        if elements > MAX_TABLE_ELEMENTS || maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.elements = elements;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        1
+    }
+    fn memories(&self) -> usize {
+        MAX_MEMORIES
+    }
+    fn tables(&self) -> usize {
+        MAX_TABLES
+    }
+}
+
+/// Each memory of a guest costs the server mappings, of which there are only so many.
+pub(crate) const MAX_MEMORIES: usize = 1;
+pub(crate) const MAX_TABLES: usize = 16;

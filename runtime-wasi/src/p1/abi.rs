@@ -1,0 +1,285 @@
+//! How WASI preview 1 lays its types out in a guest's memory: numbers, flags and structures, little-endian, as the
+//! standard's `wasi_snapshot_preview1.witx` has them.
+//!
+//! Preview 0 (`wasi_unstable`) has the same calls; where a layout or a number differs, [`Version`] chooses.
+
+use bitflags::bitflags;
+use vfs::{Kind, Stat};
+
+/// Which of the two snapshots a module was built for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Version {
+    Preview0,
+    Preview1,
+}
+
+impl Version {
+    pub const ALL: [Version; 2] = [Version::Preview0, Version::Preview1];
+
+    /// The name that modules import from.
+    pub fn module(self) -> &'static str {
+        match self {
+            Version::Preview0 => "wasi_unstable",
+            Version::Preview1 => "wasi_snapshot_preview1",
+        }
+    }
+}
+
+bitflags! {
+    /// What a descriptor may be used for.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub(crate) struct Rights: u64 {
+        const FD_DATASYNC = 1;
+        const FD_READ = 1 << 1;
+        const FD_SEEK = 1 << 2;
+        const FD_FDSTAT_SET_FLAGS = 1 << 3;
+        const FD_SYNC = 1 << 4;
+        const FD_TELL = 1 << 5;
+        const FD_WRITE = 1 << 6;
+        const FD_ADVISE = 1 << 7;
+        const FD_ALLOCATE = 1 << 8;
+        const PATH_CREATE_DIRECTORY = 1 << 9;
+        const PATH_CREATE_FILE = 1 << 10;
+        const PATH_LINK_SOURCE = 1 << 11;
+        const PATH_LINK_TARGET = 1 << 12;
+        const PATH_OPEN = 1 << 13;
+        const FD_READDIR = 1 << 14;
+        const PATH_READLINK = 1 << 15;
+        const PATH_RENAME_SOURCE = 1 << 16;
+        const PATH_RENAME_TARGET = 1 << 17;
+        const PATH_FILESTAT_GET = 1 << 18;
+        const PATH_FILESTAT_SET_SIZE = 1 << 19;
+        const PATH_FILESTAT_SET_TIMES = 1 << 20;
+        const FD_FILESTAT_GET = 1 << 21;
+        const FD_FILESTAT_SET_SIZE = 1 << 22;
+        const FD_FILESTAT_SET_TIMES = 1 << 23;
+        const PATH_SYMLINK = 1 << 24;
+        const PATH_REMOVE_DIRECTORY = 1 << 25;
+        const PATH_UNLINK_FILE = 1 << 26;
+        const POLL_FD_READWRITE = 1 << 27;
+        const SOCK_SHUTDOWN = 1 << 28;
+        const SOCK_ACCEPT = 1 << 29;
+    }
+
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub(crate) struct FdFlags: u16 {
+        const APPEND = 1;
+        const DSYNC = 2;
+        const NONBLOCK = 4;
+        const RSYNC = 8;
+        const SYNC = 16;
+    }
+
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub(crate) struct Oflags: u16 {
+        const CREAT = 1;
+        const DIRECTORY = 2;
+        const EXCL = 4;
+        const TRUNC = 8;
+    }
+
+    /// Which times `*_filestat_set_times` sets, and to what.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub(crate) struct FstFlags: u16 {
+        const ATIM = 1;
+        const ATIM_NOW = 2;
+        const MTIM = 4;
+        const MTIM_NOW = 8;
+    }
+}
+
+/// `lookupflags`: follow a link in the last component.
+pub(crate) const SYMLINK_FOLLOW: u32 = 1;
+/// `subclockflags`: the timeout is a moment, not a duration.
+pub(crate) const SUBSCRIPTION_CLOCK_ABSTIME: u16 = 1;
+/// `eventrwflags`: the other end hung up.
+pub(crate) const EVENT_HANGUP: u16 = 1;
+
+/// `filetype`.
+pub(crate) fn filetype(kind: Kind) -> u8 {
+    match kind {
+        Kind::BlockDevice => 1,
+        Kind::CharDevice => 2,
+        Kind::Dir => 3,
+        Kind::File => 4,
+        Kind::Socket => 6,
+        Kind::Symlink => 7,
+        // WASI has no type for a pipe; wasi-libc takes "unknown" for neither terminal nor file.
+        Kind::Fifo => 0,
+    }
+}
+
+/// `whence`, in the order of the snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Whence {
+    Set,
+    Current,
+    End,
+}
+
+impl Whence {
+    pub fn decode(version: Version, n: u32) -> Option<Whence> {
+        match (version, n) {
+            (Version::Preview1, 0) | (Version::Preview0, 2) => Some(Whence::Set),
+            (Version::Preview1, 1) | (Version::Preview0, 0) => Some(Whence::Current),
+            (Version::Preview1, 2) | (Version::Preview0, 1) => Some(Whence::End),
+            _ => None,
+        }
+    }
+}
+
+/// `clockid`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Clock {
+    Realtime,
+    Monotonic,
+    ProcessCpu,
+    ThreadCpu,
+}
+
+impl Clock {
+    pub fn decode(n: u32) -> Option<Clock> {
+        Some(match n {
+            0 => Clock::Realtime,
+            1 => Clock::Monotonic,
+            2 => Clock::ProcessCpu,
+            3 => Clock::ThreadCpu,
+            _ => return None,
+        })
+    }
+}
+
+/// Writes structures field by field at fixed offsets.
+struct Layout<const N: usize>([u8; N]);
+
+impl<const N: usize> Layout<N> {
+    fn new() -> Layout<N> {
+        Layout([0; N])
+    }
+    fn put<const M: usize>(&mut self, at: usize, bytes: [u8; M]) -> &mut Layout<N> {
+        self.0[at..at + M].copy_from_slice(&bytes);
+        self
+    }
+}
+
+/// `fdstat`: type, flags, rights, and the rights of what is opened below.
+pub(crate) fn fdstat(filetype: u8, flags: FdFlags, base: Rights, inheriting: Rights) -> [u8; 24] {
+    let mut out = Layout::<24>::new();
+    out.put(0, [filetype])
+        .put(2, flags.bits().to_le_bytes())
+        .put(8, base.bits().to_le_bytes())
+        .put(16, inheriting.bits().to_le_bytes());
+    out.0
+}
+
+/// `filestat`, 64 bytes in preview 1 and 56 in preview 0: the first `filestat_size` bytes count.
+pub(crate) fn filestat(version: Version, device: u64, inode: u64, filetype: u8, stat: &Stat) -> [u8; 64] {
+    let mut out = Layout::<64>::new();
+    out.put(0, device.to_le_bytes()).put(8, inode.to_le_bytes()).put(16, [filetype]);
+    // Preview 0 has a 32-bit link count.
+    let rest = match version {
+        Version::Preview1 => {
+            out.put(24, stat.nlink.to_le_bytes());
+            32
+        }
+        Version::Preview0 => {
+            out.put(20, u32::try_from(stat.nlink).unwrap_or(u32::MAX).to_le_bytes());
+            24
+        }
+    };
+    out.put(rest, stat.size.to_le_bytes())
+        .put(rest + 8, stat.atime.as_nanos().to_le_bytes())
+        .put(rest + 16, stat.mtime.as_nanos().to_le_bytes())
+        .put(rest + 24, stat.ctime.as_nanos().to_le_bytes());
+    out.0
+}
+
+pub(crate) fn filestat_size(version: Version) -> usize {
+    match version {
+        Version::Preview0 => 56,
+        Version::Preview1 => 64,
+    }
+}
+
+pub(crate) const DIRENT: usize = 24;
+
+/// `dirent`, which the name follows.
+pub(crate) fn dirent(next: u64, inode: u64, name_len: usize, filetype: u8) -> [u8; DIRENT] {
+    let mut out = Layout::<DIRENT>::new();
+    out.put(0, next.to_le_bytes())
+        .put(8, inode.to_le_bytes())
+        .put(16, (name_len as u32).to_le_bytes())
+        .put(20, [filetype]);
+    out.0
+}
+
+/// `prestat`: a directory whose name has that many bytes.
+pub(crate) fn prestat(name_len: usize) -> [u8; 8] {
+    let mut out = Layout::<8>::new();
+    out.put(4, (name_len as u32).to_le_bytes());
+    out.0
+}
+
+/// What a guest waits for in `poll_oneoff`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Awaited {
+    Clock { id: u32, timeout: u64, absolute: bool },
+    Read(u32),
+    Write(u32),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Subscription {
+    pub userdata: u64,
+    pub awaited: Awaited,
+}
+
+pub(crate) fn subscription_size(version: Version) -> usize {
+    match version {
+        Version::Preview0 => 56,
+        Version::Preview1 => 48,
+    }
+}
+
+fn u64_of(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+fn u32_of(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+/// Reads a `subscription`; none where its tag is unknown. `bytes` has [`subscription_size`] bytes.
+pub(crate) fn subscription(version: Version, bytes: &[u8]) -> Option<Subscription> {
+    let awaited = match bytes[8] {
+        0 => {
+            // Preview 0 has an identifier in front that nothing uses.
+            let clock = &bytes[if version == Version::Preview0 { 24 } else { 16 }..];
+            let flags = u16::from_le_bytes([clock[24], clock[25]]);
+            let absolute = flags & SUBSCRIPTION_CLOCK_ABSTIME != 0;
+            Awaited::Clock { id: u32_of(clock, 0), timeout: u64_of(clock, 8), absolute }
+        }
+        1 => Awaited::Read(u32_of(bytes, 16)),
+        2 => Awaited::Write(u32_of(bytes, 16)),
+        _ => return None,
+    };
+    Some(Subscription { userdata: u64_of(bytes, 0), awaited })
+}
+
+pub(crate) const EVENT: usize = 32;
+
+/// `event`: what came of a subscription.
+pub(crate) fn event(of: &Subscription, errno: u16, nbytes: u64, flags: u16) -> [u8; EVENT] {
+    let tag = match of.awaited {
+        Awaited::Clock { .. } => 0,
+        Awaited::Read(_) => 1,
+        Awaited::Write(_) => 2,
+    };
+    let mut out = Layout::<EVENT>::new();
+    out.put(0, of.userdata.to_le_bytes())
+        .put(8, errno.to_le_bytes())
+        .put(10, [tag])
+        .put(16, nbytes.to_le_bytes())
+        .put(24, flags.to_le_bytes());
+    out.0
+}

@@ -1,0 +1,87 @@
+//! Directories: listing, making and removing them.
+
+use super::Call;
+use super::abi::{self, DIRENT, Rights};
+use super::path::ends_in_dots;
+use vfs::{DirEntry, Errno, Mode, OpenFlags, Qid, Result};
+
+/// Permissions of a new directory. WASI has none to say, and no umask.
+const DIR_MODE: Mode = Mode::new(0o755);
+
+/// Fills a buffer with entries, the last of them cut where the buffer ends: a buffer that is not full is the end.
+struct Listing<'b> {
+    buf: &'b mut [u8],
+    used: usize,
+}
+
+impl Listing<'_> {
+    /// False when the buffer is full, whether or not that entry fitted.
+    fn push(&mut self, next: u64, name: &[u8], qid: Qid) -> bool {
+        let header: [u8; DIRENT] = abi::dirent(next, qid.path, name.len(), abi::filetype(qid.kind));
+        self.copy(&header) && self.copy(name)
+    }
+    fn copy(&mut self, bytes: &[u8]) -> bool {
+        let n = bytes.len().min(self.buf.len() - self.used);
+        self.buf[self.used..self.used + n].copy_from_slice(&bytes[..n]);
+        self.used += n;
+        n == bytes.len()
+    }
+}
+
+/// The cookies of `.` and `..`, which no tree lists; a tree's own come behind them.
+const AFTER_DOT: u64 = 1;
+const AFTER_DOT_DOT: u64 = 2;
+
+pub(super) async fn fd_readdir(
+    call: &mut Call<'_>,
+    fd: u32,
+    buf: u32,
+    len: u32,
+    cookie: u64,
+    out: u32,
+) -> Result<()> {
+    let who = call.guest.who.clone();
+    let descriptor = call.guest.fds.get_mut(fd)?;
+    let place = descriptor.dir(Rights::FD_READDIR)?.clone();
+    let file = match &descriptor.file {
+        Some(file) => file.clone(),
+        None => {
+            let file = place.open(&who, OpenFlags::READ | OpenFlags::DIRECTORY).await?;
+            descriptor.file.insert(file).clone()
+        }
+    };
+    let mut listing = Listing { buf: call.memory.bytes_mut(buf, len as usize)?, used: 0 };
+    let more = (cookie >= AFTER_DOT || listing.push(AFTER_DOT, b".", place.qid()))
+        && (cookie >= AFTER_DOT_DOT || listing.push(AFTER_DOT_DOT, b"..", place.parent().qid()));
+    if more {
+        let mut sink = |entry: DirEntry<'_>| {
+            let next = entry.cookie.saturating_add(AFTER_DOT_DOT);
+            listing.push(next, entry.name.as_bytes(), place.entry_qid(entry.qid))
+        };
+        file.readdir(cookie.saturating_sub(AFTER_DOT_DOT), &mut sink).await?;
+    }
+    let used = listing.used as u32;
+    call.memory.put_u32(out, used)
+}
+
+pub(super) async fn path_create_directory(call: &mut Call<'_>, fd: u32, path: u32, len: u32) -> Result<()> {
+    let dir = call.guest.fds.get(fd)?.dir(Rights::PATH_CREATE_DIRECTORY)?;
+    let who = &call.guest.who;
+    let path = call.memory.path(path, len)?;
+    if ends_in_dots(path) {
+        return Errno::EEXIST.into();
+    }
+    let parent = dir.resolve_parent(who, path).await?;
+    parent.dir.mkdir(who, parent.name.as_name(), DIR_MODE).await.map(drop)
+}
+
+pub(super) async fn path_remove_directory(call: &mut Call<'_>, fd: u32, path: u32, len: u32) -> Result<()> {
+    let dir = call.guest.fds.get(fd)?.dir(Rights::PATH_REMOVE_DIRECTORY)?;
+    let who = &call.guest.who;
+    let parent = match dir.resolve_parent(who, call.memory.path(path, len)?).await {
+        // The root (rmdir(2): EBUSY).
+        Err(error) if error.is(Errno::EEXIST) => return Errno::EBUSY.into(),
+        parent => parent?,
+    };
+    parent.dir.rmdir(who, parent.name.as_name()).await
+}

@@ -1,0 +1,219 @@
+//! Calls on a descriptor that move no data: what it is, where it stands, its size and times, its end.
+
+use super::Call;
+use super::abi::{self, FdFlags, FstFlags, Rights, Whence};
+use vfs::{Errno, FileRef, Kind, Nature, Place, Qid, Result, SetStat, SetTime, Stat, Time};
+
+impl Call<'_> {
+    /// Writes a `filestat`. The device is the tree's part of the identity.
+    pub(super) fn put_filestat(&mut self, out: u32, kind: Kind, qid: Qid, device: u64, stat: &Stat) -> Result<()> {
+        let bytes = abi::filestat(self.version, device, qid.path, abi::filetype(kind), stat);
+        self.memory.put(out, &bytes[..abi::filestat_size(self.version)])
+    }
+}
+
+/// The device number of what is at `place`: its tree's tag.
+pub(super) fn device(node: Qid) -> u64 {
+    node.path >> 48
+}
+
+/// The times that `*_filestat_set_times` asks for. Setting one both to a value and to now is EINVAL.
+pub(super) fn times(atime: u64, mtime: u64, which: u32) -> Result<SetStat> {
+    let which = u16::try_from(which).ok().and_then(FstFlags::from_bits).ok_or(Errno::EINVAL)?;
+    let choose = |value: u64, to: FstFlags, now: FstFlags| match (which.contains(to), which.contains(now)) {
+        (true, true) => Err(Errno::EINVAL),
+        (true, false) => Ok(Some(SetTime::To(Time::from_nanos(value)))),
+        (false, true) => Ok(Some(SetTime::Now)),
+        (false, false) => Ok(None),
+    };
+    Ok(SetStat {
+        atime: choose(atime, FstFlags::ATIM, FstFlags::ATIM_NOW)?,
+        mtime: choose(mtime, FstFlags::MTIM, FstFlags::MTIM_NOW)?,
+        ..SetStat::default()
+    })
+}
+
+pub(super) fn fd_advise(call: &mut Call<'_>, fd: u32, offset: u64, len: u64, advice: u32) -> Result<()> {
+    let descriptor = call.guest.fds.get(fd)?;
+    if descriptor.node.kind().is_dir() {
+        return Errno::EBADF.into();
+    }
+    if descriptor.is_stream() {
+        return Errno::ESPIPE.into();
+    }
+    descriptor.need(Rights::FD_ADVISE)?;
+    // posix_fadvise(2): six kinds of advice, none of which this namespace needs.
+    if advice > 5 || offset.checked_add(len).is_none() {
+        return Errno::EINVAL.into();
+    }
+    Ok(())
+}
+
+pub(super) async fn fd_allocate(call: &mut Call<'_>, fd: u32, offset: u64, len: u64) -> Result<()> {
+    let descriptor = call.guest.fds.get(fd)?;
+    let file = descriptor.open_for(Rights::FD_WRITE)?;
+    descriptor.need(Rights::FD_ALLOCATE)?;
+    if len == 0 || offset.checked_add(len).is_none() {
+        return Errno::EINVAL.into();
+    }
+    file.allocate(offset, len, false).await
+}
+
+pub(super) async fn fd_close(call: &mut Call<'_>, fd: u32) -> Result<()> {
+    let closed = call.guest.fds.remove(fd)?;
+    call.guest.count_files();
+    match &closed.file {
+        Some(file) => file.flush().await,
+        None => Ok(()),
+    }
+}
+
+pub(super) async fn fd_renumber(call: &mut Call<'_>, from: u32, to: u32) -> Result<()> {
+    let replaced = call.guest.fds.renumber(from, to)?;
+    call.guest.count_files();
+    // As with dup2(2), errors of the replaced file's late writes have no one to go to.
+    if let Some(file) = replaced.and_then(|descriptor| descriptor.file) {
+        let _ = file.flush().await;
+    }
+    Ok(())
+}
+
+async fn sync(call: &mut Call<'_>, fd: u32, right: Rights, data_only: bool) -> Result<()> {
+    let descriptor = call.guest.fds.get(fd)?;
+    descriptor.need(right)?;
+    match descriptor.file.clone() {
+        Some(file) => file.fsync(data_only).await,
+        None => Ok(()),
+    }
+}
+
+pub(super) async fn fd_datasync(call: &mut Call<'_>, fd: u32) -> Result<()> {
+    sync(call, fd, Rights::FD_DATASYNC, true).await
+}
+
+pub(super) async fn fd_sync(call: &mut Call<'_>, fd: u32) -> Result<()> {
+    sync(call, fd, Rights::FD_SYNC, false).await
+}
+
+pub(super) fn fd_fdstat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Result<()> {
+    let descriptor = call.guest.fds.get(fd)?;
+    let stat = abi::fdstat(
+        abi::filetype(descriptor.shown_kind()),
+        descriptor.flags,
+        descriptor.rights,
+        descriptor.inheriting,
+    );
+    call.memory.put(out, &stat)
+}
+
+/// The flags that can change while a file is open; the others were for opening.
+const CHANGEABLE: FdFlags = FdFlags::APPEND.union(FdFlags::NONBLOCK);
+
+pub(super) fn fd_fdstat_set_flags(call: &mut Call<'_>, fd: u32, flags: u32) -> Result<()> {
+    let flags = u16::try_from(flags).ok().and_then(FdFlags::from_bits).ok_or(Errno::EINVAL)?;
+    let descriptor = call.guest.fds.get_mut(fd)?;
+    descriptor.need(Rights::FD_FDSTAT_SET_FLAGS)?;
+    if (descriptor.flags ^ flags).intersects(!CHANGEABLE) {
+        return Errno::EOPNOTSUPP.into();
+    }
+    descriptor.flags = flags;
+    Ok(())
+}
+
+pub(super) fn fd_fdstat_set_rights(call: &mut Call<'_>, fd: u32, base: u64, inheriting: u64) -> Result<()> {
+    let descriptor = call.guest.fds.get_mut(fd)?;
+    let (base, inheriting) = (Rights::from_bits_retain(base), Rights::from_bits_retain(inheriting));
+    // Rights are only ever given up.
+    if !descriptor.rights.contains(base) || !descriptor.inheriting.contains(inheriting) {
+        return super::errno::NOTCAPABLE.into();
+    }
+    descriptor.rights = base;
+    descriptor.inheriting = inheriting;
+    Ok(())
+}
+
+pub(super) async fn fd_filestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Result<()> {
+    let descriptor = call.guest.fds.get(fd)?;
+    descriptor.need(Rights::FD_FILESTAT_GET)?;
+    let node = descriptor.node.clone();
+    let kind = descriptor.shown_kind();
+    let qid = descriptor.place.as_ref().map_or_else(|| node.qid(), Place::qid);
+    let stat = node.stat().await?;
+    call.put_filestat(out, kind, qid, device(node.qid()), &stat)
+}
+
+pub(super) async fn fd_filestat_set_size(call: &mut Call<'_>, fd: u32, size: u64) -> Result<()> {
+    let descriptor = call.guest.fds.get(fd)?;
+    let file = match descriptor.open_for(Rights::FD_WRITE) {
+        Ok(file) => file.clone(),
+        Err(error) if error.is(Errno::EISDIR) => return Errno::EBADF.into(),
+        Err(error) => return Err(error),
+    };
+    descriptor.need(Rights::FD_FILESTAT_SET_SIZE)?;
+    if i64::try_from(size).is_err() {
+        return Errno::EFBIG.into();
+    }
+    file.set_size(size).await
+}
+
+pub(super) async fn fd_filestat_set_times(
+    call: &mut Call<'_>,
+    fd: u32,
+    atime: u64,
+    mtime: u64,
+    which: u32,
+) -> Result<()> {
+    let set = times(atime, mtime, which)?;
+    let descriptor = call.guest.fds.get(fd)?;
+    descriptor.need(Rights::FD_FILESTAT_SET_TIMES)?;
+    match &descriptor.place {
+        Some(place) => place.setstat(&call.guest.who, set).await,
+        None => descriptor.node.setstat(&call.guest.who, set).await,
+    }
+}
+
+pub(super) fn fd_prestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Result<()> {
+    let name = call.guest.fds.get(fd)?.preopen.ok_or(Errno::EBADF)?;
+    call.memory.put(out, &abi::prestat(name.len()))
+}
+
+pub(super) fn fd_prestat_dir_name(call: &mut Call<'_>, fd: u32, buf: u32, len: u32) -> Result<()> {
+    let name = call.guest.fds.get(fd)?.preopen.ok_or(Errno::EBADF)?;
+    if name.len() > len as usize {
+        return Errno::ENAMETOOLONG.into();
+    }
+    call.memory.put(buf, name.as_bytes())
+}
+
+/// What has an offset to move: no directory (EBADF), no stream (ESPIPE).
+fn seekable(call: &Call<'_>, fd: u32, right: Rights) -> Result<FileRef> {
+    let descriptor = call.guest.fds.get(fd)?;
+    if descriptor.node.kind().is_dir() {
+        return Errno::EBADF.into();
+    }
+    if descriptor.is_stream() {
+        return Errno::ESPIPE.into();
+    }
+    descriptor.need(right)?;
+    descriptor.file.clone().ok_or_else(|| Errno::EBADF.into())
+}
+
+pub(super) async fn fd_seek(call: &mut Call<'_>, fd: u32, by: i64, whence: u32, out: u32) -> Result<()> {
+    let file = seekable(call, fd, Rights::FD_SEEK)?;
+    let base = match Whence::decode(call.version, whence).ok_or(Errno::EINVAL)? {
+        Whence::Set => 0,
+        Whence::Current => call.guest.fds.get(fd)?.offset,
+        // The size of what is made when it is read is not known.
+        Whence::End if file.nature() != Nature::Storage => 0,
+        Whence::End => file.node().stat().await?.size,
+    };
+    let offset = base.checked_add_signed(by).filter(|offset| i64::try_from(*offset).is_ok()).ok_or(Errno::EINVAL)?;
+    call.guest.fds.get_mut(fd)?.offset = offset;
+    call.memory.put_u64(out, offset)
+}
+
+pub(super) fn fd_tell(call: &mut Call<'_>, fd: u32, out: u32) -> Result<()> {
+    seekable(call, fd, Rights::FD_TELL)?;
+    let offset = call.guest.fds.get(fd)?.offset;
+    call.memory.put_u64(out, offset)
+}

@@ -1,0 +1,161 @@
+//! Reading and writing: straight between a file and the guest's memory.
+
+use super::Call;
+use super::abi::{FdFlags, Rights};
+use task::Usage;
+use vfs::{Errno, Nature, Result};
+
+/// IOV_MAX: more buffers than this are EINVAL, as in readv(2).
+const MAX_BUFFERS: u32 = 1024;
+/// A call moves at most this many bytes: others want the thread too. Short counts are what read(2) and write(2) allow.
+const MAX_TRANSFER: usize = 64 << 20;
+
+pub(super) async fn fd_read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, out: u32) -> Result<()> {
+    let n = read(call, fd, iovs, count, None).await?;
+    call.guest.fds.get_mut(fd)?.offset += n as u64;
+    call.memory.put_u32(out, n as u32)
+}
+
+pub(super) async fn fd_pread(
+    call: &mut Call<'_>,
+    fd: u32,
+    iovs: u32,
+    count: u32,
+    offset: u64,
+    out: u32,
+) -> Result<()> {
+    let n = read(call, fd, iovs, count, Some(offset)).await?;
+    call.memory.put_u32(out, n as u32)
+}
+
+pub(super) async fn fd_write(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, out: u32) -> Result<()> {
+    let (n, offset) = write(call, fd, iovs, count, None).await?;
+    call.guest.fds.get_mut(fd)?.offset = offset;
+    call.memory.put_u32(out, n as u32)
+}
+
+pub(super) async fn fd_pwrite(
+    call: &mut Call<'_>,
+    fd: u32,
+    iovs: u32,
+    count: u32,
+    offset: u64,
+    out: u32,
+) -> Result<()> {
+    let (n, _) = write(call, fd, iovs, count, Some(offset)).await?;
+    call.memory.put_u32(out, n as u32)
+}
+
+async fn read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u64>) -> Result<usize> {
+    if count > MAX_BUFFERS {
+        return Errno::EINVAL.into();
+    }
+    let descriptor = call.guest.fds.get(fd)?;
+    let file = descriptor.open_for(Rights::FD_READ)?.clone();
+    if at.is_some() && descriptor.is_stream() {
+        return Errno::ESPIPE.into();
+    }
+    let start = at.unwrap_or(descriptor.offset);
+    let storage = file.nature() == Nature::Storage;
+    let nonblock = descriptor.flags.contains(FdFlags::NONBLOCK) && !storage;
+    let mut total = 0;
+    for index in 0..count {
+        let (buf, len) = call.memory.iovec(iovs, index)?;
+        let len = len.min(MAX_TRANSFER - total);
+        if len == 0 {
+            continue;
+        }
+        let offset = start.checked_add(total as u64).ok_or(Errno::EINVAL)?;
+        let op = file.read(offset, call.memory.bytes_mut(buf, len)?);
+        let result = if storage || (total == 0 && !nonblock) {
+            op.await
+        } else {
+            // A stream's first bytes are enough: what would wait for more is left for the next call.
+            op.or_again()
+        };
+        match result {
+            Ok(n) => {
+                total += n;
+                if n < len {
+                    break;
+                }
+            }
+            Err(_) if total > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Usage::add(&call.guest.usage.read_bytes, total as u64);
+    Ok(total)
+}
+
+/// Gives the bytes written and the offset behind them.
+async fn write(
+    call: &mut Call<'_>,
+    fd: u32,
+    iovs: u32,
+    count: u32,
+    at: Option<u64>,
+) -> Result<(usize, u64)> {
+    if count > MAX_BUFFERS {
+        return Errno::EINVAL.into();
+    }
+    let descriptor = call.guest.fds.get(fd)?;
+    let file = descriptor.open_for(Rights::FD_WRITE)?.clone();
+    if at.is_some() && descriptor.is_stream() {
+        return Errno::ESPIPE.into();
+    }
+    let output = descriptor.output;
+    let append = at.is_none() && (output || descriptor.flags.contains(FdFlags::APPEND));
+    let start = at.unwrap_or(descriptor.offset);
+    let nonblock =
+        descriptor.flags.contains(FdFlags::NONBLOCK) && file.nature() != Nature::Storage;
+    let mut total = 0;
+    let mut end = start;
+    for index in 0..count {
+        let (buf, len) = call.memory.iovec(iovs, index)?;
+        let mut len = len.min(MAX_TRANSFER - total);
+        if len == 0 {
+            continue;
+        }
+        if output {
+            len = room_for_output(call, len).await;
+        }
+        let data = call.memory.bytes(buf, len)?;
+        let result = if append {
+            let op = file.append(data);
+            if nonblock { op.or_again() } else { op.await }
+        } else {
+            let offset = start.checked_add(total as u64).ok_or(Errno::EFBIG)?;
+            let op = file.write(offset, data).map(move |n| (n, offset + n as u64));
+            if nonblock { op.or_again() } else { op.await }
+        };
+        match result {
+            Ok((n, behind)) => {
+                total += n;
+                end = behind;
+                if output {
+                    Usage::add(&call.guest.usage.output, n as u64);
+                }
+                if n < len {
+                    break;
+                }
+            }
+            Err(_) if total > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Usage::add(&call.guest.usage.written_bytes, total as u64);
+    Ok((total, end))
+}
+
+/// How many of `len` bytes of output the limit still takes. Where that is none, the task ends here.
+async fn room_for_output(call: &Call<'_>, len: usize) -> usize {
+    let control = &call.guest.control;
+    let Some(limit) = control.limits.get().output else { return len };
+    let left = limit.saturating_sub(call.guest.usage.output.load(std::sync::atomic::Ordering::Relaxed));
+    if left == 0 {
+        control.output_limit(limit);
+        std::future::pending::<()>().await;
+    }
+    len.min(usize::try_from(left).unwrap_or(usize::MAX))
+}

@@ -1,0 +1,163 @@
+//! WASI preview 1 (`wasi_snapshot_preview1`) and preview 0 (`wasi_unstable`) over a task's namespace: the 46 calls.
+//!
+//! One module for each family of calls; [`abi`] knows the layouts, [`errno`] the numbers, [`memory`] the guest's pointers,
+//! [`trace`] how a call is shown. Calls that may wait are asynchronous and run on the guest's fiber, where waiting holds no
+//! thread; the others are plain functions. Guest memory is read and written in place.
+//!
+//! The namespace's files are the only files. Descriptor 3 is its root `/`, under which every path of the namespace can be
+//! reached; paths and links that start with a slash start there, and `..` above it stays there.
+
+pub(crate) mod abi;
+mod args;
+mod clock;
+mod dir;
+pub(crate) mod errno;
+mod fd;
+mod io;
+mod memory;
+mod path;
+mod poll;
+mod process;
+mod sock;
+mod trace;
+
+use crate::guest::Guest;
+use abi::Version;
+use memory::GuestMemory;
+pub(crate) use process::ProcExit;
+use task::Usage;
+use vfs::Result;
+use wasmtime::{Caller, Extern, Linker};
+
+/// One call of a guest: its memory, and what the host keeps for it.
+struct Call<'c> {
+    memory: GuestMemory<'c>,
+    guest: &'c mut Guest,
+    version: Version,
+}
+
+impl<'c> Call<'c> {
+    fn begin(caller: &'c mut Caller<'_, Guest>, version: Version) -> wasmtime::Result<Call<'c>> {
+        let memory = match caller.data().memory {
+            Some(memory) => memory,
+            None => {
+                let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
+                    return Err(wasmtime::Error::msg("the module exports no memory named \"memory\""));
+                };
+                caller.data_mut().memory = Some(memory);
+                memory
+            }
+        };
+        let (bytes, guest) = memory.data_and_store_mut(caller);
+        Ok(Call { memory: GuestMemory::new(bytes), guest, version })
+    }
+
+    /// Counts and shows the call, and gives the number that the guest gets.
+    fn end(&self, name: &'static str, args: &[u64], result: &Result<()>) -> u32 {
+        Usage::add(&self.guest.usage.calls, 1);
+        if self.guest.trace.is_on() {
+            trace::say(self, name, args, result);
+        }
+        match result {
+            Ok(()) => u32::from(errno::SUCCESS),
+            Err(error) => u32::from(errno::code(error.errno())),
+        }
+    }
+}
+
+/// Defines calls that are done at once.
+macro_rules! define {
+    ($linker:ident $version:ident $($name:ident ($($arg:ident: $ty:ty),*) = $call:path;)*) => {$(
+        $linker.func_wrap(
+            $version.module(),
+            stringify!($name),
+            move |mut caller: Caller<'_, Guest>, $($arg: $ty),*| -> wasmtime::Result<u32> {
+                let mut call = Call::begin(&mut caller, $version)?;
+                let result = $call(&mut call, $($arg),*);
+                Ok(call.end(stringify!($name), &[$($arg as u64),*], &result))
+            },
+        )?;
+    )*};
+}
+
+/// Defines calls that may wait.
+macro_rules! define_async {
+    ($linker:ident $version:ident $($name:ident ($($arg:ident: $ty:ty),*) = $call:path;)*) => {$(
+        $linker.func_wrap_async(
+            $version.module(),
+            stringify!($name),
+            move |mut caller: Caller<'_, Guest>, ($($arg,)*): ($($ty,)*)| Box::new(async move {
+                let mut call = Call::begin(&mut caller, $version)?;
+                let result = $call(&mut call, $($arg),*).await;
+                wasmtime::Result::Ok(call.end(stringify!($name), &[$($arg as u64),*], &result))
+            }),
+        )?;
+    )*};
+}
+
+/// Every call, under the names of both snapshots.
+pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    for version in Version::ALL {
+        define! { linker version
+            args_get(argv: u32, buf: u32) = args::args_get;
+            args_sizes_get(count: u32, size: u32) = args::args_sizes_get;
+            environ_get(environ: u32, buf: u32) = args::environ_get;
+            environ_sizes_get(count: u32, size: u32) = args::environ_sizes_get;
+            clock_res_get(id: u32, out: u32) = clock::clock_res_get;
+            clock_time_get(id: u32, precision: u64, out: u32) = clock::clock_time_get;
+            fd_advise(fd: u32, offset: u64, len: u64, advice: u32) = fd::fd_advise;
+            fd_fdstat_get(fd: u32, out: u32) = fd::fd_fdstat_get;
+            fd_fdstat_set_flags(fd: u32, flags: u32) = fd::fd_fdstat_set_flags;
+            fd_fdstat_set_rights(fd: u32, base: u64, inheriting: u64) = fd::fd_fdstat_set_rights;
+            fd_prestat_get(fd: u32, out: u32) = fd::fd_prestat_get;
+            fd_prestat_dir_name(fd: u32, name: u32, len: u32) = fd::fd_prestat_dir_name;
+            fd_tell(fd: u32, out: u32) = fd::fd_tell;
+            sock_accept(fd: u32, flags: u32, out: u32) = sock::sock_accept;
+            sock_recv(fd: u32, data: u32, count: u32, flags: u32, len: u32, out: u32) = sock::sock_recv;
+            sock_send(fd: u32, data: u32, count: u32, flags: u32, out: u32) = sock::sock_send;
+            sock_shutdown(fd: u32, how: u32) = sock::sock_shutdown;
+        }
+        define_async! { linker version
+            fd_allocate(fd: u32, offset: u64, len: u64) = fd::fd_allocate;
+            fd_close(fd: u32) = fd::fd_close;
+            fd_datasync(fd: u32) = fd::fd_datasync;
+            fd_filestat_get(fd: u32, out: u32) = fd::fd_filestat_get;
+            fd_filestat_set_size(fd: u32, size: u64) = fd::fd_filestat_set_size;
+            fd_filestat_set_times(fd: u32, atime: u64, mtime: u64, which: u32) = fd::fd_filestat_set_times;
+            fd_pread(fd: u32, iovs: u32, count: u32, offset: u64, out: u32) = io::fd_pread;
+            fd_pwrite(fd: u32, iovs: u32, count: u32, offset: u64, out: u32) = io::fd_pwrite;
+            fd_read(fd: u32, iovs: u32, count: u32, out: u32) = io::fd_read;
+            fd_readdir(fd: u32, buf: u32, len: u32, cookie: u64, out: u32) = dir::fd_readdir;
+            fd_renumber(from: u32, to: u32) = fd::fd_renumber;
+            fd_seek(fd: u32, offset: i64, whence: u32, out: u32) = fd::fd_seek;
+            fd_sync(fd: u32) = fd::fd_sync;
+            fd_write(fd: u32, iovs: u32, count: u32, out: u32) = io::fd_write;
+            path_create_directory(fd: u32, path: u32, len: u32) = dir::path_create_directory;
+            path_filestat_get(fd: u32, lookup: u32, path: u32, len: u32, out: u32) = path::path_filestat_get;
+            path_filestat_set_times(
+                fd: u32, lookup: u32, path: u32, len: u32, atime: u64, mtime: u64, which: u32
+            ) = path::path_filestat_set_times;
+            path_link(
+                from_fd: u32, lookup: u32, from: u32, from_len: u32, to_fd: u32, to: u32, to_len: u32
+            ) = path::path_link;
+            path_open(
+                fd: u32, lookup: u32, path: u32, len: u32, oflags: u32, base: u64, inheriting: u64, flags: u32, out: u32
+            ) = path::path_open;
+            path_readlink(fd: u32, path: u32, len: u32, buf: u32, buf_len: u32, out: u32) = path::path_readlink;
+            path_remove_directory(fd: u32, path: u32, len: u32) = dir::path_remove_directory;
+            path_rename(from_fd: u32, from: u32, from_len: u32, to_fd: u32, to: u32, to_len: u32) = path::path_rename;
+            path_symlink(target: u32, target_len: u32, fd: u32, path: u32, len: u32) = path::path_symlink;
+            path_unlink_file(fd: u32, path: u32, len: u32) = path::path_unlink_file;
+            poll_oneoff(subscriptions: u32, events: u32, count: u32, out: u32) = poll::poll_oneoff;
+            random_get(buf: u32, len: u32) = process::random_get;
+            sched_yield() = process::sched_yield;
+        }
+        process::define_exits(linker, version)?;
+    }
+    Ok(())
+}
+
+/// The names of all calls: an import that is none of them is unknown.
+pub(crate) fn is_call(name: &str) -> bool {
+    trace::CALLS.iter().any(|call| call.name == name)
+}

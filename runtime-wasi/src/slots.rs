@@ -1,0 +1,62 @@
+//! How many guests fit: each takes some of the memory mappings that the kernel lets a process have (vm.max_map_count), and
+//! a process that has used them up fails in places that have nothing to do with guests. So one guest too many is refused.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use vfs::{Errno, Error, Result};
+
+/// Mappings of one guest: its memory (what is in use, its image, what is reserved) and its stack with the guard below.
+const MAPS_PER_GUEST: usize = 6;
+/// Mappings left for the rest of the server: its own code, its threads, compiled programs.
+const MAPS_OF_SERVER: usize = 5_000;
+/// What Linux has where nobody changed it.
+const DEFAULT_MAX_MAP_COUNT: usize = 65_530;
+
+pub(crate) struct Slots {
+    taken: AtomicUsize,
+    max: usize,
+    /// Whether the kernel's limit is the reason for `max`.
+    by_kernel: bool,
+}
+
+fn max_map_count() -> usize {
+    std::fs::read_to_string("/proc/sys/vm/max_map_count")
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(DEFAULT_MAX_MAP_COUNT)
+}
+
+impl Slots {
+    /// As many as asked for, but no more than fit.
+    pub fn new(wanted: Option<usize>) -> Slots {
+        let fit = (max_map_count().saturating_sub(MAPS_OF_SERVER) / MAPS_PER_GUEST).max(1);
+        let max = wanted.map_or(fit, |wanted| wanted.min(fit));
+        Slots { taken: AtomicUsize::new(0), max, by_kernel: max == fit }
+    }
+    pub fn max(&self) -> usize {
+        self.max
+    }
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    pub fn take(self: &Arc<Self>) -> Result<Slot> {
+        let more = |taken| (taken < self.max).then_some(taken + 1);
+        match self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
+            Ok(_) => Ok(Slot(self.clone())),
+            Err(taken) => {
+                let why = if self.by_kernel { ": vm.max_map_count allows no more" } else { "" };
+                Err(Error::new(Errno::EAGAIN, format!("too many running wasi tasks ({taken}){why}")))
+            }
+        }
+    }
+}
+
+/// A guest's place among those that fit, until it is dropped.
+pub(crate) struct Slot(Arc<Slots>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
