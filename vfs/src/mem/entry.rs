@@ -1,7 +1,7 @@
 //! Entries come and go: making, linking and removing files and directories.
 
 use super::clock::now;
-use super::inode::{Birth, Inode, State};
+use super::inode::{Birth, Body, Inode, State};
 use crate::*;
 use std::sync::Arc;
 
@@ -134,6 +134,10 @@ impl Inode {
             if !who.is_root() {
                 state.drop_set_id();
             }
+        }
+        if (set.uid.is_some() || set.gid.is_some()) && matches!(state.body, Body::File(_)) {
+            // Whoever gives a program away; where the caller says a mode too, that follows below (chown(2)).
+            state.drop_set_id();
         }
         let State { mode, uid, gid, atime, mtime, ctime, .. } = &mut *state;
         let now = now();

@@ -4,6 +4,7 @@ use super::Tree;
 use super::clock::now;
 use super::data::Data;
 use super::entries::Entries;
+use super::fifo::Fifo;
 use super::space::PAGE;
 use super::xattr::Xattrs;
 use crate::*;
@@ -42,7 +43,8 @@ pub(super) enum Body {
     File(Data),
     Dir(Box<Dir>),
     Link(Arc<[u8]>),
-    /// Fifos, sockets and devices: inodes without content here.
+    Fifo(Arc<Fifo>),
+    /// Sockets and devices: inodes without content here.
     Special(Device),
 }
 
@@ -131,6 +133,7 @@ impl Inode {
         match birth {
             Birth::File => Arc::new(make(Body::File(Data::default()), 1)),
             Birth::Link(target) => Arc::new(make(Body::Link(target), 1)),
+            Birth::Special(Kind::Fifo, _) => Arc::new(make(Body::Fifo(Arc::default()), 1)),
             Birth::Special(_, device) => Arc::new(make(Body::Special(device), 1)),
             Birth::Dir => Arc::new_cyclic(|me| {
                 let entries = Entries::new();
@@ -173,6 +176,7 @@ impl Inode {
             Body::File(data) => (data.size(), data.held() / 512, Device::default()),
             Body::Dir(_) => (PAGE, 0, Device::default()),
             Body::Link(target) => (target.len() as u64, 0, Device::default()),
+            Body::Fifo(_) => (0, 0, Device::default()),
             Body::Special(device) => (0, 0, *device),
         };
         Stat {

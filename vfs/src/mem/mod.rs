@@ -20,6 +20,7 @@ mod clock;
 mod data;
 mod entries;
 mod entry;
+mod fifo;
 mod file;
 mod inode;
 mod node;

@@ -50,6 +50,9 @@ impl Node for Inode {
     fn qid(&self) -> Qid {
         self.identity()
     }
+    fn nature(&self) -> Nature {
+        if self.kind() == Kind::Fifo { Nature::Stream } else { Nature::Storage }
+    }
     fn stat(&self) -> Op<'_, Stat> {
         Op::ok(self.stat_of(&self.state.read()))
     }
@@ -58,6 +61,9 @@ impl Node for Inode {
         node(self.lookup(name))
     }
     fn open<'a>(self: Arc<Self>, who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
+        if self.kind() == Kind::Fifo {
+            return self.open_fifo(flags);
+        }
         self.open_as(who, flags).into()
     }
 

@@ -96,6 +96,18 @@ fn times_are_set_as_given() {
 }
 
 #[test]
+fn giving_a_program_away_takes_its_set_id_bits() {
+    let w = world();
+    w.put("f", b"");
+    w.chmod("f", 0o6755);
+    let owner = SetStat { uid: Some(Uid(5)), ..SetStat::default() };
+    w.set("f", owner).unwrap();
+    assert_eq!(w.stat("f").mode, Mode::new(0o755));
+    w.set("f", SetStat { mode: Some(Mode::new(0o4755)), ..owner }).unwrap();
+    assert_eq!(w.stat("f").mode, Mode::new(0o4755));
+}
+
+#[test]
 fn a_change_of_several_things_happens_whole_or_not() {
     let w = world();
     w.mkdir("d").unwrap();
