@@ -4,9 +4,7 @@
 use crate::fault::Fault;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use runtime_wasi::WasiRuntime;
 use std::sync::Arc;
-use task::{Registry, TaskTable};
 use vfs::host::{HostOptions, HostTree};
 use vfs::mem::MemTree;
 use vfs::{BindFlags, Caller, Device, Errno, Kind, Mode, Name, Namespace, NodeRef, Place};
@@ -58,7 +56,6 @@ impl FromStr for BindSpec {
 /// Everything behind the transports.
 pub struct World {
     pub ns: Namespace,
-    table: Arc<TaskTable>,
 }
 
 /// What every memory root starts with: directory and mode.
@@ -84,26 +81,16 @@ impl World {
                 Namespace::new(root, &format!("host:{}", dir.display()))
             }
         };
-        let wasi = runtime_wasi::Config { cache_dir: cache.map(Path::to_owned).or_else(default_cache), ..Default::default() };
-        let wasi = WasiRuntime::new(wasi).map_err(|e| Fault::os(format!("the WASI runtime: {e}")))?;
-        let mut config = task::Config::new(Registry::new(vec![Arc::new(wasi)]));
-        if let Some(tasks) = tasks {
-            config.max_tasks = tasks;
-        }
-        let table = TaskTable::new(config).map_err(broken)?;
-        services::mount_all(&ns, &table).map_err(broken)?;
         for spec in binds {
             show(&ns, spec).await.map_err(|e| {
                 Fault::no_input(format!("--bind {}:{}: {e}", spec.src.display(), spec.dst))
             })?;
         }
-        table.set_home(ns.clone());
-        Ok(World { ns, table })
+        Ok(World { ns })
     }
 
     /// Ends every task.
     pub async fn stop(&self) {
-        self.table.stop().await;
     }
 }
 

@@ -1,10 +1,7 @@
 //! The command line: one file a command. Messages name the file or the option that was wrong; exit statuses are those of
 //! sysexits(3).
 
-mod client;
 pub mod doctor;
-mod mount;
-mod run;
 mod serve;
 
 use crate::addr::Addr;
@@ -26,21 +23,6 @@ pub struct Cli {
 enum Command {
     /// Serve a namespace over 9P and FUSE until SIGINT or SIGTERM
     Serve(serve::Serve),
-    /// Run one program as a task, this terminal as its stdio and its exit status as ours
-    Run(run::Run),
-    /// Mount a server's files on a directory: with the kernel's 9P client where there is one, else over FUSE
-    Mount(mount::Mount),
-    /// Unmount what `mount` or `serve --mount` mounted
-    #[command(visible_alias = "unmount")]
-    Umount { dir: PathBuf },
-    /// List directories of a server
-    Ls(client::Ls),
-    /// Print files of a server
-    Cat(client::Cat),
-    /// Write standard input, or the words given, to a file of a server
-    Write(client::Write),
-    /// Make one file or directory of a server's namespace appear at another
-    Bind(client::Bind),
     /// Tell what this machine can do, and what to install for the rest
     Doctor,
 }
@@ -72,14 +54,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
             print!("{}", doctor::run());
             Ok(ExitCode::SUCCESS)
         }
-        Command::Umount { dir } => mount::umount(&dir).map(|()| ExitCode::SUCCESS),
         Command::Serve(serve) => serve.run(),
-        Command::Run(run) => run.run(),
-        Command::Mount(mount) => mount.run(),
-        Command::Ls(ls) => client::run(ls.server.clone(), |c| ls.list(c)),
-        Command::Cat(cat) => client::run(cat.server.clone(), |c| cat.print(c)),
-        Command::Write(write) => client::run(write.server.clone(), |c| write.write(c)),
-        Command::Bind(bind) => client::run(bind.server.clone(), |c| bind.bind(c)),
     }
 }
 
