@@ -82,6 +82,13 @@ pub fn write(file: &FileRef, offset: u64, data: &[u8]) -> Result<usize> {
     now(file.write(offset, data))
 }
 
+/// Uses the file `other` until a tree of one or a few handles has closed those of all else.
+pub fn use_up_handles(root: &NodeRef) {
+    for _ in 0..20 {
+        stat(&walk(root, "other").unwrap());
+    }
+}
+
 /// At most `most` entries from behind `cookie`.
 pub fn list(dir: &FileRef, cookie: u64, most: usize) -> Vec<(Vec<u8>, Qid, u64)> {
     let mut entries = Vec::new();
