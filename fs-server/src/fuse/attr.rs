@@ -4,24 +4,17 @@
 //!
 //! Guests and 9P clients change the same files, and nothing tells the kernel. After `echo start > ctl; cat wait` a shell
 //! must see what the guest wrote, however fast that was, so names and attributes are asked for each time (a time to live
-//! of zero), and a read past the size that was last seen asks again. Pages stay cached while a file's version does; a
-//! change of size or time drops them (FUSE_AUTO_INVAL_DATA). Only a listing with attributes is believed for a moment:
-//! `ls -l` asks for what it was told a microsecond ago.
+//! of zero), and a read at the end asks for the size again. Pages stay cached while a file's version does; a change of
+//! size or time drops them (FUSE_AUTO_INVAL_DATA). [`super::Options::cache`] trades this for speed where nobody else
+//! changes the files.
 
 use fuser::{FileAttr, FileType, INodeNo, Request, TimeOrNow};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vfs::{Caller, Gid, Kind, Nature, OpenFlags, SetTime, Stat, Time, Uid};
 
-/// How long an entry of a READDIRPLUS answer holds: the kernel's smallest, one tick of its clock.
-pub(super) const LISTED: Duration = Duration::from_millis(1);
-
 /// Who asks. The kernel has checked the mode bits (default_permissions), and tells no supplementary groups.
 pub(super) fn caller(request: &Request) -> Caller {
-    Caller {
-        pid: Some(request.pid()),
-        checked: true,
-        ..Caller::new(Uid(request.uid()), Gid(request.gid()))
-    }
+    Caller { pid: Some(request.pid()), checked: true, ..Caller::new(Uid(request.uid()), Gid(request.gid())) }
 }
 
 /// Devices and sockets of synthetic trees are shown as plain files: the kernel would look for a driver of its own.
@@ -74,8 +67,7 @@ pub(super) fn device(rdev: u32) -> vfs::Device {
 
 fn system_time(time: Time) -> SystemTime {
     let whole = Duration::from_secs(time.secs.unsigned_abs());
-    let second =
-        if time.secs < 0 { UNIX_EPOCH.checked_sub(whole) } else { UNIX_EPOCH.checked_add(whole) };
+    let second = if time.secs < 0 { UNIX_EPOCH.checked_sub(whole) } else { UNIX_EPOCH.checked_add(whole) };
     second
         .and_then(|second| second.checked_add(Duration::from_nanos(time.nanos.into())))
         .unwrap_or(UNIX_EPOCH)

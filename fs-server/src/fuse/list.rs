@@ -1,6 +1,6 @@
 //! Listing directories: names alone (READDIR), or names with attributes (READDIRPLUS), which spare `ls -l` a question each.
 
-use super::attr::{LISTED, attributes, listed_type};
+use super::attr::{attributes, listed_type};
 use super::names::{Found, GENERATION};
 use super::table::{Inodes, Open, number};
 use fuser::{FileType, INodeNo, ReplyDirectory, ReplyDirectoryPlus};
@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use vfs::{Caller, DirEntry, FileRef, Kind, NameBuf, Place, Qid, Result};
 
 /// Where a listing goes on: 0 is `.`, 1 is `..`, and from 2 the directory's own cookies, moved by two.
@@ -152,18 +153,18 @@ impl Entries {
     }
 
     /// Each entry that the kernel takes counts as a lookup.
-    pub(super) fn answer(self, inodes: &Inodes, mut reply: ReplyDirectoryPlus) {
+    pub(super) fn answer(self, inodes: &Inodes, ttl: &Duration, mut reply: ReplyDirectoryPlus) {
         for (next, name, ino) in self.dots {
             // The kernel takes no attributes from these two and counts no lookup.
             let attr = attributes(ino, &self.itself.stat, self.itself.place.nature());
-            if reply.add(ino, next, name, &LISTED, &attr, GENERATION) {
+            if reply.add(ino, next, name, ttl, &attr, GENERATION) {
                 return reply.ok();
             }
         }
         let mut taken = 0;
         for Listed { name, next, what } in &self.entries {
             let attr = what.entry(inodes);
-            if reply.add(attr.ino, *next, OsStr::from_bytes(name), &LISTED, &attr, GENERATION) {
+            if reply.add(attr.ino, *next, OsStr::from_bytes(name), ttl, &attr, GENERATION) {
                 inodes.forget(attr.ino, 1);
                 break;
             }

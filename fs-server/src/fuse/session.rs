@@ -20,14 +20,13 @@ use std::time::{Duration, SystemTime};
 use vfs::lock::LockOwner as Holder;
 use vfs::{Errno, Interest, Kind, Mode, Nature, Place, SetStat, SetXattr};
 
-/// How long the kernel may believe names and attributes: `attr` says why not at all.
-const TTL: Duration = Duration::ZERO;
-
 pub(super) struct Session {
     pub(super) inodes: Arc<Inodes>,
     pub(super) handles: Arc<Handles>,
     pub(super) watcher: Arc<Watcher>,
     pub(super) runtime: tokio::runtime::Handle,
+    /// How long the kernel may believe names and attributes.
+    pub(super) ttl: Duration,
     /// This mount's number among the holders of locks.
     pub(super) client: u64,
 }
@@ -99,10 +98,17 @@ impl Session {
             Ok(name) => name,
             Err(error) => return reply.refuse(error.errno()),
         };
-        let inodes = self.inodes.clone();
-        self.at(op, request, dir, reply, |dir| work(dir, name), move |reply, found| {
-            reply.entry(&TTL, &found.entry(&inodes), GENERATION);
-        });
+        let (inodes, ttl) = (self.inodes.clone(), self.ttl);
+        self.at(
+            op,
+            request,
+            dir,
+            reply,
+            |dir| work(dir, name),
+            move |reply, found| {
+                reply.entry(&ttl, &found.entry(&inodes), GENERATION);
+            },
+        );
     }
 
     fn holder(&self, owner: LockOwner, pid: u32) -> Holder {
@@ -127,9 +133,6 @@ impl Filesystem for Session {
             InitFlags::FUSE_AUTO_INVAL_DATA,
             // Several threads look up and list in one directory at once.
             InitFlags::FUSE_PARALLEL_DIROPS,
-            // Entries with attributes where the program then asks for them (`ls -l`), names alone elsewhere.
-            InitFlags::FUSE_DO_READDIRPLUS,
-            InitFlags::FUSE_READDIRPLUS_AUTO,
             // fcntl(2) locks are the tree's, so that 9P clients and guests meet them. flock(2) locks stay in the kernel:
             // fuser does not tell one sort from the other, and who takes both on one file would wait for himself.
             InitFlags::FUSE_POSIX_LOCKS,
@@ -142,6 +145,12 @@ impl Filesystem for Session {
         ] {
             // What is not had is done without.
             let _ = config.add_capabilities(wanted);
+        }
+        if !self.ttl.is_zero() {
+            // Entries with attributes, where the program then asks for them (`ls -l`). What is believed for no time at all
+            // would be asked for again: in vain.
+            let _ =
+                config.add_capabilities(InitFlags::FUSE_DO_READDIRPLUS | InitFlags::FUSE_READDIRPLUS_AUTO);
         }
         // Both are below what fuser refuses.
         let _ = config.set_max_write(LARGEST as u32);
@@ -160,14 +169,14 @@ impl Filesystem for Session {
     }
 
     fn getattr(&self, request: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        let who = caller(request);
+        let (who, ttl) = (caller(request), self.ttl);
         self.at(
             "getattr",
             request,
             ino,
             reply,
             |place| async move { Found::at(place, &who).await },
-            move |reply, found| reply.attr(&TTL, &attributes(ino, &found.stat, found.place.nature())),
+            move |reply, found| reply.attr(&ttl, &attributes(ino, &found.stat, found.place.nature())),
         );
     }
 
@@ -189,7 +198,7 @@ impl Filesystem for Session {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        let who = caller(request);
+        let (who, ttl) = (caller(request), self.ttl);
         let open = handle.and_then(|handle| self.handles.get(handle).ok());
         let mut set = SetStat {
             mode: mode.map(Mode::new),
@@ -219,7 +228,7 @@ impl Filesystem for Session {
             Found::at(place, &who).await
         };
         self.at("setattr", request, ino, reply, work, move |reply, found| {
-            reply.attr(&TTL, &attributes(ino, &found.stat, found.place.nature()));
+            reply.attr(&ttl, &attributes(ino, &found.stat, found.place.nature()));
         });
     }
 
@@ -353,7 +362,7 @@ impl Filesystem for Session {
         reply: ReplyCreate,
     ) {
         let (who, name, flags) = (caller(request), names::name(name), open_flags(flags));
-        let (inodes, handles) = (self.inodes.clone(), self.handles.clone());
+        let (inodes, handles, ttl) = (self.inodes.clone(), self.handles.clone(), self.ttl);
         let work = |dir: Place| async move {
             let made = dir.create(&who, name?.as_name(), Mode::new(mode), flags).await?;
             Ok((Found::at(made.place, &who).await?, made.file))
@@ -362,7 +371,7 @@ impl Filesystem for Session {
             let attr = found.entry(&inodes);
             let treatment = treatment(file.nature(), flags, false);
             let handle = handles.insert(file, found.place);
-            reply.created(&TTL, &attr, GENERATION, handle, treatment);
+            reply.created(&ttl, &attr, GENERATION, handle, treatment);
         });
     }
 
@@ -402,14 +411,7 @@ impl Filesystem for Session {
         self.on_file("write", request, handle, reply, work, |reply, written| reply.written(written));
     }
 
-    fn flush(
-        &self,
-        request: &Request,
-        _: INodeNo,
-        handle: FileHandle,
-        owner: LockOwner,
-        reply: ReplyEmpty,
-    ) {
+    fn flush(&self, request: &Request, _: INodeNo, handle: FileHandle, owner: LockOwner, reply: ReplyEmpty) {
         let holder = self.holder(owner, request.pid());
         let work = |open: Arc<Open>| async move {
             // close(2) gives up the process's locks whatever becomes of the late writes.
@@ -450,14 +452,7 @@ impl Filesystem for Session {
         });
     }
 
-    fn readdir(
-        &self,
-        request: &Request,
-        _: INodeNo,
-        handle: FileHandle,
-        offset: u64,
-        reply: ReplyDirectory,
-    ) {
+    fn readdir(&self, request: &Request, _: INodeNo, handle: FileHandle, offset: u64, reply: ReplyDirectory) {
         let who = caller(request);
         let work = |open| Names::collect(open, who, offset);
         self.on_file("readdir", request, handle, reply, work, |reply, names: Names| names.answer(reply));
@@ -471,21 +466,14 @@ impl Filesystem for Session {
         offset: u64,
         reply: ReplyDirectoryPlus,
     ) {
-        let (who, inodes) = (caller(request), self.inodes.clone());
+        let (who, inodes, ttl) = (caller(request), self.inodes.clone(), self.ttl);
         let work = |open| Entries::collect(open, who, offset);
         self.on_file("readdirplus", request, handle, reply, work, move |reply, entries: Entries| {
-            entries.answer(&inodes, reply);
+            entries.answer(&inodes, &ttl, reply);
         });
     }
 
-    fn releasedir(
-        &self,
-        _: &Request,
-        _: INodeNo,
-        handle: FileHandle,
-        _: OpenFlags,
-        reply: ReplyEmpty,
-    ) {
+    fn releasedir(&self, _: &Request, _: INodeNo, handle: FileHandle, _: OpenFlags, reply: ReplyEmpty) {
         let _runtime = self.runtime.enter();
         self.handles.remove(handle);
         reply.ok();
@@ -646,11 +634,15 @@ impl Filesystem for Session {
             let file = open.file.clone();
             let waiter = self.runtime.spawn(async move {
                 let readable = async {
-                    if ready.contains(PollEvents::POLLIN) { std::future::pending().await }
+                    if ready.contains(PollEvents::POLLIN) {
+                        std::future::pending().await
+                    }
                     file.ready(Interest::Read).await
                 };
                 let writable = async {
-                    if ready.contains(PollEvents::POLLOUT) { std::future::pending().await }
+                    if ready.contains(PollEvents::POLLOUT) {
+                        std::future::pending().await
+                    }
                     file.ready(Interest::Write).await
                 };
                 let _ = tokio::select! { news = readable => news, news = writable => news };
@@ -708,4 +700,3 @@ fn sized(reply: ReplyXattr, value: &[u8], size: u32) {
         _ => reply.error(fuser::Errno::ERANGE),
     }
 }
-

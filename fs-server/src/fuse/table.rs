@@ -137,7 +137,9 @@ pub(super) struct Handles {
 impl Handles {
     pub(super) fn insert(&self, file: FileRef, place: Place) -> FileHandle {
         let handle = self.next.fetch_add(1, Ordering::Relaxed);
-        self.open.write().insert(handle, Arc::new(Open { file, place, poll: Mutex::new(None), fit: Fit::default() }));
+        self.open
+            .write()
+            .insert(handle, Arc::new(Open { file, place, poll: Mutex::new(None), fit: Fit::default() }));
         FileHandle(handle)
     }
 
