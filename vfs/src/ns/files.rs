@@ -6,6 +6,10 @@ use crate::ns::union::UnionDir;
 use crate::*;
 use std::sync::Arc;
 
+/// Spaces of extended attributes that are the superuser's to change (xattr(7)).
+const TRUSTED: &[u8] = b"trusted.";
+const SECURITY: &[u8] = b"security.";
+
 impl Place {
     fn guarded(&self, who: &Caller, name: Option<Name<'_>>, want: Access) -> Result<()> {
         let Some(guard) = &who.guard else { return Ok(()) };
@@ -111,7 +115,10 @@ impl Place {
         flags: OpenFlags,
     ) -> Op<'a, Created> {
         Op::started(async move {
-            match self.walk_unchecked(who, name).await {
+            if !self.kind().is_dir() {
+                return Errno::ENOTDIR.into();
+            }
+            match self.permitted(who, Access::EXEC, || self.walk_unchecked(who, name)).await {
                 Ok(_) if flags.contains(OpenFlags::EXCLUSIVE) => return Errno::EEXIST.into(),
                 Ok(place) => {
                     let file = place.open(who, flags).await?;
@@ -224,12 +231,21 @@ impl Place {
         flags: RenameFlags,
     ) -> Op<'a, ()> {
         Op::started(async move {
-            let (from_dir, _) = self.removable(who, name).await?;
-            let to_dir = match to.removable(who, to_name).await {
-                Ok((dir, _)) => dir,
-                Err(error) if error.is(Errno::ENOENT) => to.taker(who, to_name).await?.0,
+            let (from_dir, entry) = self.removable(who, name).await?;
+            let (to_dir, target) = match to.removable(who, to_name).await {
+                Ok((dir, target)) => (dir, Some(target)),
+                Err(error) if error.is(Errno::ENOENT) => (to.taker(who, to_name).await?.0, None),
                 Err(error) => return Err(error),
             };
+            // A directory that gets another parent changes: its `..` does.
+            if from_dir.qid().path != to_dir.qid().path {
+                let swapped = target.filter(|_| flags.contains(RenameFlags::EXCHANGE));
+                for moved in [Some(entry), swapped].into_iter().flatten() {
+                    if moved.kind().is_dir() {
+                        moved.permitted(who, Access::WRITE, || Op::ok(())).await?;
+                    }
+                }
+            }
             from_dir.rename(who, name, &to_dir, to_name, flags).await
         })
     }
@@ -241,15 +257,20 @@ impl Place {
         self.node().statfs()
     }
 
+    /// Only the superuser sees what is trusted (xattr(7)).
     pub fn getxattr<'a>(&'a self, who: &'a Caller, name: &'a [u8]) -> Op<'a, Arc<[u8]>> {
         match self.guarded(who, None, Access::READ) {
+            Ok(()) if name.starts_with(TRUSTED) && !who.is_root() => Op::err(Errno::ENODATA),
             Ok(()) => self.permitted(who, Access::READ, move || self.node().getxattr(name)),
             Err(error) => Op::err(error),
         }
     }
     pub fn listxattr<'a>(&'a self, who: &'a Caller) -> Op<'a, Vec<Box<[u8]>>> {
         match self.guarded(who, None, Access::empty()) {
-            Ok(()) => self.node().listxattr(),
+            Ok(()) => self.node().listxattr().map(|mut names| {
+                names.retain(|name| who.is_root() || !name.starts_with(TRUSTED));
+                names
+            }),
             Err(error) => Op::err(error),
         }
     }
@@ -260,15 +281,20 @@ impl Place {
         value: &'a [u8],
         how: SetXattr,
     ) -> Op<'a, ()> {
-        match self.guarded(who, None, Access::WRITE) {
+        match self.may_change_xattr(who, name) {
             Ok(()) => self.permitted(who, Access::WRITE, move || self.node().setxattr(name, value, how)),
             Err(error) => Op::err(error),
         }
     }
     pub fn removexattr<'a>(&'a self, who: &'a Caller, name: &'a [u8]) -> Op<'a, ()> {
-        match self.guarded(who, None, Access::WRITE) {
+        match self.may_change_xattr(who, name) {
             Ok(()) => self.permitted(who, Access::WRITE, move || self.node().removexattr(name)),
             Err(error) => Op::err(error),
         }
+    }
+    fn may_change_xattr(&self, who: &Caller, name: &[u8]) -> Result<()> {
+        self.guarded(who, None, Access::WRITE)?;
+        let privileged = name.starts_with(TRUSTED) || name.starts_with(SECURITY);
+        if privileged && !who.is_root() { Errno::EPERM.into() } else { Ok(()) }
     }
 }

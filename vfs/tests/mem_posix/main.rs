@@ -6,6 +6,7 @@ mod fifo;
 mod listing;
 mod model;
 mod names;
+mod permissions;
 mod rename;
 mod threads;
 mod world;
