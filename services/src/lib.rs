@@ -1,1 +1,84 @@
-//! (under construction)
+//! The synthetic trees, and the skeleton that they are mounted on.
+//!
+//! ```text
+//! /            the root tree, and behind it the skeleton: empty directories where a root tree has none
+//! /task        #task      tasks                        task/
+//! /runtime     #runtime   what this server can run     runtimes.rs
+//! /dev         #dev       null, zero, random …         dev.rs
+//! /n /srv      empty, for what is imported and posted
+//! ```
+//!
+//! Services show; what they show is decided in crate `task`. How synthetic files behave is in `synth/`.
+
+mod dev;
+mod runtimes;
+mod synth;
+mod task;
+
+use crate::synth::{Attr, Dir};
+use ::task::TaskTable;
+use std::sync::Arc;
+use vfs::{BindFlags, Caller, Errno, Error, Follow, Kind, Namespace, NodeRef, Result, TreeTag};
+
+/// Directories that a namespace has even where its root tree has them not.
+const SKELETON: [&str; 5] = ["dev", "n", "runtime", "srv", "task"];
+
+/// The trees of one server.
+pub struct Services {
+    table: Arc<TaskTable>,
+    tag: TreeTag,
+    dev: TreeTag,
+    runtime: TreeTag,
+}
+
+impl Services {
+    /// Fails where the process has no tree number left.
+    pub fn new(table: &Arc<TaskTable>) -> Result<Services> {
+        let tag = || TreeTag::take().ok_or_else(|| Error::new(Errno::ENFILE, "too many trees"));
+        Ok(Services { table: table.clone(), tag: tag()?, dev: tag()?, runtime: tag()? })
+    }
+
+    /// `#task`.
+    pub fn task_tree(&self) -> NodeRef {
+        task::tree(&self.table)
+    }
+    /// `#runtime`.
+    pub fn runtime_tree(&self) -> NodeRef {
+        runtimes::tree(&self.runtime, self.table.registry())
+    }
+    /// `#dev`.
+    pub fn dev_tree(&self) -> NodeRef {
+        dev::tree(&self.dev)
+    }
+    /// `#skeleton`: empty directories to mount on.
+    pub fn skeleton(&self) -> NodeRef {
+        let entries = SKELETON.iter().enumerate().map(|(index, name)| {
+            let attr = Attr::of_server(Kind::Dir, self.tag.path(index as u64 + 2), 0o555);
+            (*name, Dir::new(attr, Vec::new()) as NodeRef)
+        });
+        Dir::new(Attr::of_server(Kind::Dir, self.tag.path(1), 0o555), entries.collect())
+    }
+
+    /// Mounts all of it in `ns`, whose root tree is there already.
+    pub fn mount(self, ns: &Namespace) -> Result<()> {
+        ns.mount(self.skeleton(), "#skeleton", &ns.root(), BindFlags::AFTER)?;
+        let me = Caller::me();
+        let trees =
+            [("#task", self.task_tree()), ("#runtime", self.runtime_tree()), ("#dev", self.dev_tree())];
+        for (spec, tree) in trees {
+            let path = spec.replace('#', "/");
+            // Synthetic and memory trees answer at once; a root tree that does not is of no use as one.
+            let place =
+                ns.root().resolve(&me, path.as_bytes(), Follow::No).now().unwrap_or(Errno::EAGAIN.into());
+            ns.mount(tree, spec, &place.map_err(|e| e.context(&path))?, BindFlags::empty())?;
+        }
+        // The numbers are the trees' for as long as the process lives: nodes of theirs may be held anywhere.
+        std::mem::forget((self.tag, self.dev, self.runtime));
+        Ok(())
+    }
+}
+
+/// Mounts the trees of `table`'s server in `ns`.
+pub fn mount_all(ns: &Namespace, table: &Arc<TaskTable>) -> Result<()> {
+    Services::new(table)?.mount(ns)
+}

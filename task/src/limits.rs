@@ -1,7 +1,7 @@
 //! What a task may use at most. A limit that strikes ends the task with a message that names it (or fails the call, where
 //! POSIX has an errno for it: open files).
 //!
-//! As text: `memory=64M cpu=2s wall=500ms files=64 output=1M tasks=8`; sizes in bytes or with K, M, G (of 1024), times
+//! As text: `memory=64M cpu=2s wall=500ms files=64 output=1M tasks=8`, or a line each with a space for the `=`; sizes in bytes or with K, M, G (of 1024), times
 //! with ms, s, m or h, and `none` for no limit.
 
 use std::fmt;
@@ -28,10 +28,10 @@ pub struct Limits {
 impl Limits {
     pub const NAMES: [&str; 6] = ["memory", "cpu", "wall", "files", "output", "tasks"];
 
-    /// Sets the one limit that `word` (`memory=64M`) names. An error changes nothing.
+    /// Sets the one limit that `word` (`memory=64M`, `memory 64M`) names. An error changes nothing.
     pub fn set(&mut self, word: &str) -> Result<()> {
         let bad = |why: String| Error::new(Errno::EINVAL, format!("bad limit {word:?}: {why}"));
-        let (name, value) = word.split_once('=').ok_or_else(|| bad("want name=value".into()))?;
+        let (name, value) = word.split_once(['=', ' ']).ok_or_else(|| bad("want name=value".into()))?;
         let value = if value == "none" { None } else { Some(value) };
         match name {
             "memory" => self.memory = value.map(parse_size).transpose().map_err(bad)?,
@@ -136,16 +136,16 @@ pub fn show_time(time: Duration) -> String {
     format!("{nanos}ns")
 }
 
-/// A line a limit, each of which can be written back.
+/// `name value` lines, each of which can be written back.
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let none = || "none".to_owned();
-        writeln!(f, "memory={}", self.memory.map_or_else(none, show_size))?;
-        writeln!(f, "cpu={}", self.cpu.map_or_else(none, show_time))?;
-        writeln!(f, "wall={}", self.wall.map_or_else(none, show_time))?;
-        writeln!(f, "files={}", self.files.map_or_else(none, |n| n.to_string()))?;
-        writeln!(f, "output={}", self.output.map_or_else(none, show_size))?;
-        writeln!(f, "tasks={}", self.tasks.map_or_else(none, |n| n.to_string()))
+        writeln!(f, "memory {}", self.memory.map_or_else(none, show_size))?;
+        writeln!(f, "cpu {}", self.cpu.map_or_else(none, show_time))?;
+        writeln!(f, "wall {}", self.wall.map_or_else(none, show_time))?;
+        writeln!(f, "files {}", self.files.map_or_else(none, |n| n.to_string()))?;
+        writeln!(f, "output {}", self.output.map_or_else(none, show_size))?;
+        writeln!(f, "tasks {}", self.tasks.map_or_else(none, |n| n.to_string()))
     }
 }
 

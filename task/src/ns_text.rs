@@ -3,6 +3,7 @@
 
 use crate::{Task, rc};
 use std::sync::Arc;
+use vfs::mem::MemTree;
 use vfs::{BindFlags, Caller, Errno, Error, Follow, Namespace, NodeRef, NsLine, Place, Result};
 
 /// A change of a namespace (bind(1), namespace(6)).
@@ -192,6 +193,7 @@ impl Task {
         }
         match &self.table()?.config.attach {
             Some(attach) => attach.attach(who, spec).await,
+            None if spec == "mem" => Ok(MemTree::new().root()),
             None => Err(Error::new(Errno::ENOENT, format!("{spec}: no such tree"))),
         }
     }

@@ -96,6 +96,11 @@ pub fn show_words<'a>(words: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
 }
 
 impl Spec {
+    pub fn add_argv(&mut self, words: Vec<Vec<u8>>) -> Result<()> {
+        self.argv = checked(self.argv.drain(..).chain(words).collect())?;
+        Ok(())
+    }
+
     /// Sets the variables of `text` (`NAME=value` lines), over those of the same name.
     pub fn add_env(&mut self, text: &[u8]) -> Result<()> {
         let mut new = Vec::new();

@@ -3,11 +3,11 @@
 //! ```text
 //! cmd ──► file (by path, or along PATH) ──► runtime (type, or the best fit) ──► Running ──► wait ──► exited
 //!                                                                                 ▲
-//!                              kill, wall limit: what does not end in time is dropped
+//!                              kill, wall limit: what does not end in time is given up
 //! ```
 
 use crate::spec::Spec;
-use crate::stdio::{Metered, StdioNode};
+use crate::stdio::StdioNode;
 use crate::{Exit, Program, Running, Start, State, Task};
 use std::future::Future;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use vfs::{Caller, Errno, Error, FileRef, Follow, Kind, Namespace, Node, Op, OpenFlags, Place, Result};
 
-/// How long a killed program may take to end before it is given up.
+/// How long a program may take to end, once it is killed or over its wall limit, before its runtime is not waited for.
 const GRACE: Duration = Duration::from_secs(2);
 /// What detection sees of a program.
 const HEAD: usize = 256;
@@ -60,11 +60,8 @@ impl Task {
         let path = program.path();
         let runtime = table.registry().pick(&spec.kind, Program { path: &path, head: &head })?.clone();
         spec.env.retain(|(name, _)| std::str::from_utf8(name).is_ok_and(|name| caps.env(name)));
-        let stdio = [
-            self.open_stdio(&ns, 0).await?,
-            Arc::new(Metered::new(self.open_stdio(&ns, 1).await?, self)) as FileRef,
-            Arc::new(Metered::new(self.open_stdio(&ns, 2).await?, self)) as FileRef,
-        ];
+        let stdio =
+            [self.open_stdio(&ns, 0).await?, self.open_stdio(&ns, 1).await?, self.open_stdio(&ns, 2).await?];
         let start = Start {
             id: self.id,
             program,
@@ -167,7 +164,7 @@ async fn see_to_its_end(task: Arc<Task>, running: Arc<dyn Running>) {
         let killed = task.life.killed();
         let left = match (&killed, task.limits().wall) {
             (Some(_), _) => Some(GRACE),
-            (None, Some(wall)) => Some(wall.saturating_sub(task.life.real())),
+            (None, Some(wall)) => Some((wall + GRACE).saturating_sub(task.life.real())),
             (None, None) => None,
         };
         tokio::select! {

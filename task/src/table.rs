@@ -1,7 +1,7 @@
 //! All tasks of a server, by number.
 
 use crate::lineage::{Lineage, MAX_DEPTH};
-use crate::{Limits, Registry, Task};
+use crate::{Exit, Limits, Registry, Task};
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -138,6 +138,25 @@ impl TaskTable {
             }
         }
         Ok(())
+    }
+
+    /// The identity of the file numbered `file` (below 65 536) that belongs to no task.
+    pub fn file_path(&self, file: u64) -> u64 {
+        self.tag.path(file)
+    }
+
+    /// Kills every task and waits until all have ended: a server's last act.
+    pub async fn stop(&self) {
+        let all: Vec<Arc<Task>> = self.tasks.lock().by_id.values().cloned().collect();
+        for task in &all {
+            // Those that do not run need no end.
+            let _ = task.life.kill(Exit::killed(128 + 9, "killed: the server stops"));
+        }
+        for task in &all {
+            if task.life.running().is_some() {
+                task.life.ended().await;
+            }
+        }
     }
 
     /// Takes a task that is new or has exited out of the table. Open files of it stay good.

@@ -31,6 +31,8 @@ pub struct Task {
     pub usage: Arc<Usage>,
     pub(crate) trace: Trace,
     pub trace_log: Arc<Log>,
+    /// Held while the trace is turned on or off.
+    tracing: Mutex<()>,
     pub stdio: Stdio,
     pub life: Life,
     /// Open ctl files, and whether the last one's close ends the task.
@@ -68,6 +70,7 @@ impl Task {
             caps: RwLock::new(caps),
             usage: Arc::default(),
             trace: Trace::default(),
+            tracing: Mutex::new(()),
             trace_log: Arc::new(Log::new(TRACE_BOUND, Full::Drop)),
             stdio: Stdio::new(),
             life: Life::new(id),
@@ -83,6 +86,13 @@ impl Task {
     /// The task that made this one; none where it was made from outside.
     pub fn ppid(&self) -> Option<TaskId> {
         self.lineage.parent.as_ref().map(|l| l.id)
+    }
+    /// Tasks in the table that it made, directly or not.
+    pub fn tasks_below(&self) -> u32 {
+        self.lineage.below()
+    }
+    pub fn born(&self) -> Time {
+        self.born
     }
     pub fn owner(&self) -> (Uid, Gid) {
         (self.uid, self.gid)
@@ -236,6 +246,26 @@ impl Task {
         {
             // Someone else may have removed it in between.
             let _ = table.remove(self.id);
+        }
+    }
+
+    /// A reader of the trace: from the first to the last such close, the runtime says a line a call.
+    pub fn open_trace(&self) -> u64 {
+        let _turn = self.tracing.lock();
+        let log = Arc::downgrade(&self.trace_log);
+        self.trace.listen(Some(Arc::new(move |line: &str| {
+            if let Some(log) = log.upgrade() {
+                // A log that drops takes everything at once, until the task is over.
+                let _ = log.append(format!("{line}\n").as_bytes(), true).now();
+            }
+        })));
+        self.trace_log.add_reader()
+    }
+    pub fn close_trace(&self, reader: u64) {
+        let _turn = self.tracing.lock();
+        self.trace_log.remove_reader(reader);
+        if self.trace_log.readers() == 0 {
+            self.trace.listen(None);
         }
     }
 

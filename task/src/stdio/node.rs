@@ -43,8 +43,7 @@ impl Node for StdioNode {
         Nature::Stream
     }
     fn stat(&self) -> Op<'_, Stat> {
-        let mode = if self.number == 0 { 0o600 } else { 0o644 };
-        let mut stat = self.task.stat(self.qid(), Mode::new(mode));
+        let mut stat = self.task.stat(self.qid(), Mode::new(0o600));
         if let Some(log) = self.log() {
             (stat.size, stat.mtime) = log.len();
         }

@@ -65,7 +65,10 @@ impl Place {
     /// The child that `node` is when it is found as `name` in the member of this place that is seen in `view`.
     pub(super) fn child(&self, name: NameBuf, node: NodeRef, view: View) -> Place {
         let parent = Some((self.clone(), name));
-        if let Some(portal) = node.portal() {
+        // A portal behind a portal stays shut: two tasks that see each other's roots would make the tree endless.
+        if self.0.outer == 0
+            && let Some(portal) = node.portal()
+        {
             let outer = mix(mix(node.qid().path, view) | 1, mix(self.0.outer, 1));
             let Inner { ns, under, under_view, .. } = &*portal.0;
             return Place::reached(ns.clone(), under.clone(), *under_view, outer, parent);

@@ -1,0 +1,126 @@
+//! What can only be seen: status, wait, exitcode, pid, ppid, usage.
+
+use crate::synth::{Attr, Made, only_truncates, unless_blocking};
+use crate::task::{attr, file};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use task::Task;
+use vfs::{
+    Caller, Errno, FileRef, Interest, Kind, Nature, Node, NodeRef, Op, OpenFile, OpenFlags, Qid, SetStat,
+    Stat,
+};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Report {
+    /// One word: new, running, stopped, exited.
+    Status,
+    /// Blocks until the end; then, for everyone and for ever, `pid user-ms sys-ms real-ms 'message'`.
+    Wait,
+    /// Empty until the end, then the number.
+    ExitCode,
+    Pid,
+    /// The task that made it; empty where it was made from outside.
+    Ppid,
+    /// `name value` lines, live.
+    Usage,
+}
+
+impl Report {
+    pub fn number(self) -> u64 {
+        file::REPORTS + self as u64
+    }
+
+    fn make(self, task: &Task) -> Op<'_, Vec<u8>> {
+        let line = |text: &dyn std::fmt::Display| format!("{text}\n").into_bytes();
+        Op::ok(match self {
+            Report::Wait => match task.life.end() {
+                Some(end) => end.line.clone(),
+                None => return Op::later(async { Ok(task.life.ended().await.line.clone()) }),
+            },
+            Report::Status => line(&task.life.state()),
+            Report::ExitCode => task.life.end().map(|end| line(&end.exit.code)).unwrap_or_default(),
+            Report::Pid => line(&task.id),
+            Report::Ppid => task.ppid().map(|id| line(&id)).unwrap_or_default(),
+            Report::Usage => usage(task).into_bytes(),
+        })
+    }
+}
+
+fn usage(task: &Task) -> String {
+    let usage = &task.usage;
+    let now = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let ms = |nanos: u64| nanos / 1_000_000;
+    let lines = [
+        ("user-ms", ms(now(&usage.user_ns))),
+        ("sys-ms", ms(now(&usage.sys_ns))),
+        ("real-ms", task.life.real().as_millis() as u64),
+        ("memory", now(&usage.memory)),
+        ("memory-peak", now(&usage.memory_peak)),
+        ("files", now(&usage.files)),
+        ("calls", now(&usage.calls)),
+        ("read", now(&usage.read_bytes)),
+        ("written", now(&usage.written_bytes)),
+        ("output", now(&usage.output)),
+        ("tasks", u64::from(task.tasks_below())),
+    ];
+    lines.iter().map(|(name, value)| format!("{name} {value}\n")).collect()
+}
+
+pub(super) struct ReportFile {
+    attr: Attr,
+    task: Arc<Task>,
+    report: Report,
+}
+
+impl ReportFile {
+    pub fn node(task: Arc<Task>, report: Report) -> NodeRef {
+        Arc::new(ReportFile { attr: attr(&task, Kind::File, report.number(), 0o444), task, report })
+    }
+}
+
+impl Node for ReportFile {
+    fn qid(&self) -> Qid {
+        self.attr.qid()
+    }
+    fn nature(&self) -> Nature {
+        if self.report == Report::Wait { Nature::Stream } else { Nature::Device }
+    }
+    fn stat(&self) -> Op<'_, Stat> {
+        Op::ok(self.attr.stat())
+    }
+    fn setstat<'a>(&'a self, _who: &'a Caller, set: SetStat) -> Op<'a, ()> {
+        only_truncates(set).map(|_| ()).into()
+    }
+    fn open<'a>(self: Arc<Self>, _who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
+        if flags.contains(OpenFlags::WRITE) {
+            return Op::err(Errno::EACCES);
+        }
+        let nonblock = flags.contains(OpenFlags::NONBLOCK);
+        Op::ok(Arc::new(OpenReport { node: self.clone(), file: self, made: Made::default(), nonblock }))
+    }
+}
+
+struct OpenReport {
+    node: NodeRef,
+    file: Arc<ReportFile>,
+    made: Made,
+    nonblock: bool,
+}
+
+impl OpenFile for OpenReport {
+    fn node(&self) -> &NodeRef {
+        &self.node
+    }
+    fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
+        unless_blocking(self.nonblock, self.made.read(offset, buf, || self.file.report.make(&self.file.task)))
+    }
+    fn ready(&self, _interest: Interest) -> Op<'_, ()> {
+        if self.file.report != Report::Wait || self.file.task.life.end().is_some() {
+            return Op::ok(());
+        }
+        Op::later(async {
+            self.file.task.life.ended().await;
+            Ok(())
+        })
+    }
+}
