@@ -12,6 +12,8 @@
 //!
 //! - [`wire`] is the codec: every message of every dialect, without I/O.
 //! - [`server`] turns a stream and a [`server::FileServer`] into a served connection.
+//! - [`client`] asks a server, with as many requests in flight as one likes.
 
+pub mod client;
 pub mod server;
 pub mod wire;

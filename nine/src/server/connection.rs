@@ -61,6 +61,9 @@ where
             warn!(%fault, "a 9P peer broke the protocol; its connection ends");
         }
         session.end();
+        if ended.as_ref().is_err_and(hung_up) {
+            return Ok(());
+        }
         if !matches!(ended, Err(ServeError::Io(_))) {
             let last = poll_fn(|cx| session.out.poll_write(cx, stream.as_mut()));
             // A peer that has gone does not read them; that is no error of the connection's.
@@ -72,6 +75,12 @@ where
     }
     .instrument(span)
     .await
+}
+
+/// Whether the peer has gone without waiting for its last replies: that is its right.
+fn hung_up(error: &ServeError) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(error, ServeError::Io(error) if matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset))
 }
 
 fn poll<F: FileServer, S: AsyncRead + AsyncWrite>(

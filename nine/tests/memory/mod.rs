@@ -8,12 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nine::server::{Answer, Entry, Error, FileServer, HeldLock, Listing, Lock, Opened, Peer, SetAttr};
-use nine::wire::*;
+use nine::wire::{
+    Attr, AttrMask, DirEntryKind, Gid, LockKind, LockStatus, Mode, OpenFlags, Qid, QidKind, Uid, XattrFlags,
+};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+pub type Names = BTreeMap<Vec<u8>, Arc<File>>;
+
 pub enum Kind {
-    Dir(Mutex<BTreeMap<Vec<u8>, Arc<File>>>),
+    Dir(Mutex<Names>),
     Data(Mutex<Vec<u8>>),
     Link(Vec<u8>),
     /// A stream: reads wait for [`Memory::feed`].
@@ -152,7 +156,7 @@ impl Memory {
     }
 }
 
-fn names(node: &Node) -> Result<&Mutex<BTreeMap<Vec<u8>, Arc<File>>>, Error> {
+fn names(node: &Node) -> Result<&Mutex<Names>, Error> {
     match &node.file.kind {
         Kind::Dir(names) => Ok(names),
         _ => Err(Error::NOT_DIRECTORY),
