@@ -16,12 +16,11 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use task::{Exit, Limits, Usage};
+use task::{Exit, Limits, Usage, show_time};
 use tokio::time::{Instant, Sleep};
 
-/// Exit codes of limits, by the signals that a Unix sends for them: SIGXCPU, SIGXFSZ, SIGALRM.
+/// Exit codes of limits, by the signals that a Unix sends for them: SIGXCPU, SIGALRM.
 const EXIT_CPU: i32 = 128 + 24;
-const EXIT_OUTPUT: i32 = 128 + 25;
 const EXIT_WALL: i32 = 128 + 14;
 
 /// What the owner of a task and the guest's own thread share.
@@ -65,10 +64,6 @@ impl Control {
         self.limits.set(limits);
         self.waker.wake();
     }
-    /// The output limit struck.
-    pub fn output_limit(&self, limit: u64) {
-        self.kill(Exit::killed(EXIT_OUTPUT, format!("output limit {limit} reached")));
-    }
 
     /// Cpu time since the guest got to run last. Only meaningful on the thread that runs it.
     pub fn slice_ns(&self) -> u64 {
@@ -106,7 +101,7 @@ impl<F: Future<Output = Exit>> Driver<F> {
         let Some(limits) = self.control.limits.changed() else { return };
         self.cpu = limits.cpu;
         self.wall = limits.wall.map(|wall| {
-            let exit = Exit::killed(EXIT_WALL, format!("wall limit {} reached", seconds(wall)));
+            let exit = Exit::killed(EXIT_WALL, format!("wall limit {} reached", show_time(wall)));
             // A limit beyond what the clock can count is none that strikes in this machine's life.
             let end = self.started.checked_add(wall).unwrap_or(self.started + FOREVER);
             (Box::pin(tokio::time::sleep_until(end)), exit)
@@ -117,16 +112,11 @@ impl<F: Future<Output = Exit>> Driver<F> {
         let limit = self.cpu?;
         let used = self.control.usage.user_ns.load(Ordering::Relaxed);
         (u128::from(used) >= limit.as_nanos())
-            .then(|| Exit::killed(EXIT_CPU, format!("cpu limit {} reached", seconds(limit))))
+            .then(|| Exit::killed(EXIT_CPU, format!("cpu limit {} reached", show_time(limit))))
     }
 }
 
 const FOREVER: std::time::Duration = std::time::Duration::from_secs(100 * 365 * 86_400);
-
-/// A duration in seconds, as it was probably written.
-fn seconds(limit: std::time::Duration) -> String {
-    format!("{}s", limit.as_secs_f64())
-}
 
 impl<F: Future<Output = Exit>> Future for Driver<F> {
     type Output = Exit;

@@ -19,8 +19,8 @@ pub(crate) struct Descriptor {
     pub inheriting: Rights,
     /// The name under which a directory was given at the start.
     pub preopen: Option<&'static str>,
-    /// stdio/1 or 2: counted against the output limit, and always appended to.
-    pub output: bool,
+    /// stdio/1 or 2: every write goes to the end, so that both can be one file.
+    pub appends: bool,
 }
 
 const FILE_RIGHTS: Rights = Rights::FD_DATASYNC
@@ -32,8 +32,7 @@ const FILE_RIGHTS: Rights = Rights::FD_DATASYNC
     .union(Rights::FD_FILESTAT_GET)
     .union(Rights::FD_FILESTAT_SET_TIMES)
     .union(Rights::POLL_FD_READWRITE);
-const WRITE_RIGHTS: Rights =
-    Rights::FD_WRITE.union(Rights::FD_ALLOCATE).union(Rights::FD_FILESTAT_SET_SIZE);
+const WRITE_RIGHTS: Rights = Rights::FD_WRITE.union(Rights::FD_ALLOCATE).union(Rights::FD_FILESTAT_SET_SIZE);
 const DIR_RIGHTS: Rights = Rights::FD_FDSTAT_SET_FLAGS
     .union(Rights::FD_SYNC)
     .union(Rights::FD_DATASYNC)
@@ -74,7 +73,7 @@ impl Descriptor {
             rights,
             inheriting: Rights::empty(),
             preopen: None,
-            output,
+            appends: output,
         }
     }
 
@@ -90,7 +89,7 @@ impl Descriptor {
             rights: DIR_RIGHTS,
             inheriting: Rights::all(),
             preopen: Some(name),
-            output: false,
+            appends: false,
         }
     }
 
@@ -113,7 +112,7 @@ impl Descriptor {
             (rights, Rights::empty())
         };
         let (place, file) = (Some(place), Some(file));
-        Descriptor { place, file, node, offset: 0, flags, rights, inheriting, preopen: None, output: false }
+        Descriptor { place, file, node, offset: 0, flags, rights, inheriting, preopen: None, appends: false }
     }
 
     /// What the guest is told that it is. A stream on stdio is shown as a terminal, so that C programs write line by line

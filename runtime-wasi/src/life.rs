@@ -3,7 +3,7 @@
 use crate::guest::Guest;
 use crate::p1::ProcExit;
 use crate::program::Program;
-use task::{Exit, Usage};
+use task::Exit;
 use vfs::FileRef;
 use wasmtime::{Error, Store, Trap, WasmBacktrace};
 
@@ -22,7 +22,7 @@ pub(crate) async fn live(mut store: Store<Guest>, program: Program, name: String
             Some(ProcExit(exit)) => exit.clone(),
             None => {
                 let (exit, report) = fault(&error, &name);
-                report_to(&stderr, &report, &store).await;
+                report_to(&stderr, &report).await;
                 exit
             }
         },
@@ -74,18 +74,12 @@ fn innermost(backtrace: &WasmBacktrace) -> Option<String> {
     }
 }
 
-/// Writes a report, as far as the output limit lets it; nobody is left to hear of an error.
-async fn report_to(stderr: &FileRef, report: &str, store: &Store<Guest>) {
-    let guest = store.data();
-    let written = guest.usage.output.load(std::sync::atomic::Ordering::Relaxed);
-    let left = guest.control.limits.get().output.map_or(u64::MAX, |limit| limit.saturating_sub(written));
-    let mut rest = &report.as_bytes()[..report.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
+/// Writes a report; nobody is left to hear of an error.
+async fn report_to(stderr: &FileRef, report: &str) {
+    let mut rest = report.as_bytes();
     while !rest.is_empty() {
         match stderr.append(rest).await {
-            Ok((n, _)) if n > 0 => {
-                Usage::add(&guest.usage.output, n as u64);
-                rest = &rest[n.min(rest.len())..];
-            }
+            Ok((n, _)) if n > 0 => rest = &rest[n.min(rest.len())..],
             _ => break,
         }
     }

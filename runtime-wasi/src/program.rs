@@ -39,9 +39,10 @@ pub(crate) fn check_header(name: &str, bytes: &[u8]) -> Result<()> {
     match bytes.get(4..8) {
         None => Err(refused(name, "truncated WebAssembly module: its header has 8 bytes")),
         Some([1, 0, 0, 0]) => Ok(()),
-        Some([_, _, 1, 0]) => {
-            Err(refused(name, "a component (preview 2), which this server cannot run yet; build it for wasip1"))
-        }
+        Some([_, _, 1, 0]) => Err(refused(
+            name,
+            "a component (preview 2), which this server cannot run yet; build it for wasip1",
+        )),
         Some(version) => {
             let version = u32::from_le_bytes(version.try_into().expect("four bytes"));
             Err(refused(name, format_args!("WebAssembly version {version} is unknown")))
@@ -84,7 +85,9 @@ pub(crate) fn link(linker: &Linker<Guest>, name: &str, module: &Module) -> Resul
         let (memories, tables) = (needs.num_memories, needs.num_tables);
         return Err(refused(
             name,
-            format_args!("{memories} memories and {tables} tables, of {MAX_MEMORIES} and {MAX_TABLES} allowed"),
+            format_args!(
+                "{memories} memories and {tables} tables, of {MAX_MEMORIES} and {MAX_TABLES} allowed"
+            ),
         ));
     }
     let instance = linker.instantiate_pre(module).map_err(|error| refused(name, error.root_cause()))?;

@@ -126,7 +126,8 @@ impl WasiRuntime {
 
     async fn read(&self, name: &str, file: FileRef, size: u64) -> Result<Vec<u8>> {
         let limit = self.max_program_bytes;
-        let too_big = || Error::new(Errno::EFBIG, format!("{name}: more than {limit} bytes: too big a program"));
+        let too_big =
+            || Error::new(Errno::EFBIG, format!("{name}: more than {limit} bytes: too big a program"));
         if size > limit {
             return Err(too_big());
         }
@@ -171,7 +172,8 @@ impl WasiRuntime {
         });
         let (tell, exit) = watch::channel(None);
         let end = End { tell, slot: Some(slot) };
-        let driver = Driver::new(life::live(store, program, name, stderr), control.clone(), self.ticker.clone());
+        let driver =
+            Driver::new(life::live(store, program, name, stderr), control.clone(), self.ticker.clone());
         self.handle().spawn(async move {
             let mut end = end;
             let mut driver = driver;
@@ -274,7 +276,12 @@ impl Runtime for WasiRuntime {
     }
 
     fn stats(&self) -> String {
-        format!("instances {}\nmaxinstances {}\nthreads {}\n", self.slots.taken(), self.slots.max(), self.threads)
+        format!(
+            "instances {}\nmaxinstances {}\nthreads {}\n",
+            self.slots.taken(),
+            self.slots.max(),
+            self.threads
+        )
     }
 
     fn cache(&self) -> String {

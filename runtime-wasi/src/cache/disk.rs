@@ -48,7 +48,8 @@ impl DiskCache {
         }
         if meta.mode() & 0o077 != 0 {
             let mode = meta.mode() & 0o777;
-            let text = format!("{}: the cache directory is open to others (mode {mode:o}, not 700)", dir.display());
+            let text =
+                format!("{}: the cache directory is open to others (mode {mode:o}, not 700)", dir.display());
             return Err(Error::new(Errno::EACCES, text));
         }
         let secret = secret(&dir.join("key"))?;
@@ -130,10 +131,11 @@ impl DiskCache {
 
     /// Stores a module. A cache that cannot be written is slow, not wrong: the error is logged.
     pub fn store(&self, key: &Key, module: &Module) {
-        let stored = module.serialize().map_err(|e| Error::new(Errno::EIO, e.to_string())).and_then(|content| {
-            let mac = self.mac(key, &content);
-            Ok(self.write(&self.path(key), mac.as_bytes(), &content)?)
-        });
+        let stored =
+            module.serialize().map_err(|e| Error::new(Errno::EIO, e.to_string())).and_then(|content| {
+                let mac = self.mac(key, &content);
+                Ok(self.write(&self.path(key), mac.as_bytes(), &content)?)
+            });
         if let Err(error) = stored {
             tracing::warn!(dir = %self.dir.display(), %error, "compiled module not stored");
         }

@@ -144,7 +144,12 @@ impl Cache {
     }
 
     /// The program that `bytes`, the content of the file called `name`, is. Blocking work is done on tokio's threads for it.
-    pub async fn load(self: &Arc<Self>, name: String, bytes: Vec<u8>, identity: Option<Identity>) -> Result<Program> {
+    pub async fn load(
+        self: &Arc<Self>,
+        name: String,
+        bytes: Vec<u8>,
+        identity: Option<Identity>,
+    ) -> Result<Program> {
         program::check_header(&name, &bytes)?;
         let (cache, bytes) = (self.clone(), Arc::new(bytes));
         let content = bytes.clone();

@@ -6,7 +6,14 @@ use vfs::{Errno, FileRef, Kind, Nature, Place, Qid, Result, SetStat, SetTime, St
 
 impl Call<'_> {
     /// Writes a `filestat`. The device is the tree's part of the identity.
-    pub(super) fn put_filestat(&mut self, out: u32, kind: Kind, qid: Qid, device: u64, stat: &Stat) -> Result<()> {
+    pub(super) fn put_filestat(
+        &mut self,
+        out: u32,
+        kind: Kind,
+        qid: Qid,
+        device: u64,
+        stat: &Stat,
+    ) -> Result<()> {
         let bytes = abi::filestat(self.version, device, qid.path, abi::filetype(kind), stat);
         self.memory.put(out, &bytes[..abi::filestat_size(self.version)])
     }
@@ -207,7 +214,8 @@ pub(super) async fn fd_seek(call: &mut Call<'_>, fd: u32, by: i64, whence: u32, 
         Whence::End if file.nature() != Nature::Storage => 0,
         Whence::End => file.node().stat().await?.size,
     };
-    let offset = base.checked_add_signed(by).filter(|offset| i64::try_from(*offset).is_ok()).ok_or(Errno::EINVAL)?;
+    let offset =
+        base.checked_add_signed(by).filter(|offset| i64::try_from(*offset).is_ok()).ok_or(Errno::EINVAL)?;
     call.guest.fds.get_mut(fd)?.offset = offset;
     call.memory.put_u64(out, offset)
 }

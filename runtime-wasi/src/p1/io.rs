@@ -89,13 +89,7 @@ async fn read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u6
 }
 
 /// Gives the bytes written and the offset behind them.
-async fn write(
-    call: &mut Call<'_>,
-    fd: u32,
-    iovs: u32,
-    count: u32,
-    at: Option<u64>,
-) -> Result<(usize, u64)> {
+async fn write(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u64>) -> Result<(usize, u64)> {
     if count > MAX_BUFFERS {
         return Errno::EINVAL.into();
     }
@@ -104,21 +98,16 @@ async fn write(
     if at.is_some() && descriptor.is_stream() {
         return Errno::ESPIPE.into();
     }
-    let output = descriptor.output;
-    let append = at.is_none() && (output || descriptor.flags.contains(FdFlags::APPEND));
+    let append = at.is_none() && (descriptor.appends || descriptor.flags.contains(FdFlags::APPEND));
     let start = at.unwrap_or(descriptor.offset);
-    let nonblock =
-        descriptor.flags.contains(FdFlags::NONBLOCK) && file.nature() != Nature::Storage;
+    let nonblock = descriptor.flags.contains(FdFlags::NONBLOCK) && file.nature() != Nature::Storage;
     let mut total = 0;
     let mut end = start;
     for index in 0..count {
         let (buf, len) = call.memory.iovec(iovs, index)?;
-        let mut len = len.min(MAX_TRANSFER - total);
+        let len = len.min(MAX_TRANSFER - total);
         if len == 0 {
             continue;
-        }
-        if output {
-            len = room_for_output(call, len).await;
         }
         let data = call.memory.bytes(buf, len)?;
         let result = if append {
@@ -133,9 +122,6 @@ async fn write(
             Ok((n, behind)) => {
                 total += n;
                 end = behind;
-                if output {
-                    Usage::add(&call.guest.usage.output, n as u64);
-                }
                 if n < len {
                     break;
                 }
@@ -146,16 +132,4 @@ async fn write(
     }
     Usage::add(&call.guest.usage.written_bytes, total as u64);
     Ok((total, end))
-}
-
-/// How many of `len` bytes of output the limit still takes. Where that is none, the task ends here.
-async fn room_for_output(call: &Call<'_>, len: usize) -> usize {
-    let control = &call.guest.control;
-    let Some(limit) = control.limits.get().output else { return len };
-    let left = limit.saturating_sub(call.guest.usage.output.load(std::sync::atomic::Ordering::Relaxed));
-    if left == 0 {
-        control.output_limit(limit);
-        std::future::pending::<()>().await;
-    }
-    len.min(usize::try_from(left).unwrap_or(usize::MAX))
 }

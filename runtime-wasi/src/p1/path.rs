@@ -5,9 +5,7 @@ use super::abi::{FdFlags, Oflags, Rights, SYMLINK_FOLLOW};
 use super::fd::{device, times};
 use super::memory::MAX_PATH;
 use crate::descriptor::Descriptor;
-use vfs::{
-    Caller, Errno, FileRef, Follow, Kind, Mode, OpenFlags, Parent, Place, RenameFlags, Result,
-};
+use vfs::{Caller, Errno, FileRef, Follow, Kind, Mode, OpenFlags, Parent, Place, RenameFlags, Result};
 
 /// Permissions of a new file. WASI has none to say, and no umask.
 const FILE_MODE: Mode = Mode::new(0o644);

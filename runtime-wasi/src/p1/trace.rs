@@ -115,8 +115,12 @@ pub(super) fn say(call: &Call<'_>, name: &str, args: &[u64], result: &Result<()>
             Arg::FdFlags => {
                 shown.push(flags(*raw, &["APPEND", "DSYNC", "NONBLOCK", "RSYNC", "SYNC"]));
             }
-            Arg::Out32 => value = call.memory.u32_at(*raw as u32).map_or_else(|_| "?".into(), |n| n.to_string()),
-            Arg::Out64 => value = call.memory.u64_at(*raw as u32).map_or_else(|_| "?".into(), |n| n.to_string()),
+            Arg::Out32 => {
+                value = call.memory.u32_at(*raw as u32).map_or_else(|_| "?".into(), |n| n.to_string())
+            }
+            Arg::Out64 => {
+                value = call.memory.u64_at(*raw as u32).map_or_else(|_| "?".into(), |n| n.to_string())
+            }
         }
     }
     let args = shown.join(", ");
