@@ -147,7 +147,7 @@ fn look(bench: &Bench) -> Result<(), Error> {
     bench.compare(
         "stat (statx of an O_PATH fd)",
         FILES,
-        || nodes.iter().try_for_each(|node| now(node.stat()).map(|stat| drop(black_box(stat)))),
+        || nodes.iter().try_for_each(|node| now(node.stat()).map(|stat| _ = black_box(stat))),
         || {
             fds.iter().try_for_each(|fd| {
                 black_box(statx(fd, c"", AtFlags::EMPTY_PATH, mask)?);

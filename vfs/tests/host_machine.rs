@@ -226,7 +226,7 @@ fn an_open_file_needs_no_handle() {
 
 #[test]
 fn a_chain_of_directories_may_be_longer_than_a_stack_is_deep() {
-    const DEEP: usize = 20_000;
+    const DEEP: usize = 10_000;
     let host = host_with(HostOptions { handles: Some(8), ..HostOptions::default() });
     let mut here = host.root.clone();
     for _ in 0..DEEP {
@@ -260,4 +260,51 @@ fn an_open_mode_that_the_file_forbids_is_no_matter_for_its_maker() {
     write(&file, 0, b"x").unwrap();
     assert_eq!(read(&file), b"x");
     assert_eq!(std::fs::metadata(host.path("f")).unwrap().mode() & 0o7777, 0);
+}
+
+/// What a thread does with the directories and files `0` to `7`, over and over; anything may fail.
+fn stir(host: &Host, seed: u64, rounds: u32) {
+    let mut state = seed;
+    let mut any = |below: u64| {
+        // Knuth's constants for a linear congruential generator; the high bits are the good ones.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let mut held: Vec<NodeRef> = Vec::new();
+    for _ in 0..rounds {
+        let (a, b) = (any(8).to_string(), any(8).to_string());
+        let (a, b, me, mode) = (n(&a), n(&b), &host.me, Mode::new(0o755));
+        let dir = held.get(any(16) as usize).filter(|d| d.kind().is_dir()).unwrap_or(&host.root).clone();
+        let to = held.get(any(16) as usize).unwrap_or(&host.root).clone();
+        match any(9) {
+            0 => held.extend(now(dir.mkdir(me, a, mode)).ok()),
+            1 => held.extend(now(dir.create(me, a, mode, RW)).ok().map(|(node, _)| node)),
+            2 => _ = now(dir.unlink(me, a)),
+            3 => _ = now(dir.rmdir(me, a)),
+            4 => _ = now(dir.rename(me, a, &to, b, vfs::RenameFlags::empty())),
+            5 => _ = now(dir.rename(me, a, &to, b, vfs::RenameFlags::EXCHANGE)),
+            6 => _ = open(&to, READ).map(|file| file.node().kind()),
+            7 => _ = now(to.stat()).map(|stat| assert_eq!(stat.qid.path, to.qid().path)),
+            _ => held.extend(now(dir.walk(me, a)).ok()),
+        }
+        if held.len() > 16 {
+            held.swap_remove(any(16) as usize);
+        }
+    }
+}
+
+#[test]
+fn many_threads_that_move_and_remove_the_same_files_neither_stop_nor_mix_them_up() {
+    let host = host_with(HostOptions { handles: Some(3), ..HostOptions::default() });
+    std::thread::scope(|scope| {
+        for seed in 0..4 {
+            let host = &host;
+            scope.spawn(move || stir(host, seed, 20_000));
+        }
+    });
+    let left = list(&open(&host.root, READ).unwrap(), 0, 100);
+    for (name, qid, _) in left {
+        let node = now(host.root.walk(&host.me, vfs::Name::new(&name).unwrap())).unwrap();
+        assert_eq!((node.qid().path, node.kind()), (qid.path, qid.kind));
+    }
 }

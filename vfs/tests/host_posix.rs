@@ -527,6 +527,12 @@ fn a_write_of_another_clears_the_set_id_bits() {
     let file = now(node.clone().open(&who, WRITE)).unwrap();
     write(&file, 0, b"x").unwrap();
     assert_eq!(stat(&node).mode.bits(), 0o777);
+    now(node.setstat(&host.me, set)).unwrap();
+    now(node.setstat(&who, SetStat { size: Some(0), ..NONE })).unwrap();
+    assert_eq!(stat(&node).mode.bits(), 0o777, "a truncation too");
+    now(node.setstat(&host.me, set)).unwrap();
+    write(&host.open("f", WRITE).unwrap(), 0, b"x").unwrap();
+    assert_eq!(stat(&node).mode.bits(), 0o6777, "root may");
 }
 
 #[test]

@@ -43,6 +43,28 @@ impl HostNode {
         result
     }
 
+    /// The same, and what the kernel does for a user who truncates, where the server is root and he is not.
+    pub(super) fn set_for(&self, who: &Caller, set: SetStat) -> Result<()> {
+        self.set(set)?;
+        let cuts = set.size.is_some() && set.mode.is_none();
+        if cuts && self.tree.own.is_root() && !who.is_root() && self.is_set_id() {
+            self.clear_set_id()?;
+        }
+        Ok(())
+    }
+
+    /// Takes away the set-id bits that a write takes away: set-user-id, and set-group-id where the group may execute.
+    pub(super) fn clear_set_id(&self) -> Result<()> {
+        let mode = self.seen()?.mode().bits();
+        let group_runs = mode & libc::S_IXGRP != 0;
+        let cleared = mode & !libc::S_ISUID & !(if group_runs { libc::S_ISGID } else { 0 });
+        if cleared != mode {
+            self.set_mode(&*self.fd()?, Mode::new(cleared))?;
+            self.seen()?;
+        }
+        Ok(())
+    }
+
     /// Fails where the kind of the file or a number rules it out.
     fn could_be(&self, set: &SetStat) -> Result<()> {
         let kind = self.kind();

@@ -26,6 +26,7 @@ pub(super) struct HostDir {
 struct Listing {
     /// Behind the entry with this cookie.
     at: u64,
+    begun: bool,
     /// What the kernel gave beyond that, and no sink took yet.
     left: Vec<Left>,
     next: usize,
@@ -62,10 +63,12 @@ impl HostDir {
 
     fn list(&self, cookie: u64, sink: &mut Sink<'_>) -> Result<()> {
         let mut listing = self.listing.lock();
-        if cookie != listing.at || cookie == 0 {
+        // From the start means as the directory is now, not what was left over.
+        if cookie != listing.at || (cookie == 0 && listing.begun) {
             rustix::fs::seek(&self.fd, SeekFrom::Start(cookie))?;
             listing.restart(cookie);
         }
+        listing.begun = true;
         if !listing.give_left(sink) {
             return Ok(());
         }

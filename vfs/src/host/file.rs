@@ -39,14 +39,7 @@ impl HostFile {
         if !self.clears_set_id || !self.host.is_set_id() {
             return Ok(());
         }
-        let mode = self.host.seen()?.mode().bits();
-        let group_runs = mode & 0o010 != 0;
-        let cleared = mode & !libc::S_ISUID & !(if group_runs { libc::S_ISGID } else { 0 });
-        if cleared != mode {
-            rustix::fs::fchmod(&self.fd, rustix::fs::Mode::from_raw_mode(cleared))?;
-            self.host.seen()?;
-        }
-        Ok(())
+        self.host.clear_set_id()
     }
 
     fn append_now(&self, data: &[u8]) -> Result<(usize, u64)> {

@@ -393,8 +393,8 @@ impl Node for HostNode {
     fn readlink(&self) -> Op<'_, Arc<[u8]>> {
         self.link_text().into()
     }
-    fn setstat<'a>(&'a self, _who: &'a Caller, set: SetStat) -> Op<'a, ()> {
-        self.set(set).into()
+    fn setstat<'a>(&'a self, who: &'a Caller, set: SetStat) -> Op<'a, ()> {
+        self.set_for(who, set).into()
     }
     fn statfs(&self) -> Op<'_, StatFs> {
         self.file_system().into()

