@@ -1,5 +1,8 @@
 //! Calls on a path: opening, looking, linking, renaming, removing.
 
+// The calls have the parameters that the standard gives them.
+#![allow(clippy::too_many_arguments)]
+
 use super::Call;
 use super::abi::{FdFlags, Oflags, Rights, SYMLINK_FOLLOW};
 use super::fd::{device, times};
