@@ -60,6 +60,22 @@ fn fault_in(buffer: &mut Vec<u8>) {
     }
 }
 
+/// Gives the buffer's memory back to the kernel. The allocator would keep it wherever something lies above it.
+fn give_back(mut buffer: Vec<u8>) {
+    let page = PAGE as usize;
+    buffer.clear();
+    let start = buffer.as_mut_ptr();
+    let skipped = start.align_offset(page).min(buffer.capacity());
+    // SAFETY: the range is of whole pages within the buffer's own allocation, nothing of which is initialised any more.
+    unsafe {
+        libc::madvise(
+            start.add(skipped).cast(),
+            (buffer.capacity() - skipped) / page * page,
+            libc::MADV_DONTNEED,
+        );
+    }
+}
+
 impl Drop for Chunk {
     fn drop(&mut self) {
         if self.0.capacity() == CHUNK {
@@ -68,6 +84,9 @@ impl Drop for Chunk {
             let mut pool = POOL.lock();
             if pool.len() < KEPT {
                 pool.push(buffer);
+            } else {
+                drop(pool);
+                give_back(buffer);
             }
         }
     }
@@ -83,5 +102,31 @@ impl Deref for Chunk {
 impl DerefMut for Chunk {
     fn deref_mut(&mut self) -> &mut Vec<u8> {
         &mut self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resident_mib() -> u64 {
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+        (statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * PAGE) >> 20
+    }
+
+    #[test]
+    fn what_a_large_file_held_goes_back_to_the_kernel_but_for_the_pool() {
+        let before = resident_mib();
+        let mut chunks: Vec<Chunk> = (0..2048).map(|_| Chunk::default()).collect();
+        for chunk in &mut chunks {
+            chunk.make_room(1, true).unwrap();
+            chunk.resize(CHUNK, 1);
+        }
+        // Something above them all, that keeps the allocator from giving back what is below.
+        let pin = vec![1u8; 1000];
+        assert!(resident_mib() - before > 110);
+        drop(chunks);
+        assert!(resident_mib() - before < 64, "{} MiB stay", resident_mib() - before);
+        drop(pin);
     }
 }

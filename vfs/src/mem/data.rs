@@ -164,7 +164,8 @@ impl Data {
         space.give_bytes(freed * PAGE);
     }
 
-    /// Makes [offset, offset+len) a hole; the size stays (FALLOC_FL_PUNCH_HOLE).
+    /// Makes [offset, offset+len) a hole; the size stays (FALLOC_FL_PUNCH_HOLE). Space comes back for whole chunks and for
+    /// the ends of others; in the middle of a chunk there are zeroes.
     pub(super) fn punch(&mut self, space: &Space, offset: u64, len: u64) {
         let end = offset.saturating_add(len).min(self.size);
         if offset >= end {

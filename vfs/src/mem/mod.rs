@@ -7,9 +7,10 @@
 //! ```text
 //! MemTree ── Tree (space, rename lock, record locks)
 //!    └─ Inode ── State: owner, mode, times, xattrs, and a body
-//!          ├─ Data      chunks of a regular file
+//!          ├─ Data      chunks of a regular file, 64 KiB each
 //!          ├─ Dir       names in slots, a hash index over them ──► Inode …
-//!          └─ target, device numbers, a fifo's pipe
+//!          ├─ Fifo      a named pipe: the one thing here that may wait
+//!          └─ a link's target, a device's numbers
 //! ```
 //!
 //! Locks are taken in one order: the rename lock, then directories from the root downwards, then one inode that is none.
