@@ -6,12 +6,13 @@ use super::handle::{Handle, HandlePool};
 use super::node::HostNode;
 use super::number::Numbers;
 use super::owner::Own;
-use super::seen::{FileId, Seen};
+use super::seen::{FileId, FileIdHasher, Seen};
 use crate::lock::LockTable;
 use crate::{Errno, Error, Name, Result, TreeTag};
 use parking_lot::Mutex;
 use rustix::fd::OwnedFd;
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
@@ -26,7 +27,7 @@ pub(super) struct Tree {
     /// The process's umask when the tree was opened: the bits that making a file leaves to be set.
     pub umask: u32,
     /// One node per live inode, so that hard links share theirs.
-    live: Mutex<HashMap<FileId, Weak<HostNode>>>,
+    live: Mutex<HashMap<FileId, Weak<HostNode>, BuildHasherDefault<FileIdHasher>>>,
     /// Held while a node gets another parent, so that no two moves can make a ring.
     pub moves: Mutex<()>,
 }
