@@ -87,16 +87,16 @@ impl Fid {
         let flags = OpenFlags::empty();
         let count = self.client.io_unit() as u32;
         let walk = Tmessage::Walk { fid: self.id(), newfid, names: names.as_names() };
-        let walked = match link.call(&walk, None) {
-            Ok(call) => call,
+        let walked = match link.queue(&walk, None) {
+            Ok((call, _)) => call,
             Err(error) => {
                 link.give_fid(newfid);
                 return Err(error);
             }
         };
         // From here on the clunk gives the fid back; should it not get a tag, the fid is not used again.
-        let opened = link.call(&fid::open_message(self.client.dialect(), newfid, flags), None);
-        let read = link.call(&Tmessage::Read { fid: newfid, offset: 0, count }, None);
+        let opened = link.queue(&fid::open_message(self.client.dialect(), newfid, flags), None);
+        let read = link.queue(&Tmessage::Read { fid: newfid, offset: 0, count }, None);
         let clunked = link.call_ending(&Tmessage::Clunk { fid: newfid }, newfid)?;
         let reply = walked.await?;
         match reply.message()? {
@@ -106,8 +106,8 @@ impl Fid {
             }
             other => return Err(reply.unexpected(&other)),
         }
-        opened?.await?.message()?;
-        let reply = read?.await?;
+        opened?.0.await?.message()?;
+        let reply = read?.0.await?;
         let message = reply.message()?;
         let data = data(&message, &|slice| reply.share(slice)).ok_or_else(|| reply.unexpected(&message))?;
         clunked.await?.message()?;

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::error::ClientError;
+use super::mover::WriteNow;
 use crate::wire::{Dialect, Fid, Rmessage, Tag, Tmessage};
 
 /// What happens when the answer to a tag comes.
@@ -49,7 +50,12 @@ pub(super) struct Link {
     pub(super) msize: u32,
     /// Wakes the task when there is something to write.
     pub(super) mover: AtomicWaker,
+    /// Writes without waking it.
+    writer: OnceLock<Weak<dyn WriteNow>>,
 }
+
+/// Requests in flight up to which one is written at once; more are better written together.
+const FEW: usize = 2;
 
 impl State {
     fn take_tag(&mut self) -> Result<Tag, ClientError> {
@@ -88,7 +94,27 @@ impl State {
 
 impl Link {
     pub(super) fn new(dialect: Dialect, msize: u32) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), dialect, msize, mover: AtomicWaker::new() })
+        Arc::new(Self {
+            state: Mutex::default(),
+            dialect,
+            msize,
+            mover: AtomicWaker::new(),
+            writer: OnceLock::new(),
+        })
+    }
+
+    /// Who can write on the spot.
+    pub(super) fn set_writer(&self, writer: Weak<dyn WriteNow>) {
+        // There is one for each connection, set once where it is made.
+        let _first = self.writer.set(writer);
+    }
+
+    /// Sees to it that what is queued is written.
+    fn write(&self, few: bool) {
+        let writer = if few { self.writer.get().and_then(Weak::upgrade) } else { None };
+        if !writer.is_some_and(|writer| writer.write_now()) {
+            self.mover.wake();
+        }
     }
 
     /// A fid that nobody uses.
@@ -111,13 +137,26 @@ impl Link {
         message: &Tmessage<'_>,
         made: Option<Fid>,
     ) -> Result<Call, ClientError> {
-        let (answer, answered) = oneshot::channel();
-        let tag = self.state.lock().ask(self.dialect, message, Asked::Call { answer })?;
-        self.mover.wake();
-        Ok(Call { link: self.clone(), tag: Some(tag), made, answered, asked: message.name() })
+        let (call, few) = self.queue(message, made)?;
+        self.write(few);
+        Ok(call)
     }
 
-    /// Sends a request that ends a fid (Tclunk, Tremove); it is not flushed when it is dropped.
+    /// Queues a request that is sent with the next one. Says too whether few are in flight.
+    pub(super) fn queue(
+        self: &Arc<Self>,
+        message: &Tmessage<'_>,
+        made: Option<Fid>,
+    ) -> Result<(Call, bool), ClientError> {
+        let (answer, answered) = oneshot::channel();
+        let mut state = self.state.lock();
+        let tag = state.ask(self.dialect, message, Asked::Call { answer })?;
+        let call = Call { link: self.clone(), tag: Some(tag), made, answered, asked: message.name() };
+        Ok((call, state.asked.len() <= FEW))
+    }
+
+    /// Sends a request that ends a fid (Tclunk, Tremove), and what was queued before it. It is not flushed when it
+    /// is dropped.
     pub(super) fn call_ending(
         self: &Arc<Self>,
         message: &Tmessage<'_>,
@@ -125,8 +164,13 @@ impl Link {
     ) -> Result<Call, ClientError> {
         let (answer, answered) = oneshot::channel();
         let asked = Asked::Clunk { fid, answer: Some(answer) };
-        self.state.lock().ask(self.dialect, message, asked)?;
-        self.mover.wake();
+        let mut state = self.state.lock();
+        let asked = state.ask(self.dialect, message, asked);
+        // Three more may have been queued to go with it.
+        let few = state.asked.len() <= FEW + 3;
+        drop(state);
+        self.write(few);
+        asked?;
         Ok(Call { link: self.clone(), tag: None, made: None, answered, asked: message.name() })
     }
 

@@ -18,6 +18,7 @@ mod names;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 pub use error::ClientError;
@@ -80,7 +81,10 @@ impl Client {
         }
         let link = Link::new(dialect, agreed.0);
         let handle = Arc::new(Handle { link: link.clone() });
-        tokio::spawn(mover::Mover::new(stream, link, Arc::downgrade(&handle)).run());
+        let mover = Arc::new(Mutex::new(mover::Mover::new(stream, link.clone(), Arc::downgrade(&handle))));
+        let writer: Arc<dyn mover::WriteNow> = mover.clone();
+        link.set_writer(Arc::downgrade(&writer));
+        tokio::spawn(mover::run(mover));
         Ok(Self { handle })
     }
 

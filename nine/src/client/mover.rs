@@ -1,11 +1,14 @@
-//! The task that moves a connection's bytes: requests out as they come, replies in and to whom they belong.
+//! Moving a connection's bytes: requests out as they come, replies in and to whom they belong.
+//!
+//! A task does it; but a request that is alone is written by whoever makes it, which saves waking the task.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::Weak;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::Handle;
@@ -18,17 +21,41 @@ const READ: usize = 64 << 10;
 
 pub(super) struct Mover<S> {
     stream: Pin<Box<S>>,
-    link: std::sync::Arc<Link>,
+    link: Arc<Link>,
     /// Gone when nobody has a handle any more.
     handle: Weak<Handle>,
     input: BytesMut,
     output: Vec<u8>,
     written: usize,
     unflushed: bool,
+    /// The task's: what it waits for may also be found out by somebody else's write.
+    waker: Option<Waker>,
+}
+
+/// Writes what is queued on the spot.
+pub(super) trait WriteNow: Send + Sync {
+    /// `false` says that the task is at it, or has to go on with it.
+    fn write_now(&self) -> bool;
+}
+
+impl<S: AsyncRead + AsyncWrite + Send> WriteNow for Mutex<Mover<S>> {
+    fn write_now(&self) -> bool {
+        let Some(mut mover) = self.try_lock() else { return false };
+        let Some(waker) = mover.waker.clone() else { return false };
+        // An error is met again by the task, which tells everybody.
+        matches!(mover.poll_write(&mut Context::from_waker(&waker)), Poll::Ready(Ok(())))
+    }
+}
+
+/// Moves bytes until the connection ends or nobody uses it any more.
+pub(super) async fn run<S: AsyncRead + AsyncWrite>(mover: Arc<Mutex<Mover<S>>>) {
+    let why = poll_fn(|cx| mover.lock().poll(cx)).await;
+    mover.lock().link.end(&why);
+    let _gone = poll_fn(|cx| mover.lock().stream.as_mut().poll_shutdown(cx)).await;
 }
 
 impl<S: AsyncRead + AsyncWrite> Mover<S> {
-    pub(super) fn new(stream: Pin<Box<S>>, link: std::sync::Arc<Link>, handle: Weak<Handle>) -> Self {
+    pub(super) fn new(stream: Pin<Box<S>>, link: Arc<Link>, handle: Weak<Handle>) -> Self {
         Self {
             stream,
             link,
@@ -37,18 +64,15 @@ impl<S: AsyncRead + AsyncWrite> Mover<S> {
             output: Vec::new(),
             written: 0,
             unflushed: false,
+            waker: None,
         }
-    }
-
-    /// Moves bytes until the connection ends or nobody uses it any more.
-    pub(super) async fn run(mut self) {
-        let why = poll_fn(|cx| self.poll(cx)).await;
-        self.link.end(&why);
-        let _gone = poll_fn(|cx| self.stream.as_mut().poll_shutdown(cx)).await;
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ClientError> {
         self.link.mover.register(cx.waker());
+        if self.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+            self.waker = Some(cx.waker().clone());
+        }
         // Before looking for what to write: the last handle queues its clunks, then goes.
         let unused = self.handle.strong_count() == 0;
         loop {
