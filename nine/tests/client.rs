@@ -58,8 +58,8 @@ async fn files_are_read_whole_in_every_dialect() {
         assert_eq!(root.read_file(["d", "e", "leaf"]).await.expect("readable"), b"leaf\n");
         assert_eq!(root.read_file(["big"]).await.expect("readable").len(), 200_000);
         assert_eq!(root.read_file(["slow"]).await.expect("readable"), b"slowly\n");
-        assert_eq!(root.read_at_once(["hello"]).await.expect("readable"), "hello, world\n");
-        let missing = root.read_at_once(["d", "nothing"]).await.expect_err("not there");
+        assert_eq!(root.read_at_once(["hello"], 100).await.expect("readable"), "hello, world\n");
+        let missing = root.read_at_once(["d", "nothing"], 100).await.expect_err("not there");
         assert_eq!(missing.to_string(), "file does not exist");
     }
 }

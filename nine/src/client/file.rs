@@ -69,8 +69,8 @@ impl Fid {
         Ok(())
     }
 
-    /// The first bytes of the file of that name, as many as one message holds: walk, open, read and clunk go out in
-    /// one write and come back in one.
+    /// The first bytes of the file of that name, at most `count` and what one message holds: walk, open, read and
+    /// clunk go out in one write and come back in one.
     ///
     /// A file whose reads wait for something should be opened and read in steps: some servers take the clunk that
     /// comes along as the end of the read.
@@ -80,12 +80,13 @@ impl Fid {
     pub async fn read_at_once<N: AsRef<[u8]>>(
         &self,
         names: impl IntoIterator<Item = N>,
+        count: usize,
     ) -> Result<Bytes, ClientError> {
         let link = self.client.link();
         let names = NamesBuf::new(names)?;
         let newfid = link.take_fid();
         let flags = OpenFlags::empty();
-        let count = self.client.io_unit() as u32;
+        let count = count.min(self.client.io_unit()) as u32;
         let walk = Tmessage::Walk { fid: self.id(), newfid, names: names.as_names() };
         let walked = match link.queue(&walk, None) {
             Ok((call, _)) => call,

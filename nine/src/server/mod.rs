@@ -1,4 +1,24 @@
 //! A 9P server session over any stream, for whatever implements [`FileServer`].
+//!
+//! [`serve`] is one connection. It speaks whichever dialect the client asks for and calls the [`FileServer`] in one
+//! vocabulary; its rules are these.
+//!
+//! - **No waiting in line.** What is done at once ([`Answer::Now`]) is answered by the task that read the request,
+//!   and replies to requests that came together leave together. What has to wait ([`Answer::Later`]) is polled by the
+//!   same task and answered when it is done, before or after others.
+//! - **Order.** Requests that name the same fid take effect in the order they came, so a client can send Twalk,
+//!   Tlopen, Tread and Tclunk in one write. What does not depend on each other does not wait: several reads may be
+//!   pending on one fid, and a read that waits on a stream holds up nothing.
+//! - **Tflush** drops the old request's future, which is its cancellation, and is always answered.
+//! - **Tclunk** of a stream ends the reads that wait on it with EINTR. On other files it waits for them: they end.
+//! - **Streams** ([`Opened::is_stream`]). Linux fills its reader's buffer: after a short read it asks for the rest
+//!   before it returns. In the dialects that Linux speaks, exactly that request is answered with nothing, once; so
+//!   `cat` shows a live file line by line. One read of a stream gives at most 32 KiB.
+//! - **Bad input.** What is no message ends its own connection, is answered with the reason and logged with it. What
+//!   is a message but makes no sense (unknown fids, fids and tags in use, `a/b` for a name, offsets beyond 2^63)
+//!   gets an error.
+//! - **Bounds** are in [`Config`].
+//! - **The end** of a connection cancels all that is pending and drops every node and open file.
 
 mod answer;
 mod config;
