@@ -20,8 +20,8 @@ endif
 # One profile for the binary, its tests, the demo and the benchmarks: wasmtime, most of the work, is compiled once, and
 # what is tested (time limits included) is what people run. `cargo test` alone remains the quick way with debug checks.
 PROFILE ?= release
-TASKFS := $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/taskfs
-export TASKFS
+TASKFS_BIN := $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/taskfs
+export TASKFS_BIN
 export TASKFS_GUESTS := $(CURDIR)/build/guests
 SKIPPED := $(CURDIR)/build/skipped.txt
 
@@ -32,7 +32,7 @@ help:
 	@echo 'make demo    set up, build, and watch tasks run through nothing but cat and echo'
 	@echo 'make test    set up, build, run every test, and say what this machine could not run'
 	@echo 'make bench   the figures of docs/performance.md'
-	@echo 'make build   the taskfs binary ($(TASKFS))'
+	@echo 'make build   the taskfs binary ($(TASKFS_BIN))'
 	@echo 'make setup   install what is missing; guests: compile the example programs'
 	@echo 'make fmt, make lint, make clean'
 

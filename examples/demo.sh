@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 top=$PWD
-taskfs=${TASKFS:-$top/target/release/taskfs}
+taskfs=${TASKFS_BIN:-$top/target/release/taskfs}
 guests=${TASKFS_GUESTS:-$top/build/guests}
 [ -x "$taskfs" ] || { echo "demo: no binary $taskfs: run make demo" >&2; exit 69; }
 [ -e "$guests/hello.wasm" ] || { echo "demo: no guests in $guests: run make demo" >&2; exit 69; }
@@ -34,13 +34,13 @@ show() {
 
 title "A server, on a unix socket and mounted on a directory"
 printf '$ taskfs serve --listen unix://%s/sock --mount %s &\n' "$work" "$mnt"
-"$taskfs" serve --listen "unix://$work/sock" --mount "$mnt" 2>"$work/log" &
+"$taskfs" serve --listen "unix://$work/sock" --mount "$mnt" >"$work/log" 2>&1 &
 server=$!
 tries=0
-until [ -e "$mnt/task/new" ]; do
+until grep -qx ready "$work/log"; do
     tries=$((tries + 1))
     if [ "$tries" -gt 100 ] || ! kill -0 "$server" 2>/dev/null; then
-        echo "demo: the server did not mount:" >&2
+        echo "demo: the server did not get ready:" >&2
         cat "$work/log" >&2
         exit 70
     fi

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Unmounts a taskfs mount, FUSE or 9p. A server that mount-fuse.sh started ends with its mount.
+# Unmounts a taskfs mount, FUSE or 9p. With it ends the server that mount-fuse.sh started for it.
 #
 # usage: umount.sh [-l] DIR
 #   -l   lazily: the mount goes out of sight now, and away when the last user leaves it
@@ -20,17 +20,25 @@ case ${1:-} in '' | -*) usage ;; esac
 parent=$(cd "$(dirname "$1")" 2>/dev/null && pwd -P) || die 69 "$1: no such directory"
 dir=${parent%/}/$(basename "$1")
 seen=$(printf '%s' "$dir" | sed 's/ /\\\\040/g')
+unmount() { umount ${lazy:+-l} -- "$dir"; }
 type=$(awk -v dir="$seen" '$2 == dir { type = $3 } END { print type }' /proc/self/mounts)
 case $type in
     fuse | fuse.*)
         if [ "$(id -u)" != 0 ]; then
             command -v fusermount3 >/dev/null || die 69 "unmounting as a user needs fusermount3 (Debian package fuse3)"
-            fusermount3 -u ${lazy:+-z} -- "$dir" || die 71 "$dir: could not be unmounted"
-            exit 0
+            unmount() { fusermount3 -u ${lazy:+-z} -- "$dir"; }
         fi
         ;;
     9p) [ "$(id -u)" = 0 ] || die 77 "$dir: only root can unmount 9p" ;;
     '') die 69 "$dir: nothing is mounted there" ;;
     *) die 69 "$dir: a mount of type $type, not one of ours" ;;
 esac
-umount ${lazy:+-l} -- "$dir" || die 71 "$dir: could not be unmounted"
+unmount || die 71 "$dir: could not be unmounted"
+
+if server=$(cat "$dir.pid" 2>/dev/null); then
+    rm -f "$dir.pid"
+    # The id may have become another process's since.
+    if tr '\0' ' ' 2>/dev/null <"/proc/$server/cmdline" | grep -qF -- "serve --mount $dir "; then
+        kill "$server" || true # it went by itself in between
+    fi
+fi
