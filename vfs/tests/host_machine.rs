@@ -91,6 +91,39 @@ fn the_whole_of_another_file_system_below_can_be_used() {
     });
 }
 
+#[test]
+fn a_tree_works_without_proc() {
+    with_small_tmpfs(|path| {
+        mount("tmpfs", "/proc", "tmpfs", MountFlags::empty(), None).unwrap();
+        assert!(!Path::new("/proc/self").exists());
+        let (root, me) = (HostTree::open(path).unwrap().root(), Caller::me());
+        let (node, file) = now(root.create(&me, n("f"), Mode::new(0o666), RW)).unwrap();
+        write(&file, 0, b"0123456789").unwrap();
+        drop(file);
+        assert_eq!(read(&open(&node, READ).unwrap()), b"0123456789");
+        assert_eq!(stat(&node).mode.bits(), 0o666);
+        let time = vfs::SetTime::To(vfs::Time { secs: 7, nanos: 8 });
+        let set =
+            SetStat { mode: Some(Mode::new(0o640)), size: Some(3), mtime: Some(time), ..SetStat::default() };
+        now(node.setstat(&me, set)).unwrap();
+        let after = stat(&node);
+        assert_eq!((after.mode.bits(), after.size, after.mtime.secs), (0o640, 3, 7));
+        now(node.setxattr(b"user.a", b"1", vfs::SetXattr::empty())).unwrap();
+        assert_eq!(&*now(node.getxattr(b"user.a")).unwrap(), b"1");
+        assert_eq!(now(node.listxattr()).unwrap().len(), 1);
+        open(&node, WRITE | vfs::OpenFlags::TRUNCATE).unwrap();
+        assert_eq!(stat(&node).size, 0);
+        // Another file in its place is neither opened nor cut.
+        std::fs::rename(path.join("f"), path.join("g")).unwrap();
+        std::fs::write(path.join("f"), "another").unwrap();
+        assert!(open(&node, WRITE | vfs::OpenFlags::TRUNCATE).err().unwrap().is(Errno::ESTALE));
+        assert_eq!(std::fs::read(path.join("f")).unwrap(), b"another");
+        assert!(Arc::ptr_eq(&walk(&root, "g").unwrap(), &node));
+        assert!(open(&node, RW).is_ok(), "found under its new name");
+        rustix::mount::unmount("/proc", rustix::mount::UnmountFlags::DETACH).unwrap();
+    });
+}
+
 /// Runs `test` on a thread that is user 65534 without capabilities, as a server that was not started as root is.
 fn as_nobody(test: impl FnOnce() + Send) {
     if !Caller::me().is_root() {
@@ -227,7 +260,7 @@ fn an_open_file_needs_no_handle() {
 #[test]
 fn a_chain_of_directories_may_be_longer_than_a_stack_is_deep() {
     const DEEP: usize = 10_000;
-    let host = host_with(HostOptions { handles: Some(8), ..HostOptions::default() });
+    let host = host_in_memory(HostOptions { handles: Some(8), ..HostOptions::default() });
     let mut here = host.root.clone();
     for _ in 0..DEEP {
         here = now(here.mkdir(&host.me, n("d"), Mode::new(0o755))).unwrap();
@@ -295,7 +328,7 @@ fn stir(host: &Host, seed: u64, rounds: u32) {
 
 #[test]
 fn many_threads_that_move_and_remove_the_same_files_neither_stop_nor_mix_them_up() {
-    let host = host_with(HostOptions { handles: Some(3), ..HostOptions::default() });
+    let host = host_in_memory(HostOptions { handles: Some(3), ..HostOptions::default() });
     std::thread::scope(|scope| {
         for seed in 0..4 {
             let host = &host;

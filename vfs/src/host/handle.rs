@@ -149,8 +149,9 @@ impl Ring {
         handle.slot.store(slot, Ordering::Relaxed);
     }
 
-    /// Takes the descriptor of one that was not used since the hand last passed it, and frees its slot.
-    fn close_one(&mut self) -> Option<(Arc<Handle>, Arc<OwnedFd>)> {
+    /// Takes the descriptor of one that was not used since the hand last passed it, and frees its slot. (One that was
+    /// taken while its owner was keeping another has a slot and no descriptor.)
+    fn close_one(&mut self) -> Option<(Arc<Handle>, Option<Arc<OwnedFd>>)> {
         for _ in 0..2 * self.slots.len() {
             let slot = self.hand;
             self.hand = (self.hand + 1) % self.slots.len();
@@ -159,7 +160,7 @@ impl Ring {
                 continue;
             }
             // Who holds this lock is just using the handle.
-            let Some(fd) = handle.fd.try_lock().and_then(|mut fd| fd.take()) else { continue };
+            let Some(fd) = handle.fd.try_lock().map(|mut fd| fd.take()) else { continue };
             handle.slot.store(NOWHERE, Ordering::Relaxed);
             self.free.push(slot as u32);
             return self.slots[slot].take().map(|handle| (handle, fd));

@@ -5,6 +5,9 @@
 //! access (setfsuid(2)) for the one system call and keeps the capability to pass permission checks, because the mode bits
 //! were checked above. The kernel then does what it does for that user: set-group-id directories, quotas. A server that is
 //! not root makes files as itself.
+//!
+//! The kernel counts a change of ids as a reason to write no core dumps of the process and to forget the thread's
+//! parent-death signal (prctl(2)): whoever needs either sets it again.
 
 use crate::{Caller, Errno, Error, Gid, Result, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};

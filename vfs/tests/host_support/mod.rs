@@ -20,7 +20,17 @@ pub fn host() -> Host {
 }
 
 pub fn host_with(options: HostOptions) -> Host {
-    let dir = tempfile::tempdir().unwrap();
+    host_of(tempfile::tempdir().unwrap(), options)
+}
+
+/// In memory where there is such a place: disks take their time with many directories.
+pub fn host_in_memory(options: HostOptions) -> Host {
+    let place = PathBuf::from("/dev/shm");
+    let place = if place.is_dir() { place } else { std::env::temp_dir() };
+    host_of(tempfile::tempdir_in(place).unwrap(), options)
+}
+
+fn host_of(dir: tempfile::TempDir, options: HostOptions) -> Host {
     let root = HostTree::open_with(dir.path(), options).unwrap().root();
     Host { dir, root, me: Caller::me() }
 }
