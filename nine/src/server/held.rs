@@ -91,6 +91,11 @@ pub(super) struct Held<T, K> {
 }
 
 impl<F, E> Held<usize, Owners<F, E, Lent<[u8]>>> {
+    /// How large the buffer is that the future keeps.
+    pub(super) fn lent(&self) -> usize {
+        self.keep.as_ref().map_or(0, |(_, _, lent)| lent.0.len())
+    }
+
     /// A copy of the buffer's first `len` bytes, which the operation was not given to fill.
     ///
     /// The caller says by `len` which part that is; the operation's slice must start at or after it.

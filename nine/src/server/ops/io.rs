@@ -108,7 +108,7 @@ impl<F: FileServer> Session<F> {
                 let before = held.before(end);
                 self.out.prepare();
                 self.out.put(&before[start..]);
-                let pinned = data.end;
+                let pinned = held.lent();
                 self.pend(request, pinned, async move {
                     let (result, (_files, entry, bytes)) = held.await;
                     let got = result?.min(limit);
