@@ -1,12 +1,13 @@
 #!/bin/sh
 # Mounts a running taskfs server on DIR with the kernel's own 9P client, over TCP or a unix socket.
 #
-# usage: mount-9p.sh [-m MSIZE] [-a ACCESS] [-c CACHE] [-n ANAME] [-V VERSION] ADDRESS DIR
+# usage: mount-9p.sh [-m MSIZE] [-a ACCESS] [-c CACHE] [-n ANAME] [-u UNAME] [-V VERSION] ADDRESS DIR
 #   ADDRESS   tcp://HOST:PORT, or unix:///path/of/the/socket, as "taskfs serve --listen" takes them
 #   -m        largest message in bytes (131072)
 #   -a        who may use the mount: user (each user attaches on his own), client, any or a uid (user)
 #   -c        none, or what mount(8) calls a cache mode (none: files that are alive must not be cached)
 #   -n        which tree to attach to (the root)
+#   -u        the user to attach as (the caller); with -a user and 9p2000.L or .u that is the first attach only
 #   -V        9p2000.L, 9p2000.u or 9p2000 (9p2000.L)
 #
 # exit status: 0 mounted; 64 usage; 69 something is missing; 71 the kernel refused; 77 not root
@@ -16,13 +17,14 @@ name=mount-9p.sh
 die() { status=$1; shift; printf '%s: %s\n' "$name" "$*" >&2; exit "$status"; }
 usage() { sed -n '/^# usage/,/^# exit/s/^# \{0,1\}//p' "$0" >&2; exit 64; }
 
-msize=131072 access=user cache=none aname="" version=9p2000.L
-while getopts m:a:c:n:V: option; do
+msize=131072 access=user cache=none aname="" uname="" version=9p2000.L
+while getopts m:a:c:n:u:V: option; do
     case $option in
         m) msize=$OPTARG ;;
         a) access=$OPTARG ;;
         c) cache=$OPTARG ;;
         n) aname=$OPTARG ;;
+        u) uname=$OPTARG ;;
         V) version=$OPTARG ;;
         *) usage ;;
     esac
@@ -31,7 +33,8 @@ shift $((OPTIND - 1))
 [ $# -eq 2 ] || usage
 address=$1 dir=$2
 
-options="version=$version,msize=$msize,cache=$cache,access=$access${aname:+,aname=$aname}"
+# Plain 9p2000 has no numeric users: without a name the kernel attaches as "nobody", for everyone.
+options="version=$version,msize=$msize,cache=$cache,access=$access,uname=${uname:-$(id -un)}${aname:+,aname=$aname}"
 case $address in
     tcp://*)
         host=${address#tcp://}
