@@ -5,6 +5,8 @@ use std::ops::{Deref, DerefMut};
 
 /// The most that the kernel reads or writes in one request.
 pub(super) const LARGEST: usize = 1 << 20;
+/// The most that a read which had to wait takes at once: what a pipe holds (pipe(7)).
+const WAITING: usize = 64 << 10;
 /// How many a thread keeps.
 const KEPT: usize = 4;
 
@@ -25,6 +27,12 @@ impl Buffer {
         // The kernel gives zeroed pages as they are touched: a new buffer is not cleared either.
         let bytes = free.unwrap_or_else(|| vec![0; LARGEST].into_boxed_slice());
         Buffer { bytes, len: len.min(LARGEST) }
+    }
+
+    /// A buffer for a read that will wait for long: its memory is the kernel's zero pages until something comes.
+    pub(super) fn waiting(len: usize) -> Buffer {
+        let len = len.min(WAITING);
+        Buffer { bytes: vec![0; len].into_boxed_slice(), len }
     }
 
     pub(super) fn of(data: &[u8]) -> Buffer {
@@ -55,6 +63,9 @@ impl DerefMut for Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
+        if bytes.len() != LARGEST {
+            return;
+        }
         // A thread that ends has no list any more; the buffer goes the ordinary way then.
         let _ = FREE.try_with(|free| {
             let mut free = free.borrow_mut();

@@ -45,12 +45,20 @@ pub(super) async fn read(open: Arc<Open>, offset: u64, size: usize, flags: i32) 
         buffer.truncate(filled);
         return Ok(buffer);
     }
-    if !nonblocking && file.nature() == Nature::Stream {
-        // Whoever waits holds no buffer.
-        file.ready(Interest::Read).await?;
-    }
     let mut buffer = Buffer::take(size);
-    let read = now_or_later(file.read(offset, &mut buffer), nonblocking).await?;
+    // Whoever waits gives his large buffer back first; a read that is cancelled has taken nothing.
+    if let Some(read) = file.read(offset, &mut buffer).now() {
+        buffer.truncate(read?);
+        return Ok(buffer);
+    }
+    if nonblocking {
+        return Errno::EAGAIN.into();
+    }
+    drop(buffer);
+    file.ready(Interest::Read).await?;
+    // Ready is a guess where the offset counts (the end of a log): the read itself knows.
+    let mut buffer = Buffer::waiting(size);
+    let read = file.read(offset, &mut buffer).await?;
     buffer.truncate(read);
     Ok(buffer)
 }

@@ -5,24 +5,26 @@
 //! the thread it comes from, and /proc tells which signals that thread has pending. A signal that it would take ends the
 //! wait with EINTR; so does the end of the thread.
 //!
-//! Looking costs a few microseconds a thread. The pause between two rounds grows with their cost, so that the watch takes
-//! about a fiftieth of one processor.
+//! A thread's signals cost some microseconds to read, and thousands may wait. So most rounds only ask whether a thread has
+//! run since the last: one that is to die was woken to learn of it, and only of such is more asked. A signal that has a
+//! handler wakes nobody here; the thorough rounds find it. Both kinds come as often as a few hundredths of one processor
+//! allow.
 
 use parking_lot::{Condvar, Mutex};
 use std::collections::HashMap;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use vfs::Errno;
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// Programs that are killed are gone within 0.2 s, whatever it costs.
+const LONGEST_QUICK_PAUSE: Duration = Duration::from_millis(120);
+const LONGEST_THOROUGH_PAUSE: Duration = Duration::from_secs(1);
 /// A pause is this many times as long as the round before it.
 const PAUSE_PER_COST: u32 = 50;
-/// Descriptors kept open on /proc: reading one again is several times cheaper than opening it.
-const KEPT_OPEN: usize = 256;
 
 /// Which signals end a wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,16 +40,10 @@ struct Waiter {
     patience: Patience,
     /// Taken when the wait is over.
     end: Option<oneshot::Sender<Errno>>,
-    status: Status,
-}
-
-enum Status {
-    NotOpened,
-    Open(File),
-    /// Too many are open already: open it each time.
-    Closed,
-    /// The thread lives, but /proc hides it from us (hidepid): its signals cannot be seen.
-    Hidden,
+    /// How long the thread had run when it was last looked at.
+    had_run: Option<u64>,
+    /// Nothing can be known of it: a request of the kernel's own, or of a user whom /proc hides from us (hidepid).
+    hidden: bool,
 }
 
 #[derive(Default)]
@@ -95,8 +91,8 @@ impl Watcher {
             let _ = sender.send(Errno::ENODEV);
         } else {
             // A request that the kernel makes on its own account comes from no thread.
-            let status = if thread == 0 { Status::Hidden } else { Status::NotOpened };
-            state.waiters.insert(key, Waiter { thread, patience, end: Some(sender), status });
+            let waiter = Waiter { thread, patience, end: Some(sender), had_run: None, hidden: thread == 0 };
+            state.waiters.insert(key, waiter);
             if state.waiters.len() == 1 {
                 self.shared.changed.notify_one();
             }
@@ -150,36 +146,23 @@ impl Waiter {
         }
     }
 
-    /// Must this wait end? Opens the thread's status where `may_keep` says there is room.
-    fn is_over(&mut self, may_keep: bool) -> bool {
-        if self.end.is_none() {
-            return false;
+    /// Looks whether this wait must end; quickly, where the thread has slept since the last look.
+    fn look(&mut self, quickly: bool) {
+        if self.hidden || self.end.is_none() {
+            return;
         }
-        match &self.status {
-            Status::Hidden => false,
-            Status::Open(file) => self.says_over(read(file)),
-            Status::NotOpened | Status::Closed => {
-                let path = format!("/proc/{}/status", self.thread);
-                match File::open(path) {
-                    Ok(file) => {
-                        let over = self.says_over(read(&file));
-                        self.status = if may_keep { Status::Open(file) } else { Status::Closed };
-                        over
-                    }
-                    Err(_) if lives(self.thread) => {
-                        self.status = Status::Hidden;
-                        false
-                    }
-                    Err(_) => true,
-                }
+        if quickly {
+            let runs = run_time(self.thread);
+            if runs.is_some() && runs == self.had_run {
+                return;
             }
+            self.had_run = runs;
         }
-    }
-
-    fn says_over(&self, status: std::io::Result<Signals>) -> bool {
-        match status {
-            Ok(signals) => signals.end_a_wait(self.patience),
-            Err(error) => error.raw_os_error() == Some(libc::ESRCH),
+        match Signals::of(self.thread) {
+            Ok(signals) if signals.end_a_wait(self.patience) => self.end(Errno::EINTR),
+            Ok(_) => {}
+            Err(_) if lives(self.thread) => self.hidden = true,
+            Err(_) => self.end(Errno::EINTR),
         }
     }
 }
@@ -187,6 +170,7 @@ impl Waiter {
 impl Shared {
     fn look(&self) {
         let mut pause = SHORTEST_PAUSE;
+        let mut thorough_at = Instant::now();
         loop {
             let mut state = self.state.lock();
             while state.waiters.is_empty() && !state.stopped {
@@ -198,22 +182,25 @@ impl Shared {
             // Most waits are short: nobody is looked at in the first moments.
             self.changed.wait_for(&mut state, pause);
             let keys: Vec<u64> = state.waiters.keys().copied().collect();
-            let mut kept = state.waiters.values().filter(|w| matches!(w.status, Status::Open(_))).count();
             drop(state);
             let begun = Instant::now();
+            let quickly = begun < thorough_at;
             // A few at a time: whoever begins or ends a wait does not queue behind a whole round.
             for some in keys.chunks(16) {
                 let mut state = self.state.lock();
                 for key in some {
-                    let Some(waiter) = state.waiters.get_mut(key) else { continue };
-                    let was_open = matches!(waiter.status, Status::Open(_));
-                    if waiter.is_over(kept < KEPT_OPEN) {
-                        waiter.end(Errno::EINTR);
+                    if let Some(waiter) = state.waiters.get_mut(key) {
+                        waiter.look(quickly);
                     }
-                    kept += usize::from(!was_open && matches!(waiter.status, Status::Open(_)));
                 }
             }
-            pause = (begun.elapsed() * PAUSE_PER_COST).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+            let earned = begun.elapsed() * PAUSE_PER_COST;
+            if quickly {
+                pause = earned.clamp(SHORTEST_PAUSE, LONGEST_QUICK_PAUSE);
+            } else {
+                thorough_at = begun + earned.min(LONGEST_THOROUGH_PAUSE);
+                pause = pause.min(earned.max(SHORTEST_PAUSE));
+            }
         }
     }
 }
@@ -228,18 +215,23 @@ struct Signals {
 }
 
 impl Signals {
-    fn parse(status: &str) -> Signals {
+    fn of(thread: u32) -> io::Result<Signals> {
+        // The signals come behind the groups, of which there may be many.
+        read_proc(thread, "status", &mut [0; 4096], Signals::parse)
+    }
+
+    fn parse(status: &[u8]) -> Signals {
         let mut signals = Signals::default();
-        for line in status.lines() {
-            let Some((name, value)) = line.split_once(':') else { continue };
-            let field = match name {
-                "SigPnd" => &mut signals.own,
-                "ShdPnd" => &mut signals.process,
-                "SigBlk" => &mut signals.blocked,
-                "SigIgn" => &mut signals.ignored,
+        for line in status.split(|byte| *byte == b'\n') {
+            let field = match line.get(..7) {
+                Some(b"SigPnd:") => &mut signals.own,
+                Some(b"ShdPnd:") => &mut signals.process,
+                Some(b"SigBlk:") => &mut signals.blocked,
+                Some(b"SigIgn:") => &mut signals.ignored,
                 _ => continue,
             };
-            *field = u64::from_str_radix(value.trim(), 16).unwrap_or(0);
+            let mask = std::str::from_utf8(&line[7..]).unwrap_or_default().trim();
+            *field = u64::from_str_radix(mask, 16).unwrap_or_default();
         }
         signals
     }
@@ -252,14 +244,60 @@ impl Signals {
     }
 }
 
-fn read(status: &File) -> std::io::Result<Signals> {
-    // The signals come behind the groups, of which there may be many.
-    let mut text = [0; 4096];
-    let length = status.read_at(&mut text, 0)?;
-    Ok(Signals::parse(&String::from_utf8_lossy(&text[..length])))
+/// How long `thread` has run, in nanoseconds; unknown to a kernel without scheduler statistics.
+fn run_time(thread: u32) -> Option<u64> {
+    let parse = |text: &[u8]| {
+        let first = text.split(|byte| *byte == b' ').next()?;
+        std::str::from_utf8(first).ok()?.parse().ok()
+    };
+    read_proc(thread, "schedstat", &mut [0; 128], parse).ok().flatten()
+}
+
+fn read_proc<T>(thread: u32, file: &str, buffer: &mut [u8], parse: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+    let length = File::open(format!("/proc/{thread}/{file}"))?.read(buffer)?;
+    Ok(parse(&buffer[..length]))
 }
 
 fn lives(thread: u32) -> bool {
     rustix::process::Pid::from_raw(thread as i32)
         .is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocked_and_ignored_signals_end_no_wait_but_kill_does() {
+        let text =
+            b"Name:\tcat\nSigPnd:\t0000000000000002\nShdPnd:\t0000000000000004\nSigBlk:\t0000000000000006\n\
+            SigIgn:\t0000000000000000\n";
+        let blocked = Signals::parse(text);
+        assert_eq!(blocked, Signals { own: 2, process: 4, blocked: 6, ignored: 0 });
+        assert!(!blocked.end_a_wait(Patience::None));
+        assert!(!Signals { blocked: 2, ignored: 4, ..blocked }.end_a_wait(Patience::None));
+        let taken = Signals { blocked: 2, ..blocked };
+        assert!(taken.end_a_wait(Patience::None));
+        assert!(!taken.end_a_wait(Patience::UntilKilled));
+        let killed = Signals { own: 1 << 8, ..blocked };
+        assert!(killed.end_a_wait(Patience::UntilKilled));
+    }
+
+    #[test]
+    fn a_thread_that_has_ended_ends_its_wait() {
+        let watcher = Watcher::start().unwrap();
+        let gone =
+            std::thread::spawn(|| rustix::thread::gettid().as_raw_nonzero().get() as u32).join().unwrap();
+        let here = rustix::thread::gettid().as_raw_nonzero().get() as u32;
+        let mut lives = watcher.watch(here, Patience::None);
+        let mut ended = watcher.watch(gone, Patience::None);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            assert_eq!(ended.ended().await, Errno::EINTR);
+            let still = tokio::time::timeout(Duration::from_millis(100), lives.ended()).await;
+            assert!(still.is_err(), "ended the wait of a living thread");
+            watcher.stop();
+            assert_eq!(lives.ended().await, Errno::ENODEV);
+        });
+    }
 }

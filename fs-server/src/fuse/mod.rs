@@ -10,11 +10,13 @@
 
 mod attr;
 mod buffer;
+mod capabilities;
 mod files;
 mod interrupt;
 mod list;
 mod mountpoint;
 mod names;
+mod poll;
 mod reply;
 mod session;
 mod table;

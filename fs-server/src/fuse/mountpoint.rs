@@ -2,6 +2,7 @@
 
 use rustix::mount::{UnmountFlags, unmount};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -16,18 +17,25 @@ pub(super) fn clear_stale(dir: &Path) -> io::Result<()> {
     }
 }
 
-/// Unmounts `dir`, however busy. As root it also cuts off what is open there; an ordinary user's fusermount3 leaves that to
-/// end by itself.
+/// Unmounts `dir`, however busy, and cuts off what is open there: as root by itself, else through fusermount3 and, where it
+/// is mounted, the control file system.
 pub(super) fn detach(dir: &Path) -> io::Result<()> {
     match unmount(dir, UnmountFlags::FORCE | UnmountFlags::DETACH) {
         Ok(()) => return Ok(()),
         Err(rustix::io::Errno::PERM) => {}
         Err(error) => return Err(error.into()),
     }
+    let connection = std::fs::metadata(dir).map(|meta| rustix::fs::minor(meta.dev()));
     let mut missing = None;
     for program in ["fusermount3", "fusermount"] {
         match Command::new(program).args(["-u", "-z", "--"]).arg(dir).output() {
-            Ok(done) if done.status.success() => return Ok(()),
+            Ok(done) if done.status.success() => {
+                if let Ok(connection) = connection {
+                    // Without that file system what is open stays open until its program or we end.
+                    let _ = std::fs::write(format!("/sys/fs/fuse/connections/{connection}/abort"), "1");
+                }
+                return Ok(());
+            }
             Ok(done) => {
                 let said = String::from_utf8_lossy(&done.stderr).trim().to_owned();
                 return Err(io::Error::other(said));

@@ -4,9 +4,10 @@
 use super::interrupt::{Patience, Watcher};
 use futures_util::task::noop_waker_ref;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 use tokio::runtime::Handle;
-use tracing::{Instrument, Span, trace};
+use tracing::{Instrument, Span, error, trace};
 use vfs::{Errno, Result};
 
 /// A reply that can say no; fuser has one type for each shape of yes.
@@ -53,9 +54,17 @@ impl Pending {
         let _runtime = runtime.enter();
         let mut work = Box::pin(work);
         // Whoever goes on with the work polls again before he sleeps, with a waker of his own.
-        let first = span.in_scope(|| work.as_mut().poll(&mut Context::from_waker(noop_waker_ref())));
-        if let Poll::Ready(result) = first {
-            return span.in_scope(|| finish(reply, result, answer));
+        let mut context = Context::from_waker(noop_waker_ref());
+        let first = catch_unwind(AssertUnwindSafe(|| span.in_scope(|| work.as_mut().poll(&mut context))));
+        match first {
+            Ok(Poll::Ready(result)) => return span.in_scope(|| finish(reply, result, answer)),
+            Ok(Poll::Pending) => {}
+            Err(_) => {
+                // The message went to stderr. The session thread must live on for everyone else; the half-done work is
+                // dropped and not polled again.
+                error!(parent: &span, "a request made the server panic");
+                return reply.refuse(Errno::EIO);
+            }
         }
         let mut watch = watcher.watch(thread, patience);
         let waiting = async move {

@@ -3,11 +3,13 @@
 //! The work itself is in `files`, `names` and `list`; when it is done here and when in a task of its own is `reply`'s.
 
 use super::attr::{attributes, caller, device, open_flags, set_time};
-use super::buffer::{Buffer, LARGEST};
+use super::buffer::Buffer;
+use super::capabilities;
 use super::files::{self, Write, lock, lock_answer, treatment, without_set_id};
 use super::interrupt::{Patience, Watcher};
 use super::list::{Entries, Names};
 use super::names::{self, Found, GENERATION};
+use super::poll;
 use super::reply::{Pending, Refuse};
 use super::table::{Handles, Inodes, Open};
 use fuser::*;
@@ -18,7 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use vfs::lock::LockOwner as Holder;
-use vfs::{Errno, Interest, Kind, Mode, Nature, Place, SetStat, SetXattr};
+use vfs::{Errno, Kind, Mode, Nature, Place, SetStat, SetXattr};
 
 pub(super) struct Session {
     pub(super) inodes: Arc<Inodes>,
@@ -123,39 +125,7 @@ fn patience(nature: Nature) -> Patience {
 
 impl Filesystem for Session {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
-        // Each is used where this kernel has it.
-        for wanted in [
-            // Readahead and large reads as several requests at once (fuser asks for it and for big writes itself).
-            InitFlags::FUSE_ASYNC_DIO,
-            // `echo x > ctl` is one open that truncates, not an open and a setattr.
-            InitFlags::FUSE_ATOMIC_O_TRUNC,
-            // Guests change files behind the kernel's back: a new size or time drops the pages.
-            InitFlags::FUSE_AUTO_INVAL_DATA,
-            // Several threads look up and list in one directory at once.
-            InitFlags::FUSE_PARALLEL_DIROPS,
-            // fcntl(2) locks are the tree's, so that 9P clients and guests meet them. flock(2) locks stay in the kernel:
-            // fuser does not tell one sort from the other, and who takes both on one file would wait for himself.
-            InitFlags::FUSE_POSIX_LOCKS,
-            // Spares a getxattr of security.capability before each write; set-id bits are taken off here instead.
-            InitFlags::FUSE_HANDLE_KILLPRIV_V2,
-            // Files that are opened to append bypass the page cache, but may still be mapped.
-            InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
-            // Not FUSE_WRITEBACK_CACHE: what is written must be seen by guests at once.
-            // Not FUSE_DONT_MASK: the kernel applies the umask. Not FUSE_NO_OPEN_SUPPORT: opening is an event here.
-        ] {
-            // What is not had is done without.
-            let _ = config.add_capabilities(wanted);
-        }
-        if !self.ttl.is_zero() {
-            // Entries with attributes, where the program then asks for them (`ls -l`). What is believed for no time at all
-            // would be asked for again: in vain.
-            let _ =
-                config.add_capabilities(InitFlags::FUSE_DO_READDIRPLUS | InitFlags::FUSE_READDIRPLUS_AUTO);
-        }
-        // Both are below what fuser refuses.
-        let _ = config.set_max_write(LARGEST as u32);
-        // Requests beyond this many that nobody waits for (readahead) queue up; blocked reads do not count.
-        let _ = config.set_max_background(64);
+        capabilities::negotiate(config, self.ttl);
         Ok(())
     }
 
@@ -615,43 +585,13 @@ impl Filesystem for Session {
         flags: PollFlags,
         reply: ReplyPoll,
     ) {
-        let open = match self.handles.get(handle) {
-            Ok(open) => open,
-            Err(error) => return reply.refuse(error.errno()),
-        };
-        let _runtime = self.runtime.enter();
-        let mut ready = PollEvents::empty();
-        // An error counts as ready: the read or write will tell it.
-        if open.file.ready(Interest::Read).now().is_some() {
-            ready |= PollEvents::POLLIN | PollEvents::POLLRDNORM;
+        match self.handles.get(handle) {
+            Ok(open) => {
+                let notifier = flags.contains(PollFlags::FUSE_POLL_SCHEDULE_NOTIFY).then_some(notifier);
+                reply.poll(poll::ready(&open, notifier, &self.runtime));
+            }
+            Err(error) => reply.refuse(error.errno()),
         }
-        if open.file.ready(Interest::Write).now().is_some() {
-            ready |= PollEvents::POLLOUT | PollEvents::POLLWRNORM;
-        }
-        let both = PollEvents::POLLIN | PollEvents::POLLOUT;
-        if flags.contains(PollFlags::FUSE_POLL_SCHEDULE_NOTIFY) && !ready.contains(both) {
-            // Only what is not there yet is news.
-            let file = open.file.clone();
-            let waiter = self.runtime.spawn(async move {
-                let readable = async {
-                    if ready.contains(PollEvents::POLLIN) {
-                        std::future::pending().await
-                    }
-                    file.ready(Interest::Read).await
-                };
-                let writable = async {
-                    if ready.contains(PollEvents::POLLOUT) {
-                        std::future::pending().await
-                    }
-                    file.ready(Interest::Write).await
-                };
-                let _ = tokio::select! { news = readable => news, news = writable => news };
-                // The kernel knows nothing of the file any more: nobody polls it.
-                let _ = notifier.notify();
-            });
-            open.set_poll(waiter.abort_handle());
-        }
-        reply.poll(ready);
     }
 
     // The three below: ENOSYS once, and the kernel does it by itself from then on.

@@ -48,3 +48,32 @@ fn measure(options: &Options) {
     timed("ctl write", 5000, |_| fs::write(rig.path("dev/ctl"), b"start").unwrap());
     timed("unlink", 5000, |n| fs::remove_file(rig.path(&format!("many/{n}"))).unwrap());
 }
+
+/// How much of a processor the watch takes while many wait, and how long a signal takes then.
+#[test]
+#[ignore = "figures, not a test"]
+fn thousands_of_blocked_readers() {
+    let Some(rig) = rig_with(&Options::default()) else { return };
+    for waiting in [1000, 4000] {
+        let script = format!(
+            "import threading, time\nthreading.stack_size(65536)\n\
+             for _ in range({waiting}):\n threading.Thread(target=lambda: open('dev/pipe','rb',0).read(1)).start()\n\
+             time.sleep(60)"
+        );
+        let mut python = std::process::Command::new("python3");
+        let mut child = python.arg("-c").arg(script).current_dir(rig.dir.path()).spawn().unwrap();
+        std::thread::sleep(Duration::from_secs(4));
+        let before = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        std::thread::sleep(Duration::from_secs(3));
+        let after = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        let spent = Duration::try_from(after).unwrap() - Duration::try_from(before).unwrap();
+        let begun = Instant::now();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        println!(
+            "{waiting} wait: {:.1} % of a processor; killed in {:?}",
+            spent.as_secs_f64() / 0.03,
+            begun.elapsed()
+        );
+    }
+}

@@ -96,6 +96,16 @@ fn poll_waits_for_what_comes() {
 }
 
 #[test]
+fn a_panic_in_a_tree_is_one_failed_request() {
+    let Some(rig) = rig() else { return };
+    for _ in 0..20 {
+        let error = fs::write(rig.path("dev/ctl"), b"panic").unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EIO));
+    }
+    fs::write(rig.path("dev/ctl"), b"fine").unwrap();
+}
+
+#[test]
 fn two_hundred_blocked_readers_slow_nobody_down() {
     let Some(rig) = rig() else { return };
     let readers: Vec<_> = (0..200)

@@ -194,6 +194,7 @@ impl OpenFile for OpenToy {
             "pipe" => self.toy.toys.pipe(data),
             "log" => self.toy.toys.log(data),
             "ctl" if data.starts_with(b"bad") => return Op::err(Errno::EINVAL),
+            "ctl" if data.starts_with(b"panic") => panic!("as asked"),
             "ctl" => *self.toy.toys.0.ctl.lock() = data.to_vec(),
             _ => return Op::later(std::future::pending()),
         }

@@ -1,0 +1,41 @@
+//! What is agreed on with the kernel when a mount begins (FUSE_INIT).
+
+use super::buffer::LARGEST;
+use fuser::{InitFlags, KernelConfig};
+use std::time::Duration;
+
+/// Asks for what this server can do. `ttl` is how long the kernel may believe names and attributes.
+pub(super) fn negotiate(config: &mut KernelConfig, ttl: Duration) {
+    // Each is used where this kernel has it.
+    for wanted in [
+        // Readahead and large reads as several requests at once (fuser asks for it and for big writes itself).
+        InitFlags::FUSE_ASYNC_DIO,
+        // `echo x > ctl` is one open that truncates, not an open and a setattr.
+        InitFlags::FUSE_ATOMIC_O_TRUNC,
+        // Guests change files behind the kernel's back: a new size or time drops the pages.
+        InitFlags::FUSE_AUTO_INVAL_DATA,
+        // Several threads look up and list in one directory at once.
+        InitFlags::FUSE_PARALLEL_DIROPS,
+        // fcntl(2) locks are the tree's, so that 9P clients and guests meet them. flock(2) locks stay in the kernel:
+        // fuser does not tell one sort from the other, and who takes both on one file would wait for himself.
+        InitFlags::FUSE_POSIX_LOCKS,
+        // Spares a getxattr of security.capability before each write; set-id bits are taken off here instead.
+        InitFlags::FUSE_HANDLE_KILLPRIV_V2,
+        // Files that are opened to append bypass the page cache, but may still be mapped.
+        InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
+        // Not FUSE_WRITEBACK_CACHE: what is written must be seen by guests at once.
+        // Not FUSE_DONT_MASK: the kernel applies the umask. Not FUSE_NO_OPEN_SUPPORT: opening is an event here.
+    ] {
+        // What is not had is done without.
+        let _ = config.add_capabilities(wanted);
+    }
+    if !ttl.is_zero() {
+        // Entries with attributes, where the program then asks for them (`ls -l`). What is believed for no time at all
+        // would be asked for again: in vain.
+        let _ = config.add_capabilities(InitFlags::FUSE_DO_READDIRPLUS | InitFlags::FUSE_READDIRPLUS_AUTO);
+    }
+    // Both are below what fuser refuses.
+    let _ = config.set_max_write(LARGEST as u32);
+    // Requests beyond this many that nobody waits for (readahead) queue up; blocked reads do not count.
+    let _ = config.set_max_background(64);
+}
