@@ -16,8 +16,8 @@ pub use resolve::{Follow, Parent};
 
 use crate::*;
 use bitflags::bitflags;
+use hashbrown::HashMap;
 use parking_lot::RwLock;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

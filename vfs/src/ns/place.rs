@@ -161,13 +161,13 @@ impl Place {
 
     /// One step: to the entry `name`, to the parent (`..`), or nowhere (`.`).
     pub fn walk<'a>(&'a self, who: &'a Caller, name: &'a [u8]) -> Op<'a, Place> {
+        if !self.kind().is_dir() {
+            return Op::err(Errno::ENOTDIR);
+        }
         match name {
             b"." => return Op::ok(self.clone()),
             b".." => return Op::ok(self.parent()),
             _ => {}
-        }
-        if !self.kind().is_dir() {
-            return Op::err(Errno::ENOTDIR);
         }
         let name = match Name::new(name) {
             Ok(name) => name,
@@ -177,20 +177,27 @@ impl Place {
     }
 
     pub(super) fn walk_unchecked<'a>(&'a self, who: &'a Caller, name: Name<'a>) -> Op<'a, Place> {
-        if let Some(mount) = self.union() {
-            return Op::started(async move {
-                let (index, node) = Place::find(&mount, who, name).await?;
+        let mount = self.mount();
+        match mount.as_deref().map(|mount| mount.members.as_slice()) {
+            // What the place was reached as is what it is still, as a rule.
+            Some([Member { node, view, .. }]) if !Arc::ptr_eq(node, &self.0.node) => {
+                let (dir, view) = (node.clone(), *view);
+                Op::started(async move {
+                    let node = dir.walk(who, name).await?;
+                    Ok(self.child(name.to_owned(), node, view))
+                })
+            }
+            None | Some([] | [_]) => {
+                let view =
+                    mount.as_deref().and_then(|mount| mount.members.first()).map_or(self.0.view, |m| m.view);
+                self.0.node.walk(who, name).map(move |node| self.child(name.to_owned(), node, view))
+            }
+            Some(_) => Op::started(async move {
+                let mount = mount.as_deref().expect("just looked into");
+                let (index, node) = Place::find(mount, who, name).await?;
                 Ok(self.child(name.to_owned(), node, mount.members[index].view))
-            });
+            }),
         }
-        let (dir, view) = self.only();
-        if Arc::ptr_eq(&dir, &self.0.node) {
-            return self.0.node.walk(who, name).map(move |node| self.child(name.to_owned(), node, view));
-        }
-        Op::started(async move {
-            let node = dir.walk(who, name).await?;
-            Ok(self.child(name.to_owned(), node, view))
-        })
     }
 
     /// The first member of a union that has `name` (its index), and what it has there.

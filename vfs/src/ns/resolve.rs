@@ -40,23 +40,36 @@ impl Todo {
 impl Place {
     /// The place that `path` names: from here, or from `/` where it starts with a slash.
     pub fn resolve<'a>(&'a self, who: &'a Caller, path: &'a [u8], follow: Follow) -> Op<'a, Place> {
-        let single = !path.is_empty() && path != b"." && path != b".." && !path.contains(&b'/');
-        if !single {
-            return Op::started(self.resolve_slowly(who, path, follow));
+        match self.resolve_at_once(who, path, follow) {
+            Some(result) => result.into(),
+            None => Op::started(self.resolve_slowly(who, path, follow)),
         }
-        match self.walk(who, path) {
-            // One component that is not a link to follow: the common case, without a future.
-            Op::Done(Ok(place)) if follow == Follow::No || place.kind() != Kind::Symlink => Op::ok(place),
-            Op::Done(Err(error)) => Op::Done(Err(error)),
-            Op::Done(Ok(_)) => Op::started(self.resolve_slowly(who, path, follow)),
-            Op::Later(walk) => Op::later(async move {
-                let place = walk.await?;
-                if follow == Follow::No || place.kind() != Kind::Symlink {
-                    return Ok(place);
-                }
-                self.resolve_slowly(who, path, follow).await
-            }),
+    }
+
+    /// The common case, without a future or a list of components: no link on the way, and nothing to wait for. None where it
+    /// is not that.
+    fn resolve_at_once(&self, who: &Caller, path: &[u8], follow: Follow) -> Option<Result<Place>> {
+        if path.is_empty() || path.len() > MAX_PATH {
+            return None;
         }
+        let must_be_dir = path.ends_with(b"/");
+        let mut here = if path.starts_with(b"/") { self.namespace().root() } else { self.clone() };
+        let mut components = path.split(|b| *b == b'/').filter(|c| !c.is_empty()).peekable();
+        while let Some(component) = components.next() {
+            let next = match here.walk(who, component).now()? {
+                Ok(next) => next,
+                Err(error) => return Some(Err(error)),
+            };
+            let through = components.peek().is_some() || follow == Follow::Yes || must_be_dir;
+            if through && next.kind() == Kind::Symlink {
+                return None;
+            }
+            here = next;
+        }
+        if must_be_dir && !here.kind().is_dir() {
+            return Some(Errno::ENOTDIR.into());
+        }
+        Some(Ok(here))
     }
 
     /// The directory and last name of `path`, for creating or removing it. EINVAL where the path ends in `.` or `..`.

@@ -8,7 +8,9 @@ fn what_is_not_there_is_not_found() {
     let w = world();
     w.put("a", b"");
     fails(w.at("b"), Errno::ENOENT);
-    fails(w.at("a/b"), Errno::ENOTDIR);
+    for below in ["a/b", "a/.", "a/..", "a/", "a/../a"] {
+        fails(w.at(below), Errno::ENOTDIR);
+    }
     fails(w.unlink("b"), Errno::ENOENT);
     fails(w.rmdir("b"), Errno::ENOENT);
     fails(w.mv("b", "c"), Errno::ENOENT);
@@ -114,6 +116,11 @@ fn symlinks_keep_their_target_and_are_followed_by_name() {
     let found = done(w.root.resolve(&w.who, b"l", Follow::Yes)).unwrap();
     assert_eq!(found.qid().path, w.stat("d/f").qid.path);
     fails(w.open("l", OpenFlags::READ), Errno::ELOOP);
+    // In the middle of a path, too, and `..` goes back by name.
+    w.symlink("e", "d").unwrap();
+    assert_eq!(w.bytes("e/f"), b"abc");
+    assert_eq!(w.bytes("e/../d/./f"), b"abc");
+    assert_eq!(w.at("e/").unwrap().kind(), Kind::Dir);
     fails(w.symlink("m", ""), Errno::ENOENT);
     fails(w.symlink("m", &"x".repeat(4096)), Errno::ENAMETOOLONG);
     w.symlink("m", &"x".repeat(4095)).unwrap();
