@@ -5,17 +5,20 @@
 //! poll ─► killed? wall time up? ──► end         wasmtime's epoch brings a guest that computes back here every tick;
 //!      ─► stopped? ──► nothing runs             one that waits is not here at all
 //!      ─► cpu time up? ──► end
+//!      ─► not its turn? ──► it waits in line
 //!      ─► the guest runs, its cpu time is counted
 //! ```
 
 use crate::limits::LiveLimits;
-use crate::ticker::Ticker;
+use crate::ticker::{TICK, Ticker};
+use crate::turns::Turn;
 use futures_util::task::AtomicWaker;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use task::{Exit, Limits, Usage, show_time};
 use tokio::time::{Instant, Sleep};
 
@@ -69,11 +72,18 @@ impl Control {
     pub fn slice_ns(&self) -> u64 {
         thread_cpu_ns().saturating_sub(self.slice.load(Ordering::Relaxed))
     }
+    /// Whether the guest has run for so long that others should.
+    pub fn used_up(&self) -> bool {
+        u128::from(self.slice_ns()) >= TURN.as_nanos()
+    }
     /// All cpu time so far, the running slice included.
     pub fn cpu_ns(&self) -> u64 {
         self.usage.user_ns.load(Ordering::Relaxed) + self.slice_ns()
     }
 }
+
+/// What a guest has for sure: the epoch moves on for all at once, also for those who have just got to run.
+const TURN: Duration = Duration::from_nanos(TICK.as_nanos() as u64 / 2);
 
 /// The calling thread's time on a cpu.
 fn thread_cpu_ns() -> u64 {
@@ -86,15 +96,16 @@ pub(crate) struct Driver<F> {
     life: Pin<Box<F>>,
     control: Arc<Control>,
     ticker: Arc<Ticker>,
+    turn: Turn,
     started: Instant,
     wall: Option<(Pin<Box<Sleep>>, Exit)>,
-    cpu: Option<std::time::Duration>,
+    cpu: Option<Duration>,
 }
 
 impl<F: Future<Output = Exit>> Driver<F> {
-    pub fn new(life: F, control: Arc<Control>, ticker: Arc<Ticker>) -> Driver<F> {
+    pub fn new(life: F, control: Arc<Control>, ticker: Arc<Ticker>, turn: Turn) -> Driver<F> {
         let life = Box::pin(life);
-        Driver { life, control, ticker, started: Instant::now(), wall: None, cpu: None }
+        Driver { life, control, ticker, turn, started: Instant::now(), wall: None, cpu: None }
     }
 
     fn see_limits(&mut self) {
@@ -116,7 +127,7 @@ impl<F: Future<Output = Exit>> Driver<F> {
     }
 }
 
-const FOREVER: std::time::Duration = std::time::Duration::from_secs(100 * 365 * 86_400);
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 impl<F: Future<Output = Exit>> Future for Driver<F> {
     type Output = Exit;
@@ -139,11 +150,15 @@ impl<F: Future<Output = Exit>> Future for Driver<F> {
         if let Some(exit) = this.over_cpu() {
             return Poll::Ready(exit);
         }
+        if this.turn.poll(cx).is_pending() {
+            return Poll::Pending;
+        }
         let running = this.ticker.running();
         this.control.slice.store(thread_cpu_ns(), Ordering::Relaxed);
         let life = this.life.as_mut().poll(cx);
         let used = this.control.slice_ns();
         drop(running);
+        this.turn.over(u128::from(used) >= TURN.as_nanos());
         Usage::add(&this.control.usage.user_ns, used);
         match (life, this.control.end.get()) {
             (Poll::Ready(exit), _) => Poll::Ready(exit),

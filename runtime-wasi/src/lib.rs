@@ -23,5 +23,6 @@ mod program;
 mod runtime;
 mod slots;
 mod ticker;
+mod turns;
 
 pub use runtime::{Config, WasiRuntime};

@@ -1,14 +1,16 @@
 //! The runtime itself: what the registry of runtimes sees.
 //!
-//! Guests run on threads of their own, as many as there are cores and a little less favoured by the system than the
-//! server's, so that guests that compute slow down each other but not the server. A guest that waits holds no thread.
+//! Guests run on threads of their own, a little less favoured by the system than the server's, so that guests that compute
+//! slow down each other but not the server. As many of them compute at once as there are cores (see [`crate::turns`]); a
+//! guest that waits holds no thread.
 
 use crate::cache::{Bounds, Cache, Identity};
 use crate::control::{Control, Driver};
 use crate::guest::Guest;
 use crate::program::{MAGIC, Program};
 use crate::slots::{Slot, Slots};
-use crate::ticker::{TICK, Ticker};
+use crate::ticker::Ticker;
+use crate::turns::Turns;
 use crate::{engine, life};
 use futures_util::future::BoxFuture;
 use std::path::PathBuf;
@@ -30,7 +32,7 @@ pub struct Config {
     pub memory_cache_bytes: u64,
     /// Guests at once; by default as many as the kernel's limit on mappings takes.
     pub max_instances: Option<usize>,
-    /// Threads that run guests; by default one for each core.
+    /// Guests that compute at once; by default one for each core.
     pub threads: Option<usize>,
     /// Programs compiled at once. Each uses all cores.
     pub compilers: usize,
@@ -58,6 +60,7 @@ pub struct WasiRuntime {
     cache: Arc<Cache>,
     ticker: Arc<Ticker>,
     slots: Arc<Slots>,
+    turns: Turns,
     max_program_bytes: u64,
     threads: usize,
     /// Taken when dropped: a tokio runtime must not be waited for inside another.
@@ -85,8 +88,12 @@ impl WasiRuntime {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = config.threads.unwrap_or_else(cores).max(1);
         let guests = Builder::new_multi_thread()
-            .worker_threads(threads)
+            .worker_threads(threads + 1)
             .thread_name("wasi-guest")
+            // A turn may take a whole tick: tokio's own settings, made for turns of microseconds, would let a new guest or
+            // a timer wait for seconds behind guests that compute.
+            .global_queue_interval(2)
+            .event_interval(4)
             .on_thread_start(|| {
                 // Where the system does not let go of favour, guests keep theirs.
                 let _ = rustix::process::nice(NICENESS);
@@ -96,6 +103,7 @@ impl WasiRuntime {
         Ok(WasiRuntime {
             ticker: Arc::new(Ticker::start(engine.clone())?),
             slots: Arc::new(Slots::new(config.max_instances)),
+            turns: Turns::new(threads),
             engine,
             cache,
             max_program_bytes: config.max_program_bytes,
@@ -119,9 +127,7 @@ impl WasiRuntime {
             return Ok(program);
         }
         let bytes = self.read(&name, file, stat.size).await?;
-        let (cache, handle) = (self.cache.clone(), self.handle());
-        let loaded = handle.spawn(async move { cache.load(name, bytes, identity).await });
-        loaded.await.map_err(|error| Error::new(Errno::EIO, format!("while loading: {error}")))?
+        self.cache.load(self.handle(), name, bytes, identity).await
     }
 
     async fn read(&self, name: &str, file: FileRef, size: u64) -> Result<Vec<u8>> {
@@ -165,15 +171,13 @@ impl WasiRuntime {
         store.limiter(|guest| &mut guest.limiter);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| {
-            // The epoch moves on for all; who has just got to run has not had his turn yet.
-            let had = context.data().control.slice_ns();
-            let turn = u64::try_from(TICK.as_nanos() / 2).unwrap_or(u64::MAX);
-            Ok(if had < turn { UpdateDeadline::Continue(1) } else { UpdateDeadline::Yield(1) })
+            let used_up = context.data().control.used_up();
+            Ok(if used_up { UpdateDeadline::Yield(1) } else { UpdateDeadline::Continue(1) })
         });
         let (tell, exit) = watch::channel(None);
         let end = End { tell, slot: Some(slot) };
-        let driver =
-            Driver::new(life::live(store, program, name, stderr), control.clone(), self.ticker.clone());
+        let life = life::live(store, program, name, stderr);
+        let driver = Driver::new(life, control.clone(), self.ticker.clone(), self.turns.guest());
         self.handle().spawn(async move {
             let mut end = end;
             let mut driver = driver;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use wasmtime::Engine;
 
 /// A guest that computes holds a thread at most about this long at a time.
-pub(crate) const TICK: Duration = Duration::from_millis(10);
+pub(crate) const TICK: Duration = Duration::from_millis(2);
 /// Ticks without a guest before the clock sleeps: waking it costs a system call.
-const IDLE_TICKS: u32 = 5;
+const IDLE_TICKS: u32 = 20;
 
 pub(crate) struct Ticker {
     shared: Arc<Shared>,

@@ -19,6 +19,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use vfs::{Errno, Error, Result, Stat, Time};
 use wasmtime::{Engine, Linker};
@@ -143,9 +144,11 @@ impl Cache {
         Some(program)
     }
 
-    /// The program that `bytes`, the content of the file called `name`, is. Blocking work is done on tokio's threads for it.
+    /// The program that `bytes`, the content of the file called `name`, is. What takes time is done on `threads` that may
+    /// block, and is finished even where nobody waits for it any more.
     pub async fn load(
         self: &Arc<Self>,
+        threads: &Handle,
         name: String,
         bytes: Vec<u8>,
         identity: Option<Identity>,
@@ -154,7 +157,7 @@ impl Cache {
         let (cache, bytes) = (self.clone(), Arc::new(bytes));
         let content = bytes.clone();
         let text = name.ends_with(".wat");
-        let key = blocking(move || Ok(cache.key(&content, text))).await?;
+        let key = blocking(threads, move || Ok(cache.key(&content, text))).await?;
         if let Some(identity) = identity {
             self.identities.lock().put(identity, key);
         }
@@ -162,14 +165,19 @@ impl Cache {
             return Ok(program);
         }
         let turn = self.pending.lock().entry(key).or_default().clone();
-        let held = turn.lock().await;
-        let program = match self.hit(&key) {
-            Some(program) => Ok(program),
-            None => self.make(key, name, bytes).await,
-        };
-        drop(held);
-        self.pending.lock().remove(&key);
-        program
+        let turn = turn.lock_owned().await;
+        if let Some(program) = self.hit(&key) {
+            return Ok(program);
+        }
+        let permit = self.compilers.clone().acquire_owned().await.map_err(|_| Errno::ECANCELED)?;
+        let cache = self.clone();
+        blocking(threads, move || {
+            let program = cache.make(&key, &name, &bytes).inspect(|program| cache.keep(key, program.clone()));
+            cache.pending.lock().remove(&key);
+            drop((turn, permit));
+            program
+        })
+        .await
     }
 
     fn key(&self, bytes: &[u8], text: bool) -> Key {
@@ -179,20 +187,7 @@ impl Cache {
     }
 
     /// From disk or by compiling.
-    async fn make(self: &Arc<Self>, key: Key, name: String, bytes: Arc<Vec<u8>>) -> Result<Program> {
-        let compilers = self.compilers.clone();
-        let permit = compilers.acquire_owned().await.map_err(|_| Errno::ECANCELED)?;
-        let cache = self.clone();
-        blocking(move || {
-            let _permit = permit;
-            let program = cache.make_blocking(&key, &name, &bytes)?;
-            cache.keep(key, program.clone());
-            Ok(program)
-        })
-        .await
-    }
-
-    fn make_blocking(&self, key: &Key, name: &str, bytes: &[u8]) -> Result<Program> {
+    fn make(&self, key: &Key, name: &str, bytes: &[u8]) -> Result<Program> {
         if let Some(disk) = &self.disk
             && let Some(module) = disk.load(key, &self.engine)
         {
@@ -247,9 +242,12 @@ impl Cache {
     }
 }
 
-/// Runs `work` on a thread that may block.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
+/// Runs `work` on one of the threads that may block.
+async fn blocking<T: Send + 'static>(
+    threads: &Handle,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match threads.spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(Error::new(Errno::EIO, format!("while compiling: {error}"))),
     }
