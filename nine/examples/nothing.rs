@@ -1,5 +1,5 @@
-//! A server that does nothing: one directory, in it one file `data` whose content is a constant, as long as one
-//! reads, and which takes all writes. What is measured against it is the protocol, not a file system.
+//! A server that does nothing: one directory, in it one file `data`, a gigabyte of nothing in particular, which takes
+//! all writes and keeps none. What is measured against it is the protocol, not a file system.
 //!
 //! `nothing tcp:127.0.0.1:5640` or `nothing unix:/tmp/nothing.sock`
 
@@ -8,6 +8,9 @@ use std::sync::Arc;
 use nine::server::{Answer, Config, Entry, Error, FileServer, Listing, Opened, Peer, serve};
 use nine::wire::{Attr, AttrMask, DirEntryKind, Gid, Mode, OpenFlags, Qid, QidKind};
 use tokio::net::{TcpListener, UnixListener};
+
+/// The length of `data`.
+const SIZE: u64 = 1 << 30;
 
 struct Nothing;
 
@@ -63,8 +66,8 @@ impl FileServer for Nothing {
     }
 
     /// The buffer is sent as it is: it holds zeros, or what an earlier reply of this connection left there.
-    fn read<'a>(&'a self, _: &'a File, _: u64, buf: &'a mut [u8]) -> Answer<'a, usize> {
-        Answer::ok(buf.len())
+    fn read<'a>(&'a self, _: &'a File, offset: u64, buf: &'a mut [u8]) -> Answer<'a, usize> {
+        Answer::ok(buf.len().min(SIZE.saturating_sub(offset) as usize))
     }
 
     fn write<'a>(&'a self, _: &'a File, _: u64, data: &'a [u8]) -> Answer<'a, usize> {
@@ -81,11 +84,11 @@ impl FileServer for Nothing {
     }
 
     fn getattr<'a>(&'a self, node: &'a File, _: Option<&'a File>, _: AttrMask) -> Answer<'a, Attr> {
-        let mode = match node {
-            File::Root => Mode(Mode::DIRECTORY | 0o755),
-            File::Data => Mode(Mode::REGULAR | 0o666),
+        let (mode, size) = match node {
+            File::Root => (Mode(Mode::DIRECTORY | 0o755), 0),
+            File::Data => (Mode(Mode::REGULAR | 0o666), SIZE),
         };
-        Answer::ok(Attr { valid: AttrMask::BASIC, qid: node.qid(), mode, nlink: 1, ..Attr::default() })
+        Answer::ok(Attr { valid: AttrMask::BASIC, qid: node.qid(), mode, size, nlink: 1, ..Attr::default() })
     }
 }
 

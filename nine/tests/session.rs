@@ -352,3 +352,15 @@ async fn a_readdir_gives_whole_entries_and_goes_on_after_the_last_one() {
     peer.ask(1, Tmessage::Readdir { fid: Fid(5), offset: 0, count: 10 }).await;
     peer.expect(1, error(22)).await;
 }
+
+#[tokio::test]
+async fn a_client_that_asks_to_authenticate_is_told_that_it_need_not() {
+    let mut peer = Peer::with(Memory::new(), Dialect::P9P2000L, 8192).await;
+    let (uname, aname, n_uname) = (Name(b""), Name(b"/"), Extension(Some(Uid(0))));
+    peer.ask(1, Tmessage::Auth { afid: Fid(7), uname, aname, n_uname }).await;
+    // diod's clients take ENOENT, and only that, for "not required".
+    peer.expect(1, error(2)).await;
+    peer.ask(1, Tmessage::Attach { fid: Fid(0), afid: Fid(7), uname, aname, n_uname }).await;
+    peer.expect(1, error(22)).await;
+    peer.attach().await;
+}

@@ -104,7 +104,7 @@ pub(super) fn perform<F: FileServer>(
     let performed = match message {
         // Both are answered before a request gets here.
         Tmessage::Version { .. } | Tmessage::Flush { .. } => return,
-        // ENOENT is what .L clients (diod's) take for "attach without".
+        // ENOENT: the number by which diod's clients know that they may attach without.
         Tmessage::Auth { .. } => Err(Error::new(2, "authentication not required")),
         Tmessage::Attach { fid, afid, uname, aname, n_uname } => {
             session.attach(cx, request, fid, afid, uname, aname, n_uname)
