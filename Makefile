@@ -6,8 +6,8 @@
 
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
-# Where rustup puts cargo, for shells that do not have it on their path yet.
-export PATH := $(PATH):$(HOME)/.cargo/bin
+# Where rustup puts cargo, for shells that do not have it on their path yet, and before a distribution's older one.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
 CARGO ?= cargo
 
 # The V8 engine's prebuilt archive, for machines that cannot download it. Only the Node worker links it.
@@ -23,6 +23,7 @@ PROFILE ?= release
 TASKFS_BIN := $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/taskfs
 export TASKFS_BIN
 export TASKFS_GUESTS := $(CURDIR)/build/guests
+GUESTS = $(MAKE) -s --no-print-directory -C examples/guests BUILD=$(CURDIR)/build
 SKIPPED := $(CURDIR)/build/skipped.txt
 
 SCRIPTS = .ci/run $(wildcard mount-scripts/*.sh examples/*.sh setup/*) \
@@ -43,12 +44,12 @@ build:
 	$(CARGO) build --profile $(PROFILE) -p fs-server
 
 guests: setup
-	@$(MAKE) --no-print-directory -C examples/guests BUILD=$(CURDIR)/build
+	@$(GUESTS)
 
 demo:
 	@setup/setup demo
 	@$(MAKE) --no-print-directory build
-	@$(MAKE) --no-print-directory -C examples/guests BUILD=$(CURDIR)/build
+	@$(GUESTS) c
 	@examples/demo.sh
 
 # Test harnesses and binaries are built in one go: built apart, cargo would resolve other features for them and

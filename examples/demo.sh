@@ -12,6 +12,7 @@ guests=${TASKFS_GUESTS:-$top/build/guests}
 work=$(mktemp -d "${TMPDIR:-/tmp}/taskfs-demo.XXXXXX")
 mnt=$work/mnt
 mkdir "$mnt"
+: >"$work/log"
 server=""
 clean_up() {
     cd /
@@ -30,6 +31,13 @@ title() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
 show() {
     printf '$ %s\n' "$1"
     eval "$1"
+}
+show_refused() { # a command that has to fail
+    printf '$ %s\n' "$1"
+    if (eval "$1") 2>&1; then
+        echo "demo: that should have failed" >&2
+        exit 70
+    fi
 }
 
 title "A server, on a unix socket and mounted on a directory"
@@ -76,7 +84,7 @@ show "echo kill > task/3/ctl"
 show "cat task/3/wait"
 
 title "A mistake is a failed write that says what is wrong"
-show "echo frobnicate > task/3/ctl || true"
+show_refused "echo frobnicate > task/3/ctl"
 show "cat task/3/ctl"
 
 title "That was all: the server ends and unmounts"
