@@ -6,5 +6,6 @@ pub mod fault;
 pub mod fuse;
 pub mod listen;
 pub mod ninep;
+pub mod remote;
 pub mod serving;
 pub mod world;

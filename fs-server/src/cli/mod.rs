@@ -2,7 +2,9 @@
 //! sysexits(3).
 
 pub mod doctor;
+mod run;
 mod serve;
+mod umount;
 
 use crate::addr::Addr;
 use crate::fault::Fault;
@@ -23,6 +25,19 @@ pub struct Cli {
 enum Command {
     /// Serve a namespace over 9P and FUSE until SIGINT or SIGTERM
     Serve(serve::Serve),
+    /// Run one program as a task, this terminal as its stdio and its exit status as ours
+    Run(run::Run),
+    /// Unmount what `mount` or `serve --mount` mounted
+    #[command(visible_alias = "unmount")]
+    Umount { dir: PathBuf },
+    /// List directories of a server
+    Ls(client::Ls),
+    /// Print files of a server
+    Cat(client::Cat),
+    /// Write standard input, or the words given, to a file of a server
+    Write(client::Write),
+    /// Make one file or directory of a server's namespace appear at another
+    Bind(client::Bind),
     /// Tell what this machine can do, and what to install for the rest
     Doctor,
 }
@@ -54,7 +69,13 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
             print!("{}", doctor::run());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Umount { dir } => umount::umount(&dir).map(|()| ExitCode::SUCCESS),
         Command::Serve(serve) => serve.run(),
+        Command::Run(run) => run.run(),
+        Command::Ls(ls) => client::run(ls.server.clone(), async |c| ls.list(c).await),
+        Command::Cat(cat) => client::run(cat.server.clone(), async |c| cat.print(c).await),
+        Command::Write(write) => client::run(write.server.clone(), async |c| write.write(c).await),
+        Command::Bind(bind) => client::run(bind.server.clone(), async |c| bind.bind(c).await),
     }
 }
 

@@ -39,7 +39,7 @@ pub struct WorldArgs {
     root: RootSpec,
     /// Show a host file or directory at DST of the namespace; with :ro nothing of it can be changed
     #[arg(short, long, value_name = "SRC:DST[:ro]")]
-    bind: Vec<BindSpec>,
+    pub bind: Vec<BindSpec>,
     /// Where compiled programs are kept between runs
     #[arg(long, value_name = "DIR", env = "TASKFS_CACHE")]
     cache: Option<PathBuf>,

@@ -1,0 +1,201 @@
+//! `taskfs ls`, `cat`, `write` and `bind`: a server's files without a mount.
+
+use super::Server;
+use crate::fault::Fault;
+use crate::remote::{Remote, fault};
+use clap::Args;
+use nine::wire::OpenFlags;
+use std::io::{Read, Write as _};
+use std::process::ExitCode;
+
+/// Connects and does `what`.
+pub fn run<T>(server: Server, what: impl AsyncFnOnce(&Remote) -> Result<T, Fault>) -> Result<ExitCode, Fault> {
+    let runtime = super::tokio()?;
+    let result = runtime.block_on(async {
+        let remote = Remote::connect(&server.addr()).await?;
+        what(&remote).await
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_millis(100));
+    result.map(|_| ExitCode::SUCCESS)
+}
+
+fn print(bytes: &[u8]) -> Result<(), Fault> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|e| Fault::io(format!("standard output: {e}")))
+}
+
+#[derive(Args, Debug)]
+pub struct Ls {
+    #[command(flatten)]
+    pub server: Server,
+    /// One line an entry: mode, links, owner, group, size, name
+    #[arg(short, long)]
+    long: bool,
+    #[arg(default_value = "/")]
+    paths: Vec<String>,
+}
+
+impl Ls {
+    pub async fn list(self, remote: &Remote) -> Result<(), Fault> {
+        let many = self.paths.len() > 1;
+        for path in &self.paths {
+            let attr = remote.attr(path).await?;
+            if many && attr.mode.is_dir() {
+                print(format!("{path}:\n").as_bytes())?;
+            }
+            let mut text = Vec::new();
+            if attr.mode.is_dir() {
+                for item in remote.list(path).await? {
+                    if item.name == b"." || item.name == b".." {
+                        continue;
+                    }
+                    let below = format!("{}/{}", path.trim_end_matches('/'), String::from_utf8_lossy(&item.name));
+                    self.line(remote, &below, &item.name, &mut text).await?;
+                }
+            } else {
+                self.line(remote, path, path.as_bytes(), &mut text).await?;
+            }
+            print(&text)?;
+        }
+        Ok(())
+    }
+
+    async fn line(&self, remote: &Remote, path: &str, name: &[u8], text: &mut Vec<u8>) -> Result<(), Fault> {
+        if self.long {
+            // An entry may go between the listing and the look at it: a task that is removed.
+            let Ok(attr) = remote.attr(path).await else { return Ok(()) };
+            let kind = match attr.mode.kind() {
+                nine::wire::Mode::DIRECTORY => 'd',
+                nine::wire::Mode::SYMLINK => 'l',
+                _ => '-',
+            };
+            let bits: String = (0..9)
+                .rev()
+                .map(|bit| if attr.mode.0 >> bit & 1 == 1 { ["x", "w", "r"][bit % 3] } else { "-" })
+                .collect();
+            let line = format!("{kind}{bits} {:>3} {:>5} {:>5} {:>9} ", attr.nlink, attr.uid, attr.gid, attr.size);
+            text.extend_from_slice(line.as_bytes());
+        }
+        text.extend_from_slice(name);
+        text.push(b'\n');
+        Ok(())
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct Cat {
+    #[command(flatten)]
+    pub server: Server,
+    #[arg(required = true)]
+    paths: Vec<String>,
+}
+
+impl Cat {
+    pub async fn print(self, remote: &Remote) -> Result<(), Fault> {
+        for path in &self.paths {
+            let fid = remote.open(path, OpenFlags::empty()).await?;
+            let mut offset = 0;
+            loop {
+                let data = fid.read(offset, usize::MAX).await.map_err(|e| fault(path, &e))?;
+                if data.is_empty() {
+                    break;
+                }
+                print(&data)?;
+                offset += data.len() as u64;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct Write {
+    #[command(flatten)]
+    pub server: Server,
+    /// Write at the end instead of emptying the file first
+    #[arg(short, long)]
+    append: bool,
+    path: String,
+    /// The line to write; without any, standard input is written
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<String>,
+}
+
+impl Write {
+    pub async fn write(self, remote: &Remote) -> Result<(), Fault> {
+        let fid = remote.open_to_write(&self.path, self.append).await?;
+        let refused = |e| fault(&self.path, &e);
+        let mut offset = 0;
+        if self.append {
+            offset = fid.getattr(nine::wire::AttrMask::SIZE).await.map_err(refused)?.size;
+        }
+        if !self.words.is_empty() {
+            let line = format!("{}\n", self.words.join(" "));
+            fid.write_all(offset, line.as_bytes()).await.map_err(refused)?;
+        } else {
+            // Standard input is read on a thread of its own: it may be a terminal that nobody types at.
+            let (lines, mut came) = tokio::sync::mpsc::channel::<std::io::Result<Vec<u8>>>(1);
+            std::thread::spawn(move || {
+                let mut input = std::io::stdin().lock();
+                loop {
+                    let mut buf = vec![0; 64 * 1024];
+                    let read = input.read(&mut buf);
+                    let end = !matches!(read, Ok(n) if n > 0);
+                    let item = read.map(|n| {
+                        buf.truncate(n);
+                        buf
+                    });
+                    if lines.blocking_send(item).is_err() || end {
+                        break;
+                    }
+                }
+            });
+            while let Some(data) = came.recv().await {
+                let data = data.map_err(|e| Fault::io(format!("standard input: {e}")))?;
+                fid.write_all(offset, &data).await.map_err(refused)?;
+                offset += data.len() as u64;
+            }
+        }
+        fid.clunk().await.map_err(refused)
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct Bind {
+    #[command(flatten)]
+    pub server: Server,
+    /// NEW is searched before what is at OLD
+    #[arg(short, long, conflicts_with = "after")]
+    before: bool,
+    /// NEW is searched after what is at OLD
+    #[arg(short, long)]
+    after: bool,
+    /// New files of the union may be made in NEW
+    #[arg(short, long)]
+    create: bool,
+    /// The task whose namespace is changed; without, the server's own: what is attached to and what new tasks get
+    #[arg(short, long, value_name = "ID")]
+    task: Option<u32>,
+    new: String,
+    old: String,
+}
+
+impl Bind {
+    pub async fn bind(self, remote: &Remote) -> Result<(), Fault> {
+        let mut flags = String::new();
+        for (set, letter) in [(self.before, 'b'), (self.after, 'a'), (self.create, 'c')] {
+            if set {
+                flags.push(letter);
+            }
+        }
+        let flags = if flags.is_empty() { flags } else { format!("-{flags} ") };
+        let ctl = self.task.map_or_else(|| "/dev/ns".to_owned(), |id| format!("/task/{id}/ctl"));
+        let line = format!("bind {flags}{} {}\n", quoted(&self.new), quoted(&self.old));
+        remote.write(&ctl, line.as_bytes()).await
+    }
+}
+
+/// A word of a ctl line.
+pub fn quoted(word: &str) -> String {
+    String::from_utf8_lossy(&task::rc::quote(word.as_bytes())).into_owned()
+}

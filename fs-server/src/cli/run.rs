@@ -1,0 +1,193 @@
+//! `taskfs run`: one task, this terminal as its stdio, its exit status as ours.
+//!
+//! It does with 9P what a shell would do with cat and echo: reads /task/new, writes cmd, env and ctl, feeds stdio/0, copies
+//! stdio/1 and 2, reads wait. Without `--server` the server is in this process, at the other end of a pipe in memory.
+
+use super::client::quoted;
+use super::serve::WorldArgs;
+use crate::addr::Addr;
+use crate::fault::Fault;
+use crate::ninep::Export;
+use crate::remote::{Remote, fault};
+use crate::serving;
+use crate::world::{BindSpec, World};
+use clap::Args;
+use nine::wire::OpenFlags;
+use std::io::{Read, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(Args, Debug)]
+pub struct Run {
+    /// Run on this server instead of a private one; PROGRAM is then a path of its namespace
+    #[arg(short, long, value_name = "ADDR", env = "TASKFS_SERVER", conflicts_with_all = ["root", "bind", "cache", "tasks"])]
+    server: Option<Addr>,
+    #[command(flatten)]
+    world: WorldArgs,
+    /// What runs it: a name of /runtime (default: by what the program is)
+    #[arg(short, long = "type", value_name = "TYPE")]
+    kind: Option<String>,
+    /// A variable of its environment
+    #[arg(short, long, value_name = "K=V")]
+    env: Vec<String>,
+    /// A limit: memory=64M, cpu=2s, wall=1m, files=64, output=1M, tasks=8
+    #[arg(short, long, value_name = "K=V")]
+    limit: Vec<String>,
+    /// A capability, as ctl's `cap` takes it
+    #[arg(long, value_name = "CAP")]
+    cap: Vec<String>,
+    /// The directory it starts in
+    #[arg(short = 'C', long, value_name = "DIR")]
+    cwd: Option<String>,
+    /// The program: a file of this machine, which is shown in /bin of the private server, or a path of the namespace
+    program: String,
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+impl Run {
+    pub fn run(mut self) -> Result<ExitCode, Fault> {
+        let runtime = super::tokio()?;
+        let result = runtime.block_on(async {
+            if let Some(addr) = &self.server {
+                let remote = Remote::connect(addr).await?;
+                return self.task(remote).await;
+            }
+            let path = Path::new(&self.program);
+            if path.is_file() {
+                let name = path.file_name().map_or_else(|| "program".into(), |n| n.to_string_lossy().into_owned());
+                let dst = format!("/bin/{name}");
+                self.world.bind.push(BindSpec { src: path.to_owned(), dst: dst.clone(), read_only: true });
+                self.program = dst;
+            } else if !self.program.starts_with('/') {
+                return Err(Fault::no_input(format!("{}: no such file", self.program)));
+            }
+            let world: World = self.world.make().await?;
+            let (ours, theirs) = tokio::io::duplex(1 << 20);
+            let export = Arc::new(Export::new(world.ns.clone()));
+            tokio::spawn(serving::connection(export, theirs, nine::server::Config::default()));
+            let remote = Remote::over(ours).await?;
+            let result = self.task(remote).await;
+            world.stop().await;
+            result
+        });
+        runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+        result
+    }
+
+    async fn task(&self, remote: Remote) -> Result<ExitCode, Fault> {
+        let id = remote.read("/task/new").await?;
+        let dir = format!("/task/{}", id.trim());
+        let result = self.drive(&remote, &dir).await;
+        // Nobody else knows of this task. One that was started and not awaited is killed; errors here change nothing.
+        let _already_ended = remote.write(&format!("{dir}/ctl"), b"kill\n").await;
+        let _gone_with_the_server = remote.write(&format!("{dir}/ctl"), b"remove\n").await;
+        result
+    }
+
+    async fn drive(&self, remote: &Remote, dir: &str) -> Result<ExitCode, Fault> {
+        let ctl = format!("{dir}/ctl");
+        if let Some(kind) = &self.kind {
+            remote.write(&format!("{dir}/type"), format!("{kind}\n").as_bytes()).await?;
+        }
+        let words: Vec<String> = std::iter::once(&self.program).chain(&self.args).map(|w| quoted(w)).collect();
+        remote.write(&format!("{dir}/cmd"), format!("{}\n", words.join(" ")).as_bytes()).await?;
+        if !self.env.is_empty() {
+            let lines: String = self.env.iter().map(|line| format!("{line}\n")).collect();
+            remote.write(&format!("{dir}/env"), lines.as_bytes()).await?;
+        }
+        if let Some(cwd) = &self.cwd {
+            remote.write(&format!("{dir}/cwd"), format!("{cwd}\n").as_bytes()).await?;
+        }
+        for limit in &self.limit {
+            remote.write(&ctl, format!("limit {}\n", quoted(limit)).as_bytes()).await?;
+        }
+        for cap in &self.cap {
+            remote.write(&ctl, format!("cap {cap}\n").as_bytes()).await?;
+        }
+        remote.write(&ctl, b"start\n").await.map_err(|f| Fault { text: f.text.replacen(&ctl, &self.program, 1), ..f })?;
+
+        let stdin = feed(remote, dir);
+        let out = copy(remote, format!("{dir}/stdio/1"), std::io::stdout());
+        let err = copy(remote, format!("{dir}/stdio/2"), std::io::stderr());
+        let signals = signals(remote, &ctl);
+        let copied = async { tokio::try_join!(out, err) };
+        tokio::pin!(stdin, signals);
+        let mut fed = false;
+        tokio::pin!(copied);
+        loop {
+            tokio::select! {
+                done = &mut copied => { done?; break; }
+                result = &mut stdin, if !fed => { result?; fed = true; }
+                result = &mut signals => result?,
+            }
+        }
+        let wait = remote.read(&format!("{dir}/wait")).await?;
+        let code: i32 = remote.read(&format!("{dir}/exitcode")).await?.trim().parse().unwrap_or(1);
+        let words = task::rc::split(wait.trim_end().as_bytes()).unwrap_or_default();
+        let message = words.get(4).map(|m| String::from_utf8_lossy(m).into_owned()).unwrap_or_default();
+        if !message.is_empty() && message != format!("exit status {code}") {
+            eprintln!("taskfs: {}: {message}", self.program);
+        }
+        Ok(ExitCode::from(code as u8))
+    }
+}
+
+/// Copies our standard input to the task's; its end ends the task's. A task that reads no more ends it too.
+async fn feed(remote: &Remote, dir: &str) -> Result<(), Fault> {
+    let path = format!("{dir}/stdio/0");
+    let fid = remote.open(&path, OpenFlags::WRONLY).await?;
+    let (blocks, mut came) = tokio::sync::mpsc::channel::<Vec<u8>>(1);
+    // A thread of its own: nothing wakes a read of a terminal.
+    std::thread::spawn(move || {
+        let mut buf = vec![0; 64 * 1024];
+        // An error of standard input ends it like its end: there is nobody who could do better.
+        while let Ok(n @ 1..) = std::io::stdin().lock().read(&mut buf) {
+            if blocks.blocking_send(buf[..n].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    while let Some(data) = came.recv().await {
+        match fid.write_all(0, &data).await {
+            Ok(()) => {}
+            Err(nine::client::ClientError::Refused { errno: 32, .. }) => return Ok(()),
+            Err(error) => return Err(fault(&path, &error)),
+        }
+    }
+    // The task may have ended meanwhile.
+    let _ended = remote.write(&format!("{dir}/ctl"), b"eof\n").await;
+    Ok(())
+}
+
+async fn copy(remote: &Remote, path: String, mut to: impl std::io::Write) -> Result<(), Fault> {
+    let fid = remote.open(&path, OpenFlags::empty()).await?;
+    let mut offset = 0;
+    loop {
+        let data = fid.read(offset, usize::MAX).await.map_err(|e| fault(&path, &e))?;
+        if data.is_empty() {
+            return Ok(());
+        }
+        offset += data.len() as u64;
+        to.write_all(&data).and_then(|()| to.flush()).map_err(|e| Fault::io(format!("{path}: our side: {e}")))?;
+    }
+}
+
+/// Hands SIGINT, SIGTERM and SIGHUP on.
+async fn signals(remote: &Remote, ctl: &str) -> Result<(), Fault> {
+    let of = |kind| signal(kind).map_err(|e| Fault::os(e.to_string()));
+    let mut interrupt = of(SignalKind::interrupt())?;
+    let mut terminate = of(SignalKind::terminate())?;
+    let mut hangup = of(SignalKind::hangup())?;
+    loop {
+        let line: &[u8] = tokio::select! {
+            _ = interrupt.recv() => b"kill INT\n",
+            _ = terminate.recv() => b"kill TERM\n",
+            _ = hangup.recv() => b"kill HUP\n",
+        };
+        // It may have ended by itself.
+        let _ended = remote.write(ctl, line).await;
+    }
+}
