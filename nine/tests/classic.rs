@@ -153,6 +153,18 @@ async fn a_file_opened_to_be_removed_is_gone_after_its_clunk() {
 }
 
 #[tokio::test]
+async fn the_end_of_the_connection_removes_such_a_file_too() {
+    let (memory, mut peer) = classic(Dialect::P9P2000U).await;
+    walked(&mut peer, 1, &["hello"]).await;
+    peer.ask(1, Tmessage::Open { fid: Fid(1), mode: OpenMode::RCLOSE }).await;
+    peer.expect_kind(1, "Ropen").await;
+    peer.hang_up().await.expect("closing is no error");
+    let mut other = Peer::attached(memory).await;
+    other.ask(1, peer::walk(0, 1, &["hello"]).as_message()).await;
+    other.expect_kind(1, "Rlerror").await;
+}
+
+#[tokio::test]
 async fn wstat_renames_truncates_and_refuses_to_make_a_directory_of_a_file() {
     let dialect = Dialect::P9P2000;
     let (_, mut peer) = classic(dialect).await;

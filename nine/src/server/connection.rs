@@ -61,6 +61,11 @@ where
             warn!(%fault, "a 9P peer broke the protocol; its connection ends");
         }
         session.end();
+        for node in std::mem::take(&mut session.to_remove) {
+            let removed = session.files.remove(&node).get();
+            // Nobody is there to be told.
+            let _untold = tokio::time::timeout(LINGER, removed).await;
+        }
         if ended.as_ref().is_err_and(hung_up) {
             return Ok(());
         }

@@ -165,7 +165,10 @@ impl<F: FileServer> Fids<F> {
         }
     }
 
-    pub(super) fn clear(&mut self) {
-        self.slots.clear();
+    /// Drops all fids; gives the files that were opened to be removed with theirs.
+    pub(super) fn clear(&mut self) -> Vec<F::Node> {
+        let entries = self.slots.drain().filter_map(|(_, slot)| slot.entry);
+        let removed = entries.filter(|entry| entry.opened().is_some_and(|open| open.remove_on_clunk));
+        removed.map(|entry| entry.node.clone()).collect()
     }
 }

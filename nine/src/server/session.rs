@@ -101,6 +101,8 @@ pub(super) struct Session<F: FileServer> {
     pub(super) out: Output,
     /// A listing that no request uses.
     pub(super) listing: Option<Lent<Listing>>,
+    /// Files opened with ORCLOSE whose fids nobody clunked: the connection's end is their clunk.
+    pub(super) to_remove: Vec<F::Node>,
 }
 
 impl<F: FileServer> Session<F> {
@@ -115,6 +117,7 @@ impl<F: FileServer> Session<F> {
             flights: Flights::new(),
             out: Output::default(),
             listing: None,
+            to_remove: Vec::new(),
             config,
         }
     }
@@ -141,7 +144,7 @@ impl<F: FileServer> Session<F> {
     /// The connection has ended: cancels and clunks everything.
     pub(super) fn end(&mut self) {
         self.flights.clear();
-        self.fids.clear();
+        self.to_remove.extend(self.fids.clear());
     }
 
     /// Takes one frame.
