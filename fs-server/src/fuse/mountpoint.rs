@@ -22,6 +22,8 @@ pub(super) fn clear_stale(dir: &Path) -> io::Result<()> {
 pub(super) fn detach(dir: &Path) -> io::Result<()> {
     match unmount(dir, UnmountFlags::FORCE | UnmountFlags::DETACH) {
         Ok(()) => return Ok(()),
+        // Nothing is mounted there: somebody else was first, and a copy in another mount namespace keeps it alive.
+        Err(rustix::io::Errno::INVAL) => return Ok(()),
         Err(rustix::io::Errno::PERM) => {}
         Err(error) => return Err(error.into()),
     }

@@ -15,20 +15,15 @@ fn a_namespace_that_contains_itself_does_not_upset_the_kernel() {
     let Some(rig) = rig() else { return };
     fs::create_dir(rig.path("d")).unwrap();
     fs::write(rig.path("d/f"), b"x").unwrap();
-    let deep = rig.path("dev/root/dev/root/dev/root");
+    let deep = rig.path("dev/root");
     assert_eq!(fs::read(deep.join("d/f")).unwrap(), b"x");
-    let mut seen = std::collections::HashSet::new();
-    let mut path = rig.dir.path().to_owned();
-    for _ in 0..4 {
-        let ino = fs::metadata(path.join("d")).unwrap().ino();
-        assert!(seen.insert(ino), "one directory at two places has one inode");
-        path.push("dev/root");
-    }
-    let out =
-        Command::new("find").args([".", "-maxdepth", "7"]).current_dir(rig.dir.path()).output().unwrap();
+    let inode = |path: &std::path::Path| fs::metadata(path).unwrap().ino();
+    assert_ne!(inode(&rig.path("d")), inode(&deep.join("d")), "one directory at two places has one inode");
+    // Behind the way in the way in is shut: the walk ends.
+    let out = Command::new("find").arg(".").current_dir(rig.dir.path()).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let listing = String::from_utf8_lossy(&out.stdout).into_owned();
-    assert!(listing.contains("./dev/root/dev/root/d/f"), "{listing}");
+    assert!(listing.contains("./dev/root/d/f"), "{listing}");
     let out = Command::new("ls").arg("-laR").arg(deep.join("d")).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     // What is made through one name is there through the other.

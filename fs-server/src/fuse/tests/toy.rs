@@ -201,7 +201,9 @@ impl OpenFile for OpenToy {
         Op::ok(data.len())
     }
     fn readdir<'a>(&'a self, cookie: u64, sink: &'a mut Sink<'a>) -> Op<'a, ()> {
-        for (index, (name, kind)) in NAMES.iter().enumerate().skip(cookie as usize) {
+        // The way in, where it is shut, is an empty directory.
+        let listed = if self.toy.which == 0 { &NAMES[..] } else { &[] };
+        for (index, (name, kind)) in listed.iter().enumerate().skip(cookie as usize) {
             let path = self.toy.toys.0.tag.path(index as u64 + 1);
             let qid = Qid { kind: *kind, version: 0, path };
             let name = Name::new(name.as_bytes()).unwrap();
