@@ -60,8 +60,7 @@ impl Task {
         let path = program.path();
         let runtime = table.registry().pick(&spec.kind, Program { path: &path, head: &head })?.clone();
         spec.env.retain(|(name, _)| std::str::from_utf8(name).is_ok_and(|name| caps.env(name)));
-        let stdio =
-            [self.open_stdio(&ns, 0).await?, self.open_stdio(&ns, 1).await?, self.open_stdio(&ns, 2).await?];
+        let stdio = self.open_stdio(&ns).await?;
         let start = Start {
             id: self.id,
             program,
@@ -78,20 +77,27 @@ impl Task {
         runtime.start(start).await
     }
 
-    /// The stream as the task's namespace has it: whatever was bound over it, or its own.
-    async fn open_stdio(self: &Arc<Task>, ns: &Namespace, number: u8) -> Result<FileRef> {
-        let flags = if number == 0 { OpenFlags::READ } else { OpenFlags::WRITE | OpenFlags::APPEND };
+    /// Its streams as its namespace has them: whatever was bound over them, or its own.
+    async fn open_stdio(self: &Arc<Task>, ns: &Namespace) -> Result<[FileRef; 3]> {
         // Its own streams are its own whatever its capabilities say, and what was bound there was allowed by who bound it.
         let guest = Caller { guard: None, ..self.guest() };
-        let path = format!("/task/{}/stdio/{number}", self.id);
-        match ns.root().resolve(&guest, path.as_bytes(), Follow::Yes).await {
-            Ok(place) => place.open(&guest, flags).await.map_err(|e| e.context(path)),
+        let path = format!("/task/{}/stdio", self.id);
+        let dir = match ns.root().resolve(&guest, path.as_bytes(), Follow::Yes).await {
+            Ok(dir) => Some(dir),
             // A namespace without /task.
-            Err(error) if error.is(Errno::ENOENT) || error.is(Errno::ENOTDIR) => {
-                Arc::new(StdioNode::new(self.clone(), number)).open(&guest, flags).await
+            Err(error) if error.is(Errno::ENOENT) || error.is(Errno::ENOTDIR) => None,
+            Err(error) => return Err(error.context(path)),
+        };
+        let open = async |number: u8, flags| match &dir {
+            None => Arc::new(StdioNode::new(self.clone(), number)).open(&guest, flags).await,
+            Some(dir) => {
+                let file = dir.resolve(&guest, &[b'0' + number], Follow::Yes).await;
+                let file = async { file?.open(&guest, flags).await };
+                file.await.map_err(|e| e.context(format!("{path}/{number}")))
             }
-            Err(error) => Err(error.context(path)),
-        }
+        };
+        let output = OpenFlags::WRITE | OpenFlags::APPEND;
+        Ok([open(0, OpenFlags::READ).await?, open(1, output).await?, open(2, output).await?])
     }
 
     /// Ends the task: everyone who waits is told.
