@@ -5,7 +5,7 @@
 use crate::addr::Addr;
 use crate::fault::Fault;
 use nine::client::{Client, ClientError, DirItem, Fid};
-use nine::wire::{AttrMask, Attr, Dialect, Mode, Msize, OpenFlags, Uid};
+use nine::wire::{Attr, AttrMask, Dialect, Mode, Msize, OpenFlags, Uid};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -32,7 +32,9 @@ pub fn fault(path: &str, error: &ClientError) -> Fault {
 pub async fn connect(addr: &Addr, dialect: Dialect, msize: Msize) -> Result<Client, Fault> {
     let unreachable = |e: std::io::Error| {
         let hint = match e.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => " (is `taskfs serve` running?)",
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
+                " (is `taskfs serve` running?)"
+            }
             _ => "",
         };
         Fault::unavailable(format!("{addr}: {e}{hint}"))

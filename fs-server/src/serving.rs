@@ -47,7 +47,13 @@ pub fn start(listeners: Vec<Listener>, export: Arc<Export>, limits: Limits) -> S
     let places = Arc::new(Semaphore::new(limits.connections));
     let mut set = JoinSet::new();
     for listener in listeners {
-        set.spawn(accept(listener, export.clone(), limits.connection.clone(), places.clone(), stopped.clone()));
+        set.spawn(accept(
+            listener,
+            export.clone(),
+            limits.connection.clone(),
+            places.clone(),
+            stopped.clone(),
+        ));
     }
     Serving { stop, listeners: set }
 }
@@ -92,7 +98,10 @@ async fn accept(
         let (export, config) = (export.clone(), config.clone());
         match peer {
             Peer::Unix(_, uid) if uid != me && uid != 0 => {
-                tracing::warn!("{}: user {uid} was turned away: the socket is user {me}'s", listener.local_addr());
+                tracing::warn!(
+                    "{}: user {uid} was turned away: the socket is user {me}'s",
+                    listener.local_addr()
+                );
             }
             Peer::Unix(stream, _) => {
                 connections.spawn(async move {

@@ -2,6 +2,7 @@
 //! namespace that shows them all.
 
 use crate::fault::Fault;
+use runtime_wasi::WasiRuntime;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -77,14 +78,26 @@ impl World {
                 ns
             }
             RootSpec::Host(dir) => {
-                let root = host(dir, false).map_err(|e| Fault::no_input(format!("--root host:{}: {e}", dir.display())))?;
+                let root = host(dir, false)
+                    .map_err(|e| Fault::no_input(format!("--root host:{}: {e}", dir.display())))?;
                 Namespace::new(root, &format!("host:{}", dir.display()))
             }
         };
+        let wasi = runtime_wasi::Config {
+            cache_dir: cache.map(Path::to_owned).or_else(default_cache),
+            ..Default::default()
+        };
+        let wasi = WasiRuntime::new(wasi).map_err(|e| Fault::os(format!("the WASI runtime: {e}")))?;
+        let mut config = task::Config::new(Registry::new(vec![Arc::new(wasi)]));
+        if let Some(tasks) = tasks {
+            config.max_tasks = tasks;
+        }
+        let table = TaskTable::new(config).map_err(broken)?;
+        services::mount_all(&ns, &table).map_err(broken)?;
         for spec in binds {
-            show(&ns, spec).await.map_err(|e| {
-                Fault::no_input(format!("--bind {}:{}: {e}", spec.src.display(), spec.dst))
-            })?;
+            show(&ns, spec)
+                .await
+                .map_err(|e| Fault::no_input(format!("--bind {}:{}: {e}", spec.src.display(), spec.dst)))?;
         }
         Ok(World { ns })
     }

@@ -9,7 +9,10 @@ use std::io::{Read, Write as _};
 use std::process::ExitCode;
 
 /// Connects and does `what`.
-pub fn run<T>(server: Server, what: impl AsyncFnOnce(&Remote) -> Result<T, Fault>) -> Result<ExitCode, Fault> {
+pub fn run<T>(
+    server: Server,
+    what: impl AsyncFnOnce(&Remote) -> Result<T, Fault>,
+) -> Result<ExitCode, Fault> {
     let runtime = super::tokio()?;
     let result = runtime.block_on(async {
         let remote = Remote::connect(&server.addr()).await?;
@@ -49,7 +52,8 @@ impl Ls {
                     if item.name == b"." || item.name == b".." {
                         continue;
                     }
-                    let below = format!("{}/{}", path.trim_end_matches('/'), String::from_utf8_lossy(&item.name));
+                    let below =
+                        format!("{}/{}", path.trim_end_matches('/'), String::from_utf8_lossy(&item.name));
                     self.line(remote, &below, &item.name, &mut text).await?;
                 }
             } else {
@@ -73,7 +77,8 @@ impl Ls {
                 .rev()
                 .map(|bit| if attr.mode.0 >> bit & 1 == 1 { ["x", "w", "r"][bit % 3] } else { "-" })
                 .collect();
-            let line = format!("{kind}{bits} {:>3} {:>5} {:>5} {:>9} ", attr.nlink, attr.uid, attr.gid, attr.size);
+            let line =
+                format!("{kind}{bits} {:>3} {:>5} {:>5} {:>9} ", attr.nlink, attr.uid, attr.gid, attr.size);
             text.extend_from_slice(line.as_bytes());
         }
         text.extend_from_slice(name);

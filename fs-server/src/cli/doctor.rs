@@ -27,7 +27,8 @@ pub fn run() -> String {
 }
 
 fn on_path(program: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }
 
 fn usable(path: &str) -> bool {
@@ -72,7 +73,9 @@ fn open_files() -> Finding {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     let shown = |n: Option<u64>| n.map_or("unlimited".to_owned(), |n| n.to_string());
     let state = match limit.maximum {
-        Some(hard) if hard < 4096 => Err(format!("at most {hard}: raise `ulimit -Hn` for many clients and files")),
+        Some(hard) if hard < 4096 => {
+            Err(format!("at most {hard}: raise `ulimit -Hn` for many clients and files"))
+        }
         _ => Ok(format!("{} now, at most {}", shown(limit.current), shown(limit.maximum))),
     };
     Finding { what: "open files", state }
@@ -83,7 +86,9 @@ fn mappings() -> Finding {
         Ok(text) => {
             let count: u64 = text.trim().parse().unwrap_or(0);
             match count {
-                0..65_530 => Err(format!("vm.max_map_count is {count}: fewer than 10 000 WASI tasks fit at once")),
+                0..65_530 => {
+                    Err(format!("vm.max_map_count is {count}: fewer than 10 000 WASI tasks fit at once"))
+                }
                 _ => Ok(format!("vm.max_map_count is {count}")),
             }
         }

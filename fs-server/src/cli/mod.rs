@@ -15,7 +15,9 @@ use std::process::ExitCode;
 /// A file server whose files are running programs.
 #[derive(Parser, Debug)]
 #[command(name = "taskfs", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "TASKFS_LOG sets what is logged to stderr: info, debug, nine=trace, … (default: warn).")]
+#[command(
+    after_help = "TASKFS_LOG sets what is logged to stderr: info, debug, nine=trace, … (default: warn)."
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -57,7 +57,8 @@ impl Run {
             }
             let path = Path::new(&self.program);
             if path.is_file() {
-                let name = path.file_name().map_or_else(|| "program".into(), |n| n.to_string_lossy().into_owned());
+                let name =
+                    path.file_name().map_or_else(|| "program".into(), |n| n.to_string_lossy().into_owned());
                 let dst = format!("/bin/{name}");
                 self.world.bind.push(BindSpec { src: path.to_owned(), dst: dst.clone(), read_only: true });
                 self.program = dst;
@@ -92,7 +93,8 @@ impl Run {
         if let Some(kind) = &self.kind {
             remote.write(&format!("{dir}/type"), format!("{kind}\n").as_bytes()).await?;
         }
-        let words: Vec<String> = std::iter::once(&self.program).chain(&self.args).map(|w| quoted(w)).collect();
+        let words: Vec<String> =
+            std::iter::once(&self.program).chain(&self.args).map(|w| quoted(w)).collect();
         remote.write(&format!("{dir}/cmd"), format!("{}\n", words.join(" ")).as_bytes()).await?;
         if !self.env.is_empty() {
             let lines: String = self.env.iter().map(|line| format!("{line}\n")).collect();
@@ -107,7 +109,10 @@ impl Run {
         for cap in &self.cap {
             remote.write(&ctl, format!("cap {cap}\n").as_bytes()).await?;
         }
-        remote.write(&ctl, b"start\n").await.map_err(|f| Fault { text: f.text.replacen(&ctl, &self.program, 1), ..f })?;
+        remote
+            .write(&ctl, b"start\n")
+            .await
+            .map_err(|f| Fault { text: f.text.replacen(&ctl, &self.program, 1), ..f })?;
 
         let stdin = feed(remote, dir);
         let out = copy(remote, format!("{dir}/stdio/1"), std::io::stdout());
@@ -171,7 +176,9 @@ async fn copy(remote: &Remote, path: String, mut to: impl std::io::Write) -> Res
             return Ok(());
         }
         offset += data.len() as u64;
-        to.write_all(&data).and_then(|()| to.flush()).map_err(|e| Fault::io(format!("{path}: our side: {e}")))?;
+        to.write_all(&data)
+            .and_then(|()| to.flush())
+            .map_err(|e| Fault::io(format!("{path}: our side: {e}")))?;
     }
 }
 

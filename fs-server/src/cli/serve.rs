@@ -91,8 +91,13 @@ impl Serve {
 
         let mut mounts = Vec::new();
         for dir in &self.mount {
-            let mount = fuse::mount(world.ns.clone(), dir, &fuse::Options::default(), tokio::runtime::Handle::current())
-                .map_err(|e| Fault::unavailable(format!("--mount {}: {e}", dir.display())))?;
+            let mount = fuse::mount(
+                world.ns.clone(),
+                dir,
+                &fuse::Options::default(),
+                tokio::runtime::Handle::current(),
+            )
+            .map_err(|e| Fault::unavailable(format!("--mount {}: {e}", dir.display())))?;
             println!("mounted on {}", dir.display());
             mounts.push(mount);
         }

@@ -11,7 +11,9 @@ pub fn umount(dir: &Path) -> Result<(), Fault> {
     match rustix::mount::unmount(dir, UnmountFlags::NOFOLLOW) {
         Ok(()) => return Ok(()),
         Err(rustix::io::Errno::PERM) => {}
-        Err(rustix::io::Errno::INVAL) => return Err(Fault::usage(format!("{}: not a mount point", dir.display()))),
+        Err(rustix::io::Errno::INVAL) => {
+            return Err(Fault::usage(format!("{}: not a mount point", dir.display())));
+        }
         Err(e) => return Err(fault(e.to_string())),
     }
     let status = Command::new("fusermount3").arg("-u").arg(dir).status();
