@@ -328,3 +328,53 @@ fn others_are_kept_out_by_modes() {
     let said = String::from_utf8_lossy(&out.stderr).to_lowercase();
     assert_eq!(said.matches("permission denied").count(), 2, "{said}");
 }
+
+#[test]
+fn random_reads_writes_and_truncations_agree_with_a_model() {
+    let Some(rig) = rig() else { return };
+    let path = rig.path("f");
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+    let mut appender = OpenOptions::new().append(true).open(&path).unwrap();
+    let mut model: Vec<u8> = Vec::new();
+    let mut seed = 0x2545_f491_4f6c_dd1du64;
+    let mut random = |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        (seed % below as u64) as usize
+    };
+    for step in 0..3000 {
+        let (at, len) = (random(200_000), 1 + random(20_000));
+        let data = vec![step as u8; len];
+        match random(6) {
+            0 => {
+                file.write_all_at(&data, at as u64).unwrap();
+                model.resize(model.len().max(at + len), 0);
+                model[at..at + len].copy_from_slice(&data);
+            }
+            1 if model.len() < 300_000 => {
+                appender.write_all(&data).unwrap();
+                model.extend_from_slice(&data);
+            }
+            2 => {
+                file.set_len(at as u64).unwrap();
+                model.resize(at, 0);
+            }
+            // A guest writes behind the kernel's back, and the file has another size or time.
+            3 => {
+                rig.inside("/f", &data);
+                model = data;
+            }
+            4 => {
+                assert!(fs::read(&path).unwrap() == model, "step {step}: another descriptor reads otherwise")
+            }
+            _ => {
+                let mut got = vec![0; len];
+                let n = file.read_at(&mut got, at as u64).unwrap();
+                let expected = model.get(at..model.len().min(at + len)).unwrap_or(&[]);
+                assert!(&got[..n] == expected, "step {step}: {n} bytes at {at}, expected {}", expected.len());
+            }
+        }
+        assert_eq!(file.metadata().unwrap().len(), model.len() as u64, "step {step}");
+    }
+}
