@@ -11,7 +11,8 @@ use vfs::{Caller, Errno, Interest, Mode, Nature, Op, OpenFlags, Result, SetStat,
 pub(super) fn treatment(nature: Nature, flags: OpenFlags, unchanged: bool) -> FopenFlags {
     match nature {
         // Reads and writes of synthetic files are the programs' own, byte for byte; offsets are told, and whoever ignores
-        // them may. Not FOPEN_STREAM or NONSEEKABLE: `>>` and the logs' readers need their offsets.
+        // them may. Not FOPEN_STREAM or NONSEEKABLE: `>>` and the logs' readers need their offsets. The kernel lets
+        // writers of one file in one by one all the same where they write past its size, as all do where that is 0.
         Nature::Device | Nature::Stream => {
             FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_PARALLEL_DIRECT_WRITES
         }

@@ -105,3 +105,19 @@ fn what_was_interrupted_is_cancelled_and_loses_nothing() {
     let out = Command::new("head").arg("-c12").arg(rig.path("dev/pipe")).output().unwrap();
     assert_eq!(out.stdout, b"for the next");
 }
+
+/// What the kernel does not let us do: it holds the inode's lock while it writes past the end of a file, which a stream's
+/// length of 0 always is, and waits for that lock without listening to signals. Killing the first writer frees both.
+#[test]
+#[ignore = "the kernel lets a second writer to one stream wait unkillably for the first"]
+fn a_writer_behind_a_blocked_writer_is_killed_at_once_too() {
+    let Some(rig) = rig() else { return };
+    let mut first = shell(&rig, "exec dd if=/dev/zero of=dev/full bs=10 count=1");
+    std::thread::sleep(Duration::from_millis(150));
+    let second = shell(&rig, "exec dd if=/dev/zero of=dev/full bs=10 count=1 conv=notrunc");
+    let took = end(second, Signal::KILL);
+    println!("behind a blocked writer: {took:?}");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert!(took < SOON, "{took:?}");
+}
