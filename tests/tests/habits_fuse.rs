@@ -1,0 +1,29 @@
+//! The table of shell habits, over a FUSE mount of this machine.
+
+use std::time::Duration;
+use tests::habits::{HABITS, PRELUDE};
+use tests::{Server, guests, has_fuse, sh, text};
+
+#[test]
+fn every_shell_habit_works_on_a_fuse_mount() {
+    if !has_fuse("shell habits over FUSE") {
+        return;
+    }
+    let mnt = tempfile::tempdir().expect("a temporary directory");
+    let mount = mnt.path().to_str().expect("a UTF-8 path");
+    let bind = format!("{}:/guests:ro", guests().display());
+    let _server = Server::start(&["--mount", mount, "--bind", &bind]);
+    let mut wrong = Vec::new();
+    for habit in HABITS {
+        let script = format!("{PRELUDE}{}", habit.script);
+        let output = sh(&script, &[("M", mount)], Duration::from_secs(60));
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        eprintln!("{} {}", if out == habit.expect { "ok  " } else { "FAIL" }, habit.name);
+        if out != habit.expect {
+            wrong.push(format!("{}\n  expected {:?}\n  got      {out:?}\n  stderr   {err:?}", habit.name, habit.expect));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} habits:\n{}", wrong.len(), HABITS.len(), wrong.join("\n"));
+    // The server is still there for the next one.
+    assert_eq!(text(sh("ls $M/task/self 2>/dev/null || echo served", &[("M", mount)], Duration::from_secs(10))), "served\n");
+}
