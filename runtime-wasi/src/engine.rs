@@ -2,6 +2,8 @@
 
 use crate::guest::Guest;
 use crate::p1;
+use crate::stacks::Stacks;
+use std::sync::Arc;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, Linker, OptLevel, WasmBacktraceDetails};
 
 /// Stack that guest code may use before it traps. Interpreters recurse deeply: twice wasmtime's own default.
@@ -19,6 +21,7 @@ pub(crate) fn engine() -> wasmtime::Result<Engine> {
         .epoch_interruption(true)
         .max_wasm_stack(GUEST_STACK)
         .async_stack_size(FIBER_STACK)
+        .with_host_stack(Arc::new(Stacks::new(FIBER_STACK)))
         .allocation_strategy(InstanceAllocationStrategy::OnDemand)
         .cranelift_opt_level(OptLevel::Speed)
         // A trap shows the lines of its source where the program has them.

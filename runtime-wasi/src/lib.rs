@@ -22,6 +22,7 @@ mod p1;
 mod program;
 mod runtime;
 mod slots;
+mod stacks;
 mod ticker;
 mod turns;
 

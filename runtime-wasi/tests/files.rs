@@ -1,0 +1,318 @@
+//! Files and directories as a guest sees them: the semantics of the calls on descriptors and paths.
+
+mod host;
+#[path = "host/script.rs"]
+mod script;
+
+use host::{Host, With};
+use script::A::{I, L, Out, S};
+use script::{CREAT, DIRECTORY, EXCL, READ, Script, TRUNC, WRITE};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use task::{Exit, Trace};
+
+const EBADF: u32 = 8;
+const EEXIST: u32 = 20;
+const EINVAL: u32 = 28;
+const EISDIR: u32 = 31;
+const ELOOP: u32 = 32;
+const ENOENT: u32 = 44;
+const ENOTDIR: u32 = 54;
+const ENOTEMPTY: u32 = 55;
+const ENOTSOCK: u32 = 57;
+const ESPIPE: u32 = 70;
+const ENOTCAPABLE: u32 = 76;
+
+/// Runs a script in a namespace that has /tmp; every step must come out as it says.
+async fn comes_out(script: Script) -> Host {
+    let host = Host::new();
+    host.mkdir("/tmp").await;
+    let (exit, task) = host.run(&script.wat(), With::default()).await;
+    assert_eq!(
+        exit,
+        Exit::success(),
+        "step {} came to {}; {}",
+        exit.code / 100,
+        exit.code % 100,
+        task.stderr.text()
+    );
+    host
+}
+
+#[tokio::test]
+async fn a_file_is_made_written_read_and_truncated() {
+    let host = comes_out(
+        Script::new()
+            .open("tmp/f", 0, READ, Err(ENOENT))
+            .open("tmp/f", CREAT, READ | WRITE, Ok(4))
+            .write(4, "hello")
+            .call("fd_seek", &[I(4), L(1), I(0), Out], 0)
+            .gives(1)
+            .read(4, "ello")
+            .call("fd_tell", &[I(4), Out], 0)
+            .gives(5)
+            .call("fd_seek", &[I(4), L(-6), I(1), Out], EINVAL)
+            .call("fd_seek", &[I(4), L(0), I(7), Out], EINVAL)
+            .open("tmp/f", CREAT | EXCL, READ, Err(EEXIST))
+            .open("tmp/f", TRUNC, WRITE, Ok(5))
+            .call("fd_filestat_get", &[I(4), Out], 0)
+            .has(32, 0)
+            .write(5, "new")
+            .call("fd_filestat_set_size", &[I(5), L(5)], 0)
+            .call("fd_close", &[I(4)], 0)
+            .call("fd_close", &[I(4)], EBADF)
+            .open("tmp/f", 0, READ, Ok(4))
+            .read(4, "new\0\0")
+            .call("fd_filestat_set_size", &[I(4), L(5)], EBADF),
+    )
+    .await;
+    assert_eq!(host.get("/tmp/f").await.expect("there"), b"new\0\0");
+}
+
+#[tokio::test]
+async fn an_appending_descriptor_writes_at_the_end_wherever_it_stands() {
+    let host = comes_out(
+        Script::new()
+            .open("tmp/f", CREAT, WRITE, Ok(4))
+            .write(4, "one")
+            .call("path_open", &[I(3), I(0), S("tmp/f"), I(0), L(WRITE), L(0), I(1), Out], 0)
+            .gives(5)
+            .write(4, "two")
+            .write(5, "three")
+            .call("fd_tell", &[I(5), Out], 0)
+            .gives(11),
+    )
+    .await;
+    assert_eq!(host.get("/tmp/f").await.expect("there"), b"onetwothree");
+}
+
+#[tokio::test]
+async fn kinds_are_checked_when_opening() {
+    comes_out(
+        Script::new()
+            .open("tmp", DIRECTORY, READ, Ok(4))
+            .open("tmp", 0, READ | WRITE, Err(EISDIR))
+            .open("tmp/f", CREAT | DIRECTORY, READ, Err(EINVAL))
+            .open("tmp/f/", CREAT, READ | WRITE, Err(EISDIR))
+            .open("tmp/f", CREAT, READ | WRITE, Ok(5))
+            .open("tmp/f", DIRECTORY, READ, Err(ENOTDIR))
+            .open("tmp/f/", 0, READ, Err(ENOTDIR))
+            .open("tmp/f/x", 0, READ, Err(ENOTDIR))
+            .open("tmp/.", CREAT, READ, Err(EISDIR))
+            .open("/", CREAT | EXCL, READ, Err(EEXIST))
+            .call("path_open", &[I(5), I(0), S("x"), I(0), L(READ), L(0), I(0), Out], ENOTDIR)
+            .call("fd_read", &[I(4), I(0), I(0), Out], EISDIR),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn paths_start_at_the_root_and_nothing_is_above_it() {
+    comes_out(
+        Script::new()
+            .open("tmp/f", CREAT, WRITE, Ok(4))
+            .open("/tmp/f", 0, READ, Ok(5))
+            .open("../../tmp/../tmp/./f", 0, READ, Ok(6))
+            .open("tmp", DIRECTORY, READ, Ok(7))
+            .call("path_open", &[I(7), I(0), S("../tmp/f"), I(0), L(READ), L(0), I(0), Out], 0)
+            .call("fd_prestat_get", &[I(3), Out], 0)
+            .has(0, 1 << 32)
+            .call("fd_prestat_get", &[I(7), Out], EBADF),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn links_are_followed_where_asked_and_files_are_made_behind_dangling_ones() {
+    let host = comes_out(
+        Script::new()
+            .call("path_symlink", &[S("/tmp/target"), I(3), S("tmp/link")], 0)
+            .call("path_symlink", &[S("link"), I(3), S("tmp/second")], 0)
+            .call("path_symlink", &[S("loop"), I(3), S("tmp/loop")], 0)
+            .call("path_symlink", &[S("x"), I(3), S("tmp/link")], EEXIST)
+            .call("path_readlink", &[I(3), S("tmp/link"), Script::buf(), I(4), Out], 0)
+            .gives(4)
+            .buffer_is(b"/tmp")
+            .open("tmp/second", 0, READ, Err(ENOENT))
+            .open("tmp/second", CREAT, WRITE, Ok(4))
+            .write(4, "made")
+            .open("tmp/loop", CREAT, WRITE, Err(ELOOP))
+            .open("tmp/link", CREAT | EXCL, WRITE, Err(EEXIST))
+            .call("path_open", &[I(3), I(0), S("tmp/link"), I(0), L(READ), L(0), I(0), Out], ELOOP)
+            .call("path_filestat_get", &[I(3), I(0), S("tmp/link"), Out], 0)
+            .has(32, 11)
+            .call("path_filestat_get", &[I(3), I(1), S("tmp/link"), Out], 0)
+            .has(32, 4)
+            .call("path_link", &[I(3), I(0), S("tmp/target"), I(3), S("tmp/hard")], 0)
+            .call("path_filestat_get", &[I(3), I(0), S("tmp/hard"), Out], 0)
+            .has(24, 2),
+    )
+    .await;
+    assert_eq!(host.get("/tmp/target").await.expect("there"), b"made");
+}
+
+#[tokio::test]
+async fn names_are_renamed_and_removed_as_their_kinds_and_slashes_allow() {
+    comes_out(
+        Script::new()
+            .call("path_create_directory", &[I(3), S("tmp/d/")], 0)
+            .call("path_create_directory", &[I(3), S("tmp/d")], EEXIST)
+            .call("path_create_directory", &[I(3), S("tmp/.")], EEXIST)
+            .open("tmp/d/f", CREAT, WRITE, Ok(4))
+            .call("path_remove_directory", &[I(3), S("tmp/d")], ENOTEMPTY)
+            .call("path_unlink_file", &[I(3), S("tmp/d")], EISDIR)
+            .call("path_unlink_file", &[I(3), S("tmp/d/f/")], ENOTDIR)
+            .call("path_rename", &[I(3), S("tmp/d/f/"), I(3), S("tmp/g")], ENOTDIR)
+            .call("path_rename", &[I(3), S("tmp/d/f"), I(3), S("tmp/g/")], ENOTDIR)
+            .call("path_rename", &[I(3), S("tmp/d/f"), I(3), S("tmp/g")], 0)
+            .call("path_rename", &[I(3), S("tmp/g"), I(3), S("tmp/d")], EISDIR)
+            .call("path_remove_directory", &[I(3), S("tmp/g")], ENOTDIR)
+            .call("path_unlink_file", &[I(3), S("tmp/g")], 0)
+            .call("path_unlink_file", &[I(3), S("tmp/g")], ENOENT)
+            .write(4, "a file without a name")
+            .call("path_remove_directory", &[I(3), S("tmp/d/")], 0),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_listing_has_dots_continues_at_its_cookies_and_fills_small_buffers() {
+    comes_out(
+        Script::new()
+            .open("tmp/name", CREAT, WRITE, Ok(4))
+            .open("tmp", DIRECTORY, READ, Ok(5))
+            // `.` takes 25 bytes, `..` 26 and "name" 28.
+            .call("fd_readdir", &[I(5), Script::buf(), I(1000), L(0), Out], 0)
+            .gives(79)
+            .call("fd_readdir", &[I(5), Script::buf(), I(1000), L(1), Out], 0)
+            .gives(54)
+            .call("fd_readdir", &[I(5), Script::buf(), I(1000), L(2), Out], 0)
+            .gives(28)
+            .call("fd_readdir", &[I(5), Script::buf(), I(40), L(0), Out], 0)
+            .gives(40)
+            .call("fd_readdir", &[I(5), Script::buf(), I(0), L(0), Out], 0)
+            .gives(0)
+            .call("fd_readdir", &[I(4), Script::buf(), I(40), L(0), Out], ENOTDIR)
+            .call("fd_readdir", &[I(3), Script::buf(), I(1), L(0), Out], 0)
+            .gives(1)
+            .buffer_is(&[1]),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn descriptors_are_renumbered_and_rights_are_only_given_up() {
+    comes_out(
+        Script::new()
+            .open("tmp/a", CREAT, WRITE, Ok(4))
+            .open("tmp/b", CREAT, WRITE, Ok(5))
+            .call("fd_renumber", &[I(4), I(5)], 0)
+            .call("fd_close", &[I(4)], EBADF)
+            .call("fd_renumber", &[I(5), I(9)], EBADF)
+            .write(5, "into a")
+            .call("path_filestat_get", &[I(3), I(0), S("tmp/a"), Out], 0)
+            .has(32, 6)
+            .call("fd_fdstat_set_rights", &[I(5), L(WRITE), L(0)], 0)
+            .call("fd_seek", &[I(5), L(0), I(0), Out], ENOTCAPABLE)
+            .call("fd_fdstat_set_rights", &[I(5), L(WRITE | 4), L(0)], ENOTCAPABLE)
+            .open("tmp/c", CREAT, WRITE, Ok(4)),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn times_are_set_and_both_ways_at_once_are_refused() {
+    comes_out(
+        Script::new()
+            .open("tmp/a", CREAT, WRITE, Ok(4))
+            .call("fd_filestat_set_times", &[I(4), L(1_000_000_001), L(2_000_000_002), I(1 | 4)], 0)
+            .call("fd_filestat_get", &[I(4), Out], 0)
+            .has(40, 1_000_000_001)
+            .has(48, 2_000_000_002)
+            .call("path_filestat_set_times", &[I(3), I(0), S("tmp/a"), L(7), L(0), I(1)], 0)
+            .call("fd_filestat_get", &[I(4), Out], 0)
+            .has(40, 7)
+            .has(48, 2_000_000_002)
+            .call("fd_filestat_set_times", &[I(4), L(1), L(2), I(1 | 2)], EINVAL),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn streams_have_no_offsets_and_nothing_is_a_socket() {
+    comes_out(
+        Script::new()
+            .call("fd_seek", &[I(1), L(0), I(1), Out], ESPIPE)
+            .call("fd_pwrite", &[I(1), I(0), I(0), L(0), Out], ESPIPE)
+            .call("fd_fdstat_get", &[I(1), Out], 0)
+            .has(0, 2)
+            .call("sock_shutdown", &[I(1), I(0)], ENOTSOCK)
+            .call("sock_shutdown", &[I(9), I(0)], EBADF),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn preview_0_has_its_own_layouts_and_whences() {
+    comes_out(
+        Script::preview0()
+            .open("tmp/f", CREAT, READ | WRITE, Ok(4))
+            .write(4, "12345")
+            // Whence 0 is the current offset, 1 the end and 2 the start.
+            .call("fd_seek", &[I(4), L(-1), I(0), Out], 0)
+            .gives(4)
+            .call("fd_seek", &[I(4), L(-2), I(1), Out], 0)
+            .gives(3)
+            .call("fd_seek", &[I(4), L(2), I(2), Out], 0)
+            .read(4, "345")
+            .call("fd_filestat_get", &[I(4), Out], 0)
+            .has(24, 5),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_sleep_takes_its_time_and_no_cpu() {
+    let host = Host::new();
+    // A subscription to the monotonic clock, 50 ms from now, at 0x8000: userdata 5, tag 0.
+    let body = r#"
+  (func (export "_start")
+    (i64.store (i32.const 0x8000) (i64.const 5))
+    (i32.store (i32.const 0x8010) (i32.const 1))
+    (i64.store (i32.const 0x8018) (i64.const 50000000))
+    (call $expect (call $poll_oneoff (i32.const 0x8000) (i32.const 0x9000) (i32.const 1) (i32.const 16)) (i32.const 0))
+    (call $expect (i32.load (i32.const 16)) (i32.const 1))
+    (call $expect (i32.load (i32.const 0x9000)) (i32.const 5))
+    (call $expect (i32.load (i32.const 0x9008)) (i32.const 0)))"#;
+    let began = Instant::now();
+    let (exit, task) = host.run(&host::wat(body), With::default()).await;
+    assert_eq!(exit, Exit::success());
+    assert!(began.elapsed() >= Duration::from_millis(50), "{:?}", began.elapsed());
+    assert!(task.usage.user_ns.load(Ordering::Relaxed) < 20_000_000);
+}
+
+#[tokio::test]
+async fn a_trace_shows_each_call_with_its_paths_flags_and_result() {
+    let host = Host::new();
+    host.mkdir("/tmp").await;
+    let lines = Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let trace = Trace::default();
+    let seen = lines.clone();
+    trace.listen(Some(Arc::new(move |line: &str| seen.lock().push(line.to_owned()))));
+    let script =
+        Script::new().open("tmp/f", CREAT, WRITE, Ok(4)).open("none", 0, READ, Err(ENOENT)).write(4, "x");
+    let (exit, task) = host.run(&script.wat(), With { trace, ..With::default() }).await;
+    assert_eq!(exit, Exit::success());
+    let lines = lines.lock().clone();
+    assert_eq!(
+        lines,
+        [
+            "path_open(3, 1, \"tmp/f\", O_CREAT, 0) = 4",
+            "path_open(3, 1, \"none\", 0, 0) = ENOENT (file does not exist)",
+            "fd_write(4, 1) = 1",
+        ]
+    );
+    assert_eq!(task.usage.calls.load(Ordering::Relaxed), 3);
+    assert_eq!(task.usage.written_bytes.load(Ordering::Relaxed), 1);
+}

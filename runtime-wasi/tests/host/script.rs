@@ -1,0 +1,150 @@
+//! A guest written as a list of calls, each with the errno that it must come to.
+
+use A::*;
+
+/// An argument of a call.
+#[derive(Clone, Copy)]
+pub enum A {
+    I(i32),
+    L(i64),
+    /// A string: its address and its length.
+    S(&'static str),
+    /// Where the call puts its result; see [`Script::gives`].
+    Out,
+}
+
+const OUT: u32 = 16;
+const BUF: u32 = 0x8000;
+const STRINGS: u32 = 0x1000;
+
+pub const CREAT: i32 = 1;
+pub const DIRECTORY: i32 = 2;
+pub const EXCL: i32 = 4;
+pub const TRUNC: i32 = 8;
+pub const READ: i64 = 2;
+pub const WRITE: i64 = 64;
+pub const FOLLOW: i32 = 1;
+
+#[derive(Default)]
+pub struct Script {
+    imports: Vec<(String, String)>,
+    strings: String,
+    end: u32,
+    body: String,
+    steps: u32,
+    preview0: bool,
+}
+
+impl Script {
+    pub fn new() -> Script {
+        Script { end: STRINGS, ..Script::default() }
+    }
+    pub fn preview0() -> Script {
+        Script { preview0: true, ..Script::new() }
+    }
+
+    fn string(&mut self, text: &str) -> u32 {
+        let at = self.end;
+        let escaped: String = text.bytes().map(|b| format!("\\{b:02x}")).collect();
+        self.strings.push_str(&format!("(data (i32.const {at}) \"{escaped}\")\n"));
+        self.end += text.len() as u32;
+        at
+    }
+
+    /// Calls `name`, which must come to `errno`; the guest ends with 100 times the step's number plus the errno otherwise.
+    pub fn call(mut self, name: &str, args: &[A], errno: u32) -> Script {
+        let (mut types, mut values) = (String::new(), String::new());
+        for arg in args {
+            let (ty, value) = match arg {
+                I(n) => ("i32", format!("(i32.const {n})")),
+                L(n) => ("i64", format!("(i64.const {n})")),
+                Out => ("i32", format!("(i32.const {OUT})")),
+                S(text) => {
+                    ("i32 i32", format!("(i32.const {}) (i32.const {})", self.string(text), text.len()))
+                }
+            };
+            types.push_str(&format!(" {ty}"));
+            values.push_str(&value);
+        }
+        if !self.imports.iter().any(|(known, _)| known == name) {
+            self.imports.push((name.to_owned(), types));
+        }
+        self.steps += 1;
+        let step = self.steps;
+        self.body.push_str(&format!(
+            "(call $expect (call ${name} {values}) (i32.const {errno}) (i32.const {step}))\n"
+        ));
+        self
+    }
+
+    fn check(mut self, value: &str, wanted: u32) -> Script {
+        self.steps += 1;
+        let step = self.steps;
+        self.body.push_str(&format!("(call $expect {value} (i32.const {wanted}) (i32.const {step}))\n"));
+        self
+    }
+
+    /// The result of the call before must be `wanted`.
+    pub fn gives(self, wanted: u32) -> Script {
+        self.check(&format!("(i32.load (i32.const {OUT}))"), wanted)
+    }
+    /// The 64-bit number at `offset` of what the call before put at its result.
+    pub fn has(self, offset: u32, wanted: u64) -> Script {
+        let low = OUT + offset;
+        self.check(&format!("(i32.load (i32.const {low}))"), wanted as u32)
+            .check(&format!("(i32.load (i32.const {}))", low + 4), (wanted >> 32) as u32)
+    }
+
+    /// Opens `path` below / and gets `fd`, or fails with `errno`.
+    pub fn open(self, path: &'static str, oflags: i32, rights: i64, want: Result<u32, u32>) -> Script {
+        let args = [I(3), I(FOLLOW), S(path), I(oflags), L(rights), L(0), I(0), Out];
+        match want {
+            Ok(fd) => self.call("path_open", &args, 0).gives(fd),
+            Err(errno) => self.call("path_open", &args, errno),
+        }
+    }
+    pub fn write(mut self, fd: i32, text: &'static str) -> Script {
+        let at = self.string(text);
+        self.body.push_str(&format!("(i32.store (i32.const 0) (i32.const {at}))"));
+        self.body.push_str(&format!("(i32.store (i32.const 4) (i32.const {}))\n", text.len()));
+        self.call("fd_write", &[I(fd), I(0), I(1), Out], 0).gives(text.len() as u32)
+    }
+    /// Reads from `fd` and must get exactly `text`.
+    pub fn read(mut self, fd: i32, text: &'static str) -> Script {
+        self.body.push_str(&format!(
+            "(i32.store (i32.const 0) (i32.const {BUF})) (i32.store (i32.const 4) (i32.const 999))\n"
+        ));
+        self.call("fd_read", &[I(fd), I(0), I(1), Out], 0).gives(text.len() as u32).buffer_is(text.as_bytes())
+    }
+    /// The buffer, [`BUF`], must start with `bytes`.
+    pub fn buffer_is(mut self, bytes: &[u8]) -> Script {
+        for (index, byte) in bytes.iter().enumerate() {
+            self =
+                self.check(&format!("(i32.load8_u (i32.const {}))", BUF as usize + index), u32::from(*byte));
+        }
+        self
+    }
+    pub fn buf() -> A {
+        I(BUF as i32)
+    }
+
+    pub fn wat(self) -> String {
+        let module = if self.preview0 { "wasi_unstable" } else { "wasi_snapshot_preview1" };
+        let imports: String = self
+            .imports
+            .iter()
+            .map(|(name, types)| {
+                format!("(import \"{module}\" \"{name}\" (func ${name} (param{types}) (result i32)))\n")
+            })
+            .collect();
+        format!(
+            "(module (import \"{module}\" \"proc_exit\" (func $proc_exit (param i32)))\n{imports}
+             (memory (export \"memory\") 1)\n{}
+             (func $expect (param $got i32) (param $wanted i32) (param $step i32)
+               (if (i32.ne (local.get $got) (local.get $wanted)) (then (call $proc_exit
+                 (i32.add (i32.mul (local.get $step) (i32.const 100)) (local.get $got))))))
+             (func (export \"_start\")\n{}))",
+            self.strings, self.body
+        )
+    }
+}
