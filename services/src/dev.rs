@@ -1,10 +1,14 @@
-//! `/dev`: the devices that programs expect.
+//! `/dev`: the devices that programs expect, and the server's namespace.
 //!
 //! ```text
 //! /dev/null zero full random urandom
+//! /dev/ns     server_ns.rs
 //! ```
 
+use crate::server_ns::ServerNs;
 use crate::synth::{Attr, Device, Dir};
+use std::sync::Arc;
+use task::TaskTable;
 use vfs::{Errno, Kind, NodeRef, Result, TreeTag};
 
 fn nothing(_buf: &mut [u8]) -> Result<usize> {
@@ -28,7 +32,7 @@ fn no_space(_data: &[u8]) -> Result<usize> {
 }
 
 /// The root of the tree. Its files are regular ones to clients: a kernel would open its own device in place of ours.
-pub(crate) fn tree(tag: &TreeTag) -> NodeRef {
+pub(crate) fn tree(tag: &TreeTag, table: &Arc<TaskTable>) -> NodeRef {
     let file = |number: u64| Attr::of_server(Kind::File, tag.path(number), 0o666);
     Dir::new(
         Attr::of_server(Kind::Dir, tag.path(1), 0o555),
@@ -38,6 +42,7 @@ pub(crate) fn tree(tag: &TreeTag) -> NodeRef {
             ("full", Device::new(file(4), zeros, no_space)),
             ("random", Device::new(file(5), noise, swallow)),
             ("urandom", Device::new(file(6), noise, swallow)),
+            ("ns", ServerNs::node(Attr::of_server(Kind::File, tag.path(7), 0o644), table.clone())),
         ],
     )
 }

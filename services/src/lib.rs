@@ -4,7 +4,7 @@
 //! /            the root tree, and behind it the skeleton: empty directories where a root tree has none
 //! /task        #task      tasks                        task/
 //! /runtime     #runtime   what this server can run     runtimes.rs
-//! /dev         #dev       null, zero, random …         dev.rs
+//! /dev         #dev       null, zero, random …, ns     dev.rs
 //! /n /srv      empty, for what is imported and posted
 //! ```
 //!
@@ -12,6 +12,7 @@
 
 mod dev;
 mod runtimes;
+mod server_ns;
 mod synth;
 mod task;
 
@@ -48,7 +49,7 @@ impl Services {
     }
     /// `#dev`.
     pub fn dev_tree(&self) -> NodeRef {
-        dev::tree(&self.dev)
+        dev::tree(&self.dev, &self.table)
     }
     /// `#skeleton`: empty directories to mount on.
     pub fn skeleton(&self) -> NodeRef {

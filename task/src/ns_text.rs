@@ -1,7 +1,7 @@
 //! A namespace as text, read: the lines that [`vfs::NsLine`] writes, one at a time as ctl verbs, or all of them as the file
 //! `ns`, which rebuilds it.
 
-use crate::{Task, rc};
+use crate::{Task, TaskTable, rc};
 use std::sync::Arc;
 use vfs::mem::MemTree;
 use vfs::{BindFlags, Caller, Errno, Error, Follow, Namespace, NodeRef, NsLine, Place, Result};
@@ -196,6 +196,49 @@ impl Task {
             None if spec == "mem" => Ok(MemTree::new().root()),
             None => Err(Error::new(Errno::ENOENT, format!("{spec}: no such tree"))),
         }
+    }
+}
+
+impl TaskTable {
+    /// The lines that rebuild the server's own namespace: what is attached to, and what new tasks get a copy of.
+    pub fn home_text(&self) -> Vec<u8> {
+        let lines = self.home().map(|ns| ns.lines()).unwrap_or_default();
+        lines.iter().flat_map(|line| format!("{line}\n").into_bytes()).collect()
+    }
+
+    /// Changes the server's own namespace, line by line until one fails. Tasks that exist keep theirs.
+    pub async fn write_home(&self, who: &Caller, text: &[u8]) -> Result<()> {
+        if let Some(id) = who.task {
+            let text = format!("permission denied: task {id} may change its own namespace only");
+            return Err(Error::new(Errno::EACCES, text));
+        }
+        let ns = self.home().ok_or(Errno::ENXIO)?;
+        let root = ns.root();
+        let place = async |path: &str| {
+            root.resolve(who, path.as_bytes(), Follow::Yes).await.map_err(|e| e.context(path))
+        };
+        for change in parse(text)? {
+            match &change {
+                Change::Bind { flags, new, old } => ns.bind(&place(new).await?, &place(old).await?, *flags)?,
+                Change::Unmount { new: Some(new), old } => {
+                    ns.unmount(Some(&place(new).await?), &place(old).await?)?;
+                }
+                Change::Unmount { new: None, old } => ns.unmount(None, &place(old).await?)?,
+                Change::Mount { flags, spec, old } => {
+                    let tree = match (ns.tree(spec.as_bytes()), &self.config.attach) {
+                        (Some(tree), _) => tree,
+                        (None, Some(attach)) => attach.attach(who, spec).await?,
+                        (None, None) if spec == "mem" => MemTree::new().root(),
+                        (None, None) => return Err(Error::new(Errno::ENOENT, format!("{spec}: no such tree"))),
+                    };
+                    ns.mount(tree, spec, &place(old).await?, *flags)?;
+                }
+                Change::Cd { .. } => {
+                    return Err(Error::new(Errno::EINVAL, format!("the server has no directory: {change}")));
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -67,6 +67,10 @@ impl TaskTable {
     pub fn set_home(&self, ns: Namespace) {
         *self.home.write() = Some(ns);
     }
+    /// The server's own namespace.
+    pub fn home(&self) -> Option<Namespace> {
+        self.home.read().clone()
+    }
     pub fn registry(&self) -> &Registry {
         &self.config.registry
     }

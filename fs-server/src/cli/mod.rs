@@ -60,7 +60,9 @@ impl Server {
 
 /// Sends tracing to stderr, filtered by TASKFS_LOG.
 pub fn log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("TASKFS_LOG").unwrap_or_else(|_| "warn".into());
+    // fuser calls it an error when the kernel no longer wants an answer: every interrupted read ends that way.
+    let quiet = "warn,fuser::reply=off,fuser::mnt=error";
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TASKFS_LOG").unwrap_or_else(|_| quiet.into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true).init();
 }
 
