@@ -2,15 +2,17 @@
 //!
 //! `cargo run --release -p runtime-wasi --example wasi_speed PROGRAM.wasm [ARG…]` prints the three figures; with `--run` in
 //! front of the program it runs it once in a memory tree, its output as ours, and prints how long it took and what it used.
-//! `--sleepers N` starts N of them, and prints what each takes of memory and mappings.
+//! `--sleepers N` starts N of them, and prints what each takes of memory and mappings. With ROOT in the environment, that
+//! directory's entries are bound into the tree (an interpreter's library).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use runtime_wasi::{Config, WasiRuntime};
 use task::{Exit, Limits, Running, Runtime, Start, Trace, Usage};
+use vfs::host::HostTree;
 use vfs::mem::MemTree;
-use vfs::{Caller, FileRef, Follow, Mode, Name, Namespace, OpenFlags, Place, Result, TaskId};
+use vfs::{BindFlags, Caller, FileRef, Follow, Mode, Name, Namespace, OpenFlags, Place, Result, TaskId};
 
 struct Bench {
     runtime: WasiRuntime,
@@ -30,6 +32,10 @@ impl Bench {
         let out = put(&root, &who, b"out", b"").await?;
         let input = put(&root, &who, b"in", b"").await?;
         let program = root.resolve(&who, name.as_bytes(), Follow::Yes).await?;
+        if let Some(dir) = std::env::var_os("ROOT") {
+            let spec = format!("host:{}", dir.display());
+            ns.mount(HostTree::open(std::path::Path::new(&dir))?.root(), &spec, &root, BindFlags::AFTER)?;
+        }
         let runtime = WasiRuntime::new(config)?;
         Ok(Bench { runtime, ns, who, program, stdio: [input, out.clone(), out], argv })
     }

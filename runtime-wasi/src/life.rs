@@ -68,9 +68,12 @@ fn innermost(backtrace: &WasmBacktrace) -> Option<String> {
     let frame = backtrace.frames().first()?;
     let shown = backtrace.to_string();
     let line = shown.lines().find(|line| line.trim_start().starts_with("0:"))?;
-    match line.split_once('!') {
-        Some((_, function)) => Some(function.trim().to_owned()),
-        None => Some(format!("function {}", frame.func_index())),
+    // `0: 0x1f - module!function`, without the module where debugging sections name the function.
+    let function =
+        line.split_once(" - ").map(|(_, named)| named.split_once('!').map_or(named, |(_, name)| name));
+    match function {
+        Some(function) if !function.starts_with('<') => Some(function.trim().to_owned()),
+        _ => Some(format!("function {}", frame.func_index())),
     }
 }
 

@@ -8,7 +8,9 @@ use wasmtime::ResourceLimiter;
 
 /// Open files where a task has no limit of its own: each costs the server memory.
 const DEFAULT_FILES: usize = 65_536;
-/// Elements of all tables together: each costs the server eight bytes.
+/// Bytes of memory where a task has no limit of its own: all that a 32-bit memory can have.
+const DEFAULT_MEMORY: u64 = 1 << 32;
+/// Elements of all tables together. Each is a pointer of the server's, and counts as memory.
 const MAX_TABLE_ELEMENTS: usize = 10_000_000;
 
 /// The limits as they are now.
@@ -56,6 +58,19 @@ impl MemoryLimiter {
     pub fn refused(&self) -> Option<u64> {
         self.refused
     }
+
+    /// Whether something may go from `current` to `desired` bytes.
+    fn admit(&mut self, current: u64, desired: u64) -> bool {
+        let bytes = self.bytes - current + desired;
+        let limit = self.limits.get().memory.unwrap_or(DEFAULT_MEMORY);
+        if bytes > limit {
+            self.refused = Some(limit);
+            return false;
+        }
+        self.bytes = bytes;
+        self.usage.set_memory(bytes);
+        true
+    }
 }
 
 impl ResourceLimiter for MemoryLimiter {
@@ -65,19 +80,8 @@ impl ResourceLimiter for MemoryLimiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
-        let bytes = self.bytes - current as u64 + desired as u64;
-        if let Some(limit) = self.limits.get().memory
-            && bytes > limit
-        {
-            self.refused = Some(limit);
-            return Ok(false);
-        }
-        self.bytes = bytes;
-        self.usage.set_memory(bytes);
-        Ok(true)
+        let possible = maximum.is_none_or(|maximum| desired <= maximum);
+        Ok(possible && self.admit(current as u64, desired as u64))
     }
 
     fn table_growing(
@@ -88,6 +92,10 @@ impl ResourceLimiter for MemoryLimiter {
     ) -> wasmtime::Result<bool> {
         let elements = self.elements - current + desired;
         if elements > MAX_TABLE_ELEMENTS || maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let bytes = |elements: usize| (elements * size_of::<usize>()) as u64;
+        if !self.admit(bytes(current), bytes(desired)) {
             return Ok(false);
         }
         self.elements = elements;

@@ -9,14 +9,16 @@ use vfs::{Errno, Error, Result};
 const MAPS_PER_GUEST: usize = 6;
 /// Mappings left for the rest of the server: its own code, its threads, compiled programs.
 const MAPS_OF_SERVER: usize = 5_000;
+/// Memories that the address space holds: 4 GiB and its guards each, of the 128 TiB that a process has, with room to spare.
+const ADDRESS_SPACE: usize = 24_000;
 /// What Linux has where nobody changed it.
 const DEFAULT_MAX_MAP_COUNT: usize = 65_530;
 
 pub(crate) struct Slots {
     taken: AtomicUsize,
     max: usize,
-    /// Whether the kernel's limit is the reason for `max`.
-    by_kernel: bool,
+    /// Why no more.
+    reason: &'static str,
 }
 
 fn max_map_count() -> usize {
@@ -29,9 +31,15 @@ fn max_map_count() -> usize {
 impl Slots {
     /// As many as asked for, but no more than fit.
     pub fn new(wanted: Option<usize>) -> Slots {
-        let fit = (max_map_count().saturating_sub(MAPS_OF_SERVER) / MAPS_PER_GUEST).max(1);
-        let max = wanted.map_or(fit, |wanted| wanted.min(fit));
-        Slots { taken: AtomicUsize::new(0), max, by_kernel: max == fit }
+        let by_maps = (max_map_count().saturating_sub(MAPS_OF_SERVER) / MAPS_PER_GUEST).max(1);
+        let wanted = wanted.unwrap_or(usize::MAX);
+        let max = wanted.min(by_maps).min(ADDRESS_SPACE);
+        let reason = match max {
+            max if max == wanted => "",
+            max if max == by_maps => ": vm.max_map_count allows no more",
+            _ => ": the address space holds no more",
+        };
+        Slots { taken: AtomicUsize::new(0), max, reason }
     }
     pub fn max(&self) -> usize {
         self.max
@@ -45,8 +53,8 @@ impl Slots {
         match self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
             Ok(_) => Ok(Slot(self.clone())),
             Err(taken) => {
-                let why = if self.by_kernel { ": vm.max_map_count allows no more" } else { "" };
-                Err(Error::new(Errno::EAGAIN, format!("too many running wasi tasks ({taken}){why}")))
+                let reason = self.reason;
+                Err(Error::new(Errno::EAGAIN, format!("too many running wasi tasks ({taken}){reason}")))
             }
         }
     }

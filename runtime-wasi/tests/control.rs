@@ -160,6 +160,18 @@ async fn the_memory_limit_fails_growth_and_is_named_when_the_guest_ends_badly() 
 }
 
 #[tokio::test]
+async fn tables_count_as_memory() {
+    let host = Host::new();
+    let body = r#"
+  (table $t 1 funcref)
+  (func (export "_start")
+    (call $expect (table.grow $t (ref.null func) (i32.const 1000000)) (i32.const -1)))"#;
+    let limits = Limits { memory: Some(1 << 20), ..Limits::default() };
+    let (exit, _) = host.run(&wat(body), With { limits, ..With::default() }).await;
+    assert_eq!(exit, Exit::success());
+}
+
+#[tokio::test]
 async fn the_limit_on_open_files_is_emfile() {
     let host = Host::new();
     let body = r#"

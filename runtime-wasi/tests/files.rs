@@ -293,6 +293,29 @@ async fn a_sleep_takes_its_time_and_no_cpu() {
 }
 
 #[tokio::test]
+async fn a_poll_of_stdin_and_a_clock_tells_which_came_first() {
+    let host = Host::new();
+    // A read of descriptor 0 at 0x8000, and the monotonic clock in a minute at 0x8030.
+    let body = r#"
+  (func (export "_start")
+    (i64.store (i32.const 0x8000) (i64.const 5))
+    (i32.store8 (i32.const 0x8008) (i32.const 1))
+    (i32.store8 (i32.const 0x8038) (i32.const 0))
+    (i32.store (i32.const 0x8040) (i32.const 1))
+    (i64.store (i32.const 0x8048) (i64.const 60000000000))
+    (call $expect (call $poll_oneoff (i32.const 0x8000) (i32.const 0x9000) (i32.const 2) (i32.const 16)) (i32.const 0))
+    (call $expect (i32.load (i32.const 16)) (i32.const 1))
+    (call $expect (i32.load (i32.const 0x9000)) (i32.const 5))
+    (call $expect (i32.load8_u (i32.const 0x900a)) (i32.const 1)))"#;
+    let program = host::wat(body);
+    let task = host.start("main.wat", program.as_bytes(), With::default()).await.expect("started");
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    task.stdin.push(b"x");
+    assert_eq!(task.end().await, Exit::success());
+    assert_eq!(task.stdin.text(), "x", "polling takes nothing");
+}
+
+#[tokio::test]
 async fn a_trace_shows_each_call_with_its_paths_flags_and_result() {
     let host = Host::new();
     host.mkdir("/tmp").await;

@@ -283,3 +283,47 @@ pub(crate) fn event(of: &Subscription, errno: u16, nbytes: u64, flags: u16) -> [
         .put(24, flags.to_le_bytes());
     out.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A subscription to the monotonic clock in 7 ns, at a moment, as preview 1 lays it out.
+    fn clock_subscription(clock_at: usize, size: usize) -> Vec<u8> {
+        let mut bytes = vec![0; size];
+        bytes[0] = 5;
+        bytes[clock_at] = 1;
+        bytes[clock_at + 8] = 7;
+        bytes[clock_at + 24] = 1;
+        bytes
+    }
+
+    #[test]
+    fn a_clock_is_read_where_each_snapshot_has_it() {
+        let wanted =
+            Subscription { userdata: 5, awaited: Awaited::Clock { id: 1, timeout: 7, absolute: true } };
+        for (version, clock_at) in [(Version::Preview1, 16), (Version::Preview0, 24)] {
+            let bytes = clock_subscription(clock_at, subscription_size(version));
+            assert_eq!(subscription(version, &bytes), Some(wanted), "{version:?}");
+        }
+    }
+
+    #[test]
+    fn descriptors_are_read_and_unknown_tags_are_none() {
+        for version in Version::ALL {
+            let mut bytes = vec![0; subscription_size(version)];
+            bytes[16] = 3;
+            for (tag, awaited) in [(1, Some(Awaited::Read(3))), (2, Some(Awaited::Write(3))), (3, None)] {
+                bytes[8] = tag;
+                assert_eq!(subscription(version, &bytes).map(|s| s.awaited), awaited);
+            }
+        }
+    }
+
+    #[test]
+    fn an_event_has_its_fields_at_the_standards_offsets() {
+        let of = Subscription { userdata: 9, awaited: Awaited::Write(1) };
+        let bytes = event(&of, 29, 300, EVENT_HANGUP);
+        assert_eq!((bytes[0], bytes[8], bytes[10], bytes[16], bytes[17], bytes[24]), (9, 29, 2, 44, 1, 1));
+    }
+}
