@@ -138,7 +138,11 @@ async fn links_locks_xattrs_and_statfs_work_where_the_dialect_has_them() {
     let range = LockedRange { start: 5, length: 0, proc_id: 1, client_id: b"here" };
     let status = hello.lock(LockKind::READ, LockFlags::empty(), range).await.expect("lockable");
     assert_eq!(status, LockStatus::SUCCESS);
-    assert_eq!(hello.getlock(LockKind::READ, range).await.expect("asks"), (LockKind::READ, 5));
+    let held = hello.getlock(LockKind::READ, range).await.expect("asks").expect("the server says so");
+    assert_eq!(
+        (held.kind, held.start, held.proc_id, &held.client_id[..]),
+        (LockKind::READ, 5, 1, &b"here"[..])
+    );
 }
 
 #[tokio::test]

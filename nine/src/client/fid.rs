@@ -1,10 +1,10 @@
 //! The handle of a file: walking, opening, closing.
 
 use super::error::ClientError;
+use super::link::Reply;
+use super::together::create_message;
 use super::{Client, classic};
-use crate::wire::{
-    self, Dialect, Extension, Gid, MAX_NAMES, Mode, Name, NamesBuf, OpenFlags, Qid, Rmessage, Tmessage,
-};
+use crate::wire::{self, Dialect, MAX_NAMES, Mode, NamesBuf, OpenFlags, Qid, Rmessage, Tmessage};
 
 /// A file on the server. Dropping it clunks it in the background; [`Fid::clunk`] says how that went.
 #[derive(Debug)]
@@ -12,7 +12,9 @@ pub struct Fid {
     pub(super) client: Client,
     /// `None` once it is clunked or removed.
     id: Option<wire::Fid>,
-    qid: Qid,
+    pub(super) qid: Qid,
+    /// Dropping it removes the file.
+    removes: bool,
 }
 
 /// One name of a directory.
@@ -26,7 +28,7 @@ pub struct DirItem {
 
 impl Fid {
     pub(super) fn new(client: Client, id: wire::Fid, qid: Qid) -> Self {
-        Self { client, id: Some(id), qid }
+        Self { client, id: Some(id), qid, removes: false }
     }
 
     /// Its number.
@@ -69,16 +71,7 @@ impl Fid {
         let message = Tmessage::Walk { fid: self.id(), newfid, names: wanted.as_names() };
         let outcome = async {
             let reply = link.call(&message, Some(newfid))?.await?;
-            match reply.message()? {
-                Rmessage::Walk { qids } if qids.as_slice().len() == names.len() => {
-                    Ok(qids.as_slice().last().copied().unwrap_or(self.qid))
-                }
-                Rmessage::Walk { .. } => {
-                    // ENOENT.
-                    Err(ClientError::Refused { errno: 2, text: "file does not exist".into() })
-                }
-                other => Err(reply.unexpected(&other)),
-            }
+            self.arrived(&reply, names.len())
         };
         match outcome.await {
             Ok(qid) => Ok(Self::new(self.client.clone(), newfid, qid)),
@@ -86,6 +79,20 @@ impl Fid {
                 link.give_fid(newfid);
                 Err(error)
             }
+        }
+    }
+
+    /// Where a walk of so many names from here got to, if it got there.
+    pub(super) fn arrived(&self, reply: &Reply, names: usize) -> Result<Qid, ClientError> {
+        match reply.message()? {
+            Rmessage::Walk { qids } if qids.as_slice().len() == names => {
+                Ok(qids.as_slice().last().copied().unwrap_or(self.qid))
+            }
+            // ENOENT.
+            Rmessage::Walk { .. } => {
+                Err(ClientError::Refused { errno: 2, text: "file does not exist".into() })
+            }
+            other => Err(reply.unexpected(&other)),
         }
     }
 
@@ -108,19 +115,14 @@ impl Fid {
     /// # Errors
     /// The server's.
     pub async fn create(&mut self, name: &[u8], flags: OpenFlags, mode: Mode) -> Result<(), ClientError> {
-        let (fid, name) = (self.id(), Name(name));
-        let message = match self.client.dialect() {
-            Dialect::P9P2000L => Tmessage::Lcreate { fid, name, flags, mode, gid: Gid::NONE },
-            Dialect::P9P2000 | Dialect::P9P2000U => Tmessage::Create {
-                fid,
-                name,
-                perm: classic::perm_of(mode),
-                mode: classic::mode_of(flags),
-                extension: Extension(None),
-            },
-        };
+        let message = create_message(self.client.dialect(), self.id(), name, flags, mode);
         self.qid = self.client.ask(&message, opened).await?;
         Ok(())
+    }
+
+    /// From now on, dropping the fid removes the file (Plan 9's ORCLOSE, for every dialect).
+    pub fn remove_on_drop(&mut self) {
+        self.removes = true;
     }
 
     /// Ends the fid, and says how closing the file went.
@@ -153,7 +155,7 @@ impl Fid {
 impl Drop for Fid {
     fn drop(&mut self) {
         if let Some(fid) = self.id.take() {
-            self.client.link().clunk(fid);
+            self.client.link().end_fid(fid, self.removes);
         }
     }
 }
@@ -165,7 +167,7 @@ pub(super) fn open_message(dialect: Dialect, fid: wire::Fid, flags: OpenFlags) -
     }
 }
 
-fn opened(reply: &Rmessage<'_>, _: &dyn Fn(&[u8]) -> bytes::Bytes) -> Option<Qid> {
+pub(super) fn opened(reply: &Rmessage<'_>, _: &dyn Fn(&[u8]) -> bytes::Bytes) -> Option<Qid> {
     match reply {
         Rmessage::Open { qid, .. }
         | Rmessage::Create { qid, .. }

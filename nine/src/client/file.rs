@@ -9,6 +9,21 @@ use crate::wire::{
     NamesBuf, OpenFlags, Rmessage, SetAttrFields, StatFs, Tmessage, XattrFlags,
 };
 
+/// A lock that somebody holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HeldLock {
+    /// Shared or exclusive.
+    pub kind: LockKind,
+    /// First byte.
+    pub start: u64,
+    /// How many; 0 reaches to the end.
+    pub length: u64,
+    /// The process that holds it, in its client's numbers.
+    pub proc_id: u32,
+    /// Its client.
+    pub client_id: Vec<u8>,
+}
+
 impl Fid {
     /// Reads at most `count` bytes, and at most what one message holds; none at the end. The bytes are those of the
     /// reply, not a copy.
@@ -133,17 +148,7 @@ impl Fid {
     /// # Errors
     /// The server's.
     pub async fn getattr(&self, mask: AttrMask) -> Result<Attr, ClientError> {
-        let fid = self.id();
-        let message = match self.client.dialect() {
-            Dialect::P9P2000L => Tmessage::Getattr { fid, mask },
-            Dialect::P9P2000 | Dialect::P9P2000U => Tmessage::Stat { fid },
-        };
-        let attr = self.client.ask(&message, |reply, _| match reply {
-            Rmessage::Getattr { attr } => Some(*attr),
-            Rmessage::Stat { stat } => Some(classic::attr_of(stat)),
-            _ => None,
-        });
-        attr.await
+        self.client.ask(&getattr_message(self.client.dialect(), self.id(), mask), attributes).await
     }
 
     /// Changes the file's attributes.
@@ -166,9 +171,21 @@ impl Fid {
     /// # Errors
     /// The server's.
     pub async fn fsync(&self) -> Result<(), ClientError> {
+        self.sync(FsyncKind::empty()).await
+    }
+
+    /// Waits until the data that was written is safe, and as much else as reading it again needs.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn fdatasync(&self) -> Result<(), ClientError> {
+        self.sync(FsyncKind::DATA_ONLY).await
+    }
+
+    async fn sync(&self, datasync: FsyncKind) -> Result<(), ClientError> {
         let fid = self.id();
         let message = match self.client.dialect() {
-            Dialect::P9P2000L => Tmessage::Fsync { fid, datasync: FsyncKind::empty() },
+            Dialect::P9P2000L => Tmessage::Fsync { fid, datasync },
             // A wstat that changes nothing asks for just that (stat(5)).
             Dialect::P9P2000 | Dialect::P9P2000U => Tmessage::Wstat { fid, stat: wire::Stat::UNCHANGED },
         };
@@ -194,7 +211,15 @@ impl Fid {
         status.await
     }
 
-    /// What kind of lock stands in the way of one, [`LockKind::UNLOCK`] for none, and where it starts (.L).
+    /// Releases a lock without waiting for the answer (.L; elsewhere there are none).
+    pub fn unlock_later(&self, range: LockedRange<'_>) {
+        if self.client.dialect() == Dialect::P9P2000L {
+            let (kind, flags) = (LockKind::UNLOCK, LockFlags::empty());
+            self.client.link().tell(&Tmessage::Lock { fid: self.id(), kind, flags, range });
+        }
+    }
+
+    /// The lock that stands in the way of one, if any (.L).
     ///
     /// # Errors
     /// The server's.
@@ -202,11 +227,18 @@ impl Fid {
         &self,
         kind: LockKind,
         range: LockedRange<'_>,
-    ) -> Result<(LockKind, u64), ClientError> {
+    ) -> Result<Option<HeldLock>, ClientError> {
         self.dotl("Tgetlock")?;
         let message = Tmessage::Getlock { fid: self.id(), kind, range };
         let held = self.client.ask(&message, |reply, _| match reply {
-            Rmessage::Getlock { kind, range } => Some((*kind, range.start)),
+            Rmessage::Getlock { kind: LockKind::UNLOCK, .. } => Some(None),
+            Rmessage::Getlock { kind, range } => Some(Some(HeldLock {
+                kind: *kind,
+                start: range.start,
+                length: range.length,
+                proc_id: range.proc_id,
+                client_id: range.client_id.to_vec(),
+            })),
             _ => None,
         });
         held.await
@@ -268,6 +300,21 @@ impl Fid {
 fn data(reply: &Rmessage<'_>, share: &dyn Fn(&[u8]) -> Bytes) -> Option<Bytes> {
     match reply {
         Rmessage::Read { data } | Rmessage::Readdir { data } => Some(share(data.0)),
+        _ => None,
+    }
+}
+
+pub(super) fn getattr_message(dialect: Dialect, fid: wire::Fid, mask: AttrMask) -> Tmessage<'static> {
+    match dialect {
+        Dialect::P9P2000L => Tmessage::Getattr { fid, mask },
+        Dialect::P9P2000 | Dialect::P9P2000U => Tmessage::Stat { fid },
+    }
+}
+
+pub(super) fn attributes(reply: &Rmessage<'_>, _: &dyn Fn(&[u8]) -> Bytes) -> Option<Attr> {
+    match reply {
+        Rmessage::Getattr { attr } => Some(*attr),
+        Rmessage::Stat { stat } => Some(classic::attr_of(stat)),
         _ => None,
     }
 }

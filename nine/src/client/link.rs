@@ -5,14 +5,14 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::error::ClientError;
 use super::mover::WriteNow;
@@ -52,6 +52,8 @@ pub(super) struct Link {
     pub(super) mover: AtomicWaker,
     /// Writes without waking it.
     writer: OnceLock<Weak<dyn WriteNow>>,
+    /// Wakes those who wait for the end.
+    over: Notify,
 }
 
 /// Requests in flight up to which one is written at once; more are better written together.
@@ -100,6 +102,7 @@ impl Link {
             msize,
             mover: AtomicWaker::new(),
             writer: OnceLock::new(),
+            over: Notify::new(),
         })
     }
 
@@ -174,10 +177,38 @@ impl Link {
         Ok(Call { link: self.clone(), tag: None, made: None, answered, asked: message.name() })
     }
 
-    /// Clunks a fid without waiting.
-    pub(super) fn clunk(&self, fid: Fid) {
-        self.state.lock().clunk(self.dialect, fid);
+    /// Clunks a fid, or removes its file, without waiting.
+    pub(super) fn end_fid(&self, fid: Fid, remove: bool) {
+        let mut state = self.state.lock();
+        if !remove
+            || state.ask(self.dialect, &Tmessage::Remove { fid }, Asked::Clunk { fid, answer: None }).is_err()
+        {
+            state.clunk(self.dialect, fid);
+        }
+        drop(state);
         self.mover.wake();
+    }
+
+    /// Sends a request whose answer nobody waits for.
+    pub(super) fn tell(&self, message: &Tmessage<'_>) {
+        let (answer, _nobody_waits) = oneshot::channel();
+        if let Err(error) = self.state.lock().ask(self.dialect, message, Asked::Call { answer }) {
+            tracing::debug!("{} could not be sent: {error}", message.name());
+        }
+        self.mover.wake();
+    }
+
+    /// Done when the connection is over; says why.
+    pub(super) async fn ended(self: Arc<Self>) -> ClientError {
+        loop {
+            let mut over = pin!(self.over.notified());
+            // From here on the end is not missed.
+            over.as_mut().enable();
+            if let Some(why) = self.state.lock().ended.clone() {
+                return why;
+            }
+            over.await;
+        }
     }
 
     /// What is to be written, in exchange for an empty buffer.
@@ -236,6 +267,8 @@ impl Link {
                 let _nobody_waits = answer.send(Err(why.clone()));
             }
         }
+        drop(state);
+        self.over.notify_waiters();
     }
 
     fn abandon(&self, call: &mut Call, tag: Tag) {

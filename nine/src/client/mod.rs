@@ -14,6 +14,7 @@ mod file;
 mod link;
 mod mover;
 mod names;
+mod together;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 pub use error::ClientError;
 pub use fid::{DirItem, Fid};
+pub use file::HeldLock;
 
 use crate::wire::{self, Dialect, Extension, HEADER, Msize, Name, Rmessage, Tag, Tmessage, Uid, frame_size};
 use link::Link;
@@ -111,6 +113,11 @@ impl Client {
             _ => None,
         })
         .await
+    }
+
+    /// Done when the connection has ended, whoever ended it; says why. It does not keep the connection open.
+    pub fn ended(&self) -> impl Future<Output = ClientError> + Send + use<> {
+        self.link().clone().ended()
     }
 
     fn link(&self) -> &Arc<Link> {

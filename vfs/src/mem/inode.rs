@@ -116,7 +116,8 @@ impl Inode {
             tree,
             number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
             kind,
-            version: AtomicU32::new(0),
+            // 0 is what synthetic files have.
+            version: AtomicU32::new(1),
             state: RwLock::new(State {
                 mode,
                 uid,
