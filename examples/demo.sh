@@ -40,51 +40,111 @@ show_refused() { # a command that has to fail
     fi
 }
 
-title "A server, on a unix socket and mounted on a directory"
-printf '$ taskfs serve --listen unix://%s/sock --mount %s &\n' "$work" "$mnt"
-"$taskfs" serve --listen "unix://$work/sock" --mount "$mnt" >"$work/log" 2>&1 &
+title "A server: on a directory of this machine, on a unix socket, and on loopback TCP"
+printf '$ taskfs serve --mount %s --listen tcp://127.0.0.1:0 --bind %s:/guests:ro &\n' "$mnt" "build/guests"
+"$taskfs" serve --mount "$mnt" --listen tcp://127.0.0.1:0 --bind "$guests:/guests:ro" >"$work/log" 2>&1 &
 server=$!
 tries=0
 until grep -qx ready "$work/log"; do
     tries=$((tries + 1))
-    if [ "$tries" -gt 100 ] || ! kill -0 "$server" 2>/dev/null; then
+    if [ "$tries" -gt 200 ] || ! kill -0 "$server" 2>/dev/null; then
         echo "demo: the server did not get ready:" >&2
         cat "$work/log" >&2
         exit 70
     fi
     sleep 0.1
 done
+cat "$work/log"
+tcp=$(sed -n 's/^listening on \(tcp:.*\)/\1/p' "$work/log")
 cd "$mnt"
+show "ls"
+show "ls guests | head -5"
 
-title "A WASI program, compiled from C, goes into the tree and becomes a task"
-show "cat $guests/hello.wasm > tmp/hello.wasm"
+title "Started: read new, write cmd and ctl, read wait and the output"
 show "cat task/new"
-show "echo /tmp/hello.wasm > task/1/cmd"
+show "echo '/guests/hello.wasm' > task/1/cmd"
 show "echo start > task/1/ctl"
 show "cat task/1/wait"
 show "cat task/1/stdio/1"
 
-title "Another is fed through a file"
-show "cat $guests/cat.wasm > tmp/cat.wasm"
+title "Fed: what is written to stdio/0 is its standard input"
 show "cat task/new"
-show "echo /tmp/cat.wasm > task/2/cmd"
+show "echo /guests/cat.wasm > task/2/cmd"
 show "echo start > task/2/ctl"
 show "echo over a file > task/2/stdio/0"
 show "echo eof > task/2/ctl"
-show "cat task/2/wait"
 show "cat task/2/stdio/1"
 
-title "One that loops for ever hurts nobody, and is killed"
-show "cat $guests/loop.wasm > tmp/loop.wasm"
+title "The files it sees are the files you see"
+show "echo 'written by a shell' > tmp/note"
 show "cat task/new"
-show "echo /tmp/loop.wasm > task/3/cmd"
+show "echo '/guests/cat.wasm /tmp/note' > task/3/cmd"
 show "echo start > task/3/ctl"
-show "cat task/3/status"
-show "echo kill > task/3/ctl"
-show "cat task/3/wait"
+show "cat task/3/stdio/1"
 
-title "A mistake is a failed write that says what is wrong"
-show_refused "echo frobnicate > task/3/ctl"
-show "cat task/3/ctl"
+title "Watched and killed: one that loops for ever hurts nobody"
+show "cat task/new"
+show "echo /guests/loop.wasm > task/4/cmd"
+show "echo start > task/4/ctl"
+show "cat task/4/status"
+show "echo stop > task/4/ctl"
+show "cat task/4/status"
+show "echo cont > task/4/ctl"
+show "echo kill > task/4/ctl"
+show "cat task/4/wait"
+
+title "Limited: this one takes memory for ever, and may have 32 MB"
+show "cat task/new"
+show "echo /guests/alloc.wasm > task/5/cmd"
+show "echo 'limit memory=32M' > task/5/ctl"
+show "echo start > task/5/ctl"
+show "cat task/5/wait"
+
+title "Composed: one program's output bound over another's input"
+show "cat task/new"
+show "cat task/new"
+show "echo /guests/hello.wasm > task/6/cmd"
+show "echo /guests/cat.wasm > task/7/cmd"
+show "echo 'bind /task/6/stdio/1 /task/7/stdio/0' > task/7/ctl"
+show "echo start > task/7/ctl"
+show "echo start > task/6/ctl"
+show "cat task/7/stdio/1"
+
+title "A mistake is a failed write that says what is wrong, and changes nothing"
+show_refused "echo frobnicate > task/4/ctl"
+show "tail -1 task/4/ctl"
+
+title "The same over TCP, from a program that cannot mount"
+cd "$top"
+over_tcp() {
+    printf '$ taskfs %s\n' "$*"
+    "$taskfs" "$@"
+}
+over_tcp cat -s "$tcp" /task/new
+over_tcp write -s "$tcp" /task/8/cmd /guests/hello.wasm
+over_tcp write -s "$tcp" /task/8/ctl start
+over_tcp cat -s "$tcp" /task/8/wait /task/8/stdio/1
+
+title "And through the kernel's own client: mount -t 9p, in a Linux started under QEMU for this"
+if tests/qemu/guest kernels 2>/dev/null | grep -q .; then
+    cat >"$work/in-the-guest" <<END
+show() { printf '(guest) \$ %s\n' "\$1"; eval "\$1"; }
+show 'uname -sr'
+show 'mount -t 9p -o trans=tcp,port=${tcp##*:},version=9p2000.L,uname=root 10.0.2.2 /mnt'
+cd /mnt
+show 'cat tmp/note'
+show 'cat task/new'
+show 'echo /guests/cat.wasm > task/9/cmd'
+show 'echo start > task/9/ctl'
+show 'echo from another kernel > task/9/stdio/0'
+show 'echo eof > task/9/ctl'
+show 'cat task/9/stdio/1'
+show 'cat task/9/wait'
+cd /; umount /mnt
+END
+    tests/qemu/guest run "$work/in-the-guest"
+else
+    echo "(not here: QEMU or its kernels could not be set up)"
+fi
 
 title "That was all: the server ends and unmounts"
