@@ -214,6 +214,8 @@ async fn what_runs_is_told_in_runtime_and_devices_are_there() {
     let random = server.open("/dev/urandom", OpenFlags::READ).await.expect("urandom");
     assert_eq!(random.read(0, &mut buf).await, Ok(32));
     assert_ne!(buf, [0; 32]);
+    let looks = server.open("/dev/zero", OpenFlags::READ | OpenFlags::NONBLOCK).await.expect("zero");
+    assert_eq!(looks.read(0, &mut buf).await, Ok(0), "grep -r comes to an end");
     let names = server.ls("/").await.expect("ls");
     for name in ["bin", "tmp", "task", "runtime", "dev", "n", "srv"] {
         assert!(names.iter().any(|n| n == name), "{name} in {names:?}");

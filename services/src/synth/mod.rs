@@ -16,7 +16,7 @@ pub(crate) use dir::{Dir, OpenDir};
 pub(crate) use lines::Lines;
 pub(crate) use text::{Made, Text};
 
-use vfs::{Errno, Op, Result, SetStat};
+use vfs::{Errno, Op, OpenFlags, Result, SetStat};
 
 /// What a synthetic file does with a setstat: a size is taken (the caller may act on it), times too, owners are not.
 pub(crate) fn only_truncates(set: SetStat) -> Result<bool> {
@@ -24,6 +24,11 @@ pub(crate) fn only_truncates(set: SetStat) -> Result<bool> {
         return Errno::EPERM.into();
     }
     Ok(set.size.is_some())
+}
+
+/// Opened by one who only looks around: as grep -r opens what it comes across, and cat does not.
+pub(crate) fn only_looks(flags: OpenFlags) -> bool {
+    flags.contains(OpenFlags::NONBLOCK) && !flags.contains(OpenFlags::WRITE)
 }
 
 /// For files opened with O_NONBLOCK.

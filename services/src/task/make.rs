@@ -1,17 +1,12 @@
 //! `new` and `clone`: the two ways to make a task.
 
-use crate::synth::{Attr, Made, only_truncates};
+use crate::synth::{Attr, Made, only_looks, only_truncates};
 use crate::task::{attr_of_none, ctl, number};
 use std::sync::Arc;
 use task::TaskTable;
 use vfs::{
     Caller, Errno, FileRef, Kind, Nature, Node, NodeRef, Op, OpenFile, OpenFlags, Qid, SetStat, Stat, Time,
 };
-
-/// Opened by one who only looks around: grep -r, not cat.
-fn only_looks(flags: OpenFlags) -> bool {
-    flags.contains(OpenFlags::NONBLOCK) && !flags.contains(OpenFlags::WRITE)
-}
 
 /// `new`.
 pub(super) struct New {
