@@ -228,7 +228,23 @@ async fn the_wall_limit_ends_what_its_runtime_does_not() {
     let task = server.new_task().await;
     server.echo("limit wall=100ms", &format!("{task}/ctl")).await.expect("limit");
     server.echo("exec sleep", &format!("{task}/ctl")).await.expect("exec");
-    assert_eq!(server.end(&task).await.0, "wall limit of 100ms exceeded");
+    assert_eq!(server.end(&task).await.0, "wall limit 100ms reached");
+}
+
+#[tokio::test]
+async fn the_output_limit_ends_a_flood_wherever_it_goes() {
+    let server = Server::new().await;
+    server.make("/tmp/out", b"").await;
+    for bind in ["", "bind /tmp/out stdio/1\n"] {
+        let task = server.new_task().await;
+        let ctl = format!("{bind}limit output=10000\nexec flood");
+        server.echo(&ctl, &format!("{task}/ctl")).await.expect("exec");
+        let (message, output) = server.end(&task).await;
+        assert_eq!(message, "output limit 10000 reached");
+        assert_eq!(output.len(), if bind.is_empty() { 10000 } else { 0 });
+        assert!(server.cat(&format!("{task}/usage")).await.expect("usage").contains("\noutput 10000\n"));
+    }
+    assert_eq!(server.stat("/tmp/out").await.expect("stat").size, 10000);
 }
 
 #[tokio::test]

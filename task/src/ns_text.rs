@@ -219,7 +219,9 @@ impl TaskTable {
         };
         for change in parse(text)? {
             match &change {
-                Change::Bind { flags, new, old } => ns.bind(&place(new).await?, &place(old).await?, *flags)?,
+                Change::Bind { flags, new, old } => {
+                    ns.bind(&place(new).await?, &place(old).await?, *flags)?
+                }
                 Change::Unmount { new: Some(new), old } => {
                     ns.unmount(Some(&place(new).await?), &place(old).await?)?;
                 }
@@ -229,7 +231,9 @@ impl TaskTable {
                         (Some(tree), _) => tree,
                         (None, Some(attach)) => attach.attach(who, spec).await?,
                         (None, None) if spec == "mem" => MemTree::new().root(),
-                        (None, None) => return Err(Error::new(Errno::ENOENT, format!("{spec}: no such tree"))),
+                        (None, None) => {
+                            return Err(Error::new(Errno::ENOENT, format!("{spec}: no such tree")));
+                        }
                     };
                     ns.mount(tree, spec, &place(old).await?, *flags)?;
                 }

@@ -7,7 +7,7 @@
 //! ```
 
 use crate::spec::Spec;
-use crate::stdio::StdioNode;
+use crate::stdio::{Metered, StdioNode};
 use crate::{Exit, Program, Running, Start, State, Task};
 use std::future::Future;
 use std::pin::Pin;
@@ -97,7 +97,10 @@ impl Task {
             }
         };
         let output = OpenFlags::WRITE | OpenFlags::APPEND;
-        Ok([open(0, OpenFlags::READ).await?, open(1, output).await?, open(2, output).await?])
+        // Counted and bounded here, for every runtime.
+        let metered = |file| Arc::new(Metered::new(file, self)) as FileRef;
+        let stdin = open(0, OpenFlags::READ).await?;
+        Ok([stdin, metered(open(1, output).await?), metered(open(2, output).await?)])
     }
 
     /// Ends the task: everyone who waits is told.
@@ -182,7 +185,7 @@ async fn see_to_its_end(task: Arc<Task>, running: Arc<dyn Running>) {
                 }
                 None => {
                     let wall = task.limits().wall.unwrap_or_default();
-                    let message = format!("wall limit of {} exceeded", crate::limits::show_time(wall));
+                    let message = format!("wall limit {} reached", crate::limits::show_time(wall));
                     // Were it over already, its own end would be what is awaited next.
                     let _ = task.life.kill(Exit::killed(128 + 9, message));
                 }

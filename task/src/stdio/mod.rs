@@ -3,10 +3,12 @@
 //! Only tasks read stdio/0 and write stdio/1 and 2: from outside the first is written and the others are read.
 
 mod log;
+mod metered;
 mod node;
 mod pipe;
 
 pub use log::{Full, Log};
+pub(crate) use metered::Metered;
 pub use node::StdioNode;
 pub use pipe::Pipe;
 
