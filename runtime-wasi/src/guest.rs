@@ -27,8 +27,9 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    /// The guest as it is before its first instruction: stdio, the directory `/`, and its environment, in which PWD tells
-    /// those who ask (Go does; wasi-libc starts at `/` and cannot be told) where relative paths start.
+    /// The guest as it is before its first instruction: stdio, the directory `/`, and its environment. WASI has no current
+    /// directory: where the task's is not `/`, PWD tells those who ask. Go does; wasi-libc (C, Rust, CPython) starts at `/`
+    /// and cannot be told, as it does not tell `/x` and `x` apart.
     pub fn new(start: Start, control: Arc<Control>) -> Guest {
         let mut fds = Descriptors::default();
         let [stdin, stdout, stderr] = start.stdio;
@@ -38,8 +39,9 @@ impl Guest {
         fds.insert(Descriptor::preopen(start.ns.root(), "/"));
         let mut env: Vec<Vec<u8>> =
             start.env.into_iter().map(|(key, value)| [&key[..], b"=", &value[..]].concat()).collect();
-        if !env.iter().any(|entry| entry.starts_with(b"PWD=")) {
-            env.push([b"PWD=", &start.cwd.path()[..]].concat());
+        let cwd = start.cwd.path();
+        if cwd != b"/" && !env.iter().any(|entry| entry.starts_with(b"PWD=")) {
+            env.push([b"PWD=", &cwd[..]].concat());
         }
         let limiter = MemoryLimiter::new(control.limits.clone(), start.usage.clone());
         let guest = Guest {

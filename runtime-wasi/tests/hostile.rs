@@ -14,7 +14,7 @@ async fn all_come_to(calls: &[(&str, u32)]) {
         body.push_str(&format!("(call $expect (call {call}) (i32.const {errno}))\n"));
     }
     body.push(')');
-    let (exit, _) = host.run(&wat(&body), With::default()).await;
+    let (exit, _) = host.run(&wat(&body), With { env: vec![("A", "1")], ..With::default() }).await;
     assert_eq!(exit, Exit::success(), "a call came to errno {}", exit.code - 100);
 }
 

@@ -6,6 +6,11 @@
 //!
 //! The namespace's files are the only files. Descriptor 3 is its root `/`, under which every path of the namespace can be
 //! reached; paths and links that start with a slash start there, and `..` above it stays there.
+//!
+//! Of the 72 preview 1 programs of WebAssembly/wasi-testsuite 69 pass (`examples/wasi_run.rs` runs them). Three ask for
+//! what this namespace is not: `interesting_paths` and `symlink_create` want paths and link targets that start with a slash
+//! refused, which here are good names in the guest's own namespace, and `sock_shutdown-invalid_fd` wants descriptor 3 to be
+//! closed, which here always is the root.
 
 pub(crate) mod abi;
 mod args;

@@ -4,7 +4,7 @@
 #![allow(clippy::too_many_arguments)]
 
 use super::Call;
-use super::abi::{FdFlags, Oflags, Rights, SYMLINK_FOLLOW};
+use super::abi::{FdFlags, Oflags, Rights, SYMLINK_FOLLOW, Version};
 use super::fd::{device, times};
 use super::memory::MAX_PATH;
 use crate::descriptor::Descriptor;
@@ -82,11 +82,15 @@ pub(super) async fn path_open(
         return Errno::EINVAL.into();
     }
     let base = Rights::from_bits_truncate(base);
-    // Rights to write ask for no more than a listing where a directory is wanted.
-    let write = base.contains(Rights::FD_WRITE) && !oflags.contains(Oflags::DIRECTORY);
+    // Preview 0's libc asked for every right there is when it opened a directory.
+    let lenient = call.version == Version::Preview0 && oflags.contains(Oflags::DIRECTORY);
+    let write = base.contains(Rights::FD_WRITE) && !lenient;
     let read = base.contains(Rights::FD_READ) || !write;
     call.guest.fds.room(call.guest.control.limits.files())?;
-    let dir = call.guest.fds.get(fd)?.dir(Rights::PATH_OPEN)?;
+    let mut needed = Rights::PATH_OPEN;
+    needed.set(Rights::PATH_CREATE_FILE, oflags.contains(Oflags::CREAT));
+    needed.set(Rights::PATH_FILESTAT_SET_SIZE, oflags.contains(Oflags::TRUNC));
+    let dir = call.guest.fds.get(fd)?.dir(needed)?;
     let who = &call.guest.who;
     let path = call.memory.path(path, len)?;
     let how = How { flags: open_flags(read, write, oflags, fdflags), oflags, follow: follow(lookup) };
@@ -101,12 +105,12 @@ pub(super) async fn path_open(
     call.memory.put_u32(out, opened)
 }
 
+/// Appending is the descriptor's business: a guest can turn it off again.
 fn open_flags(read: bool, write: bool, oflags: Oflags, fdflags: FdFlags) -> OpenFlags {
     let sync = fdflags.intersects(FdFlags::DSYNC | FdFlags::RSYNC | FdFlags::SYNC);
     let mut flags = OpenFlags::empty();
     flags.set(OpenFlags::READ, read);
     flags.set(OpenFlags::WRITE, write);
-    flags.set(OpenFlags::APPEND, fdflags.contains(FdFlags::APPEND));
     flags.set(OpenFlags::NONBLOCK, fdflags.contains(FdFlags::NONBLOCK));
     flags.set(OpenFlags::SYNC, sync);
     flags.set(OpenFlags::TRUNCATE, oflags.contains(Oflags::TRUNC));

@@ -1,0 +1,91 @@
+//! Runs one WASI program over a memory tree, and ends as it ends: for trying programs and conformance suites.
+//!
+//! `wasi_run [--copy DIR] [--env K=V]… PROGRAM [ARG…]`: with `--copy`, what is in DIR is copied into the tree first.
+
+use runtime_wasi::{Config, WasiRuntime};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use task::{Limits, Runtime, Start, Trace, Usage};
+use vfs::mem::MemTree;
+use vfs::{Caller, Errno, Error, FileRef, Mode, Name, Namespace, OpenFlags, Place, Result, TaskId};
+
+async fn put(dir: &Place, who: &Caller, name: &[u8], bytes: &[u8]) -> Result<(Place, FileRef)> {
+    let flags = OpenFlags::READ | OpenFlags::WRITE;
+    let made = dir.create(who, Name::new(name)?, Mode::new(0o755), flags).await?;
+    let mut at = 0;
+    while at < bytes.len() {
+        at += made.file.write(at as u64, &bytes[at..]).await?;
+    }
+    Ok((made.place, made.file))
+}
+
+async fn copy(from: &Path, to: &Place, who: &Caller) -> Result<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        if entry.file_type()?.is_dir() {
+            let dir = to.mkdir(who, Name::new(name)?, Mode::new(0o755)).await?;
+            Box::pin(copy(&entry.path(), &dir, who)).await?;
+        } else {
+            put(to, who, name, &std::fs::read(entry.path())?).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Everything in a file of the memory tree.
+async fn content(file: &FileRef) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; file.node().stat().await?.size as usize];
+    let n = file.read(0, &mut bytes).await?;
+    bytes.truncate(n);
+    Ok(bytes)
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut args = std::env::args().skip(1);
+    let who = Caller::me();
+    let ns = Namespace::new(MemTree::new().root(), "mem");
+    let mut env = Vec::new();
+    let usage = || Error::new(Errno::EINVAL, "usage: wasi_run [--copy DIR] [--env K=V]... PROGRAM [ARG...]");
+    let program = loop {
+        match args.next().ok_or_else(usage)? {
+            option if option == "--copy" => {
+                copy(Path::new(&args.next().ok_or_else(usage)?), &ns.root(), &who).await?;
+            }
+            option if option == "--env" => {
+                let pair = args.next().ok_or_else(usage)?;
+                let (key, value) = pair.split_once('=').ok_or_else(usage)?;
+                env.push((key.as_bytes().to_vec(), value.as_bytes().to_vec()));
+            }
+            program => break program,
+        }
+    };
+    // The program and its stdio are not among the files that it sees.
+    let outside = Namespace::new(MemTree::new().root(), "mem").root();
+    let name = Path::new(&program).file_name().map_or(&b"program"[..], |name| name.as_encoded_bytes());
+    let (place, _) = put(&outside, &who, name, &std::fs::read(&program)?).await?;
+    let (_, stdin) = put(&outside, &who, b"stdin", b"").await?;
+    let (_, stdout) = put(&outside, &who, b"stdout", b"").await?;
+    let (_, stderr) = put(&outside, &who, b"stderr", b"").await?;
+    let start = Start {
+        id: TaskId(1),
+        program: place,
+        argv: std::iter::once(program).chain(args).map(String::into_bytes).collect(),
+        env,
+        cwd: ns.root(),
+        ns,
+        who,
+        stdio: [stdin, stdout.clone(), stderr.clone()],
+        limits: Limits::default(),
+        usage: Arc::new(Usage::default()),
+        trace: Trace::default(),
+    };
+    let runtime = WasiRuntime::new(Config::default())?;
+    let exit = runtime.start(start).await?.wait().await;
+    std::io::stdout().write_all(&content(&stdout).await?)?;
+    std::io::stderr().write_all(&content(&stderr).await?)?;
+    std::process::exit(exit.code);
+}
