@@ -4,6 +4,7 @@
 mod import_support;
 
 use import_support::{Teller, World, known};
+use nine::server::Config;
 use nine::wire::Dialect;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -387,7 +388,7 @@ async fn the_connection_ends_when_nobody_holds_the_tree_any_more() {
 #[tokio::test]
 async fn the_plain_dialects_have_files_and_directories() {
     for dialect in [Dialect::P9P2000, Dialect::P9P2000U] {
-        let w = World::of(MemTree::new().root(), dialect).await;
+        let w = World::speaking(dialect).await;
         let who = &w.who;
         let dir: Place = w.root().mkdir(who, known("d"), Mode::new(0o755)).await.unwrap();
         for n in 0..200 {
@@ -409,4 +410,41 @@ async fn the_plain_dialects_have_files_and_directories() {
         let refused = dir.symlink(who, known("l"), b"x").await.unwrap_err();
         assert!(refused.is(Errno::EOPNOTSUPP), "{refused:?}");
     }
+}
+
+#[tokio::test]
+async fn more_nodes_are_held_than_the_server_has_fids_and_each_is_found_again() {
+    const FIDS: usize = (16 << 10) + 64;
+    const FILES: usize = 20_000;
+    let config = Config { fids: FIDS, ..Config::default() };
+    let w = World::with(Dialect::P9P2000L, config, |ours| ours).await;
+    let there = w.export.root();
+    let dir = there.mkdir(&w.who, known("d"), Mode::new(0o755)).await.unwrap();
+    for n in 0..FILES {
+        let name = format!("{n}");
+        dir.mknod(&w.who, known(&name), Kind::File, Mode::new(0o644), Device::default()).await.unwrap();
+    }
+    let imported = w.at("d").await.unwrap();
+    let mut places = Vec::new();
+    for n in 0..FILES {
+        places.push(imported.walk(&w.who, format!("{n}").as_bytes()).await.expect("there is a fid for it"));
+    }
+    let identities: HashSet<_> = places.iter().map(|p| p.node().qid().path).collect();
+    assert_eq!(identities.len(), FILES);
+    for place in places.iter().step_by(100) {
+        let stat = place.stat(&w.who).await.expect("walked to again");
+        assert_eq!(stat.qid.path, place.qid().path);
+    }
+    // Those of which nobody has asked anything for long, and what became of their names.
+    let (gone, replaced, open) = (&places[1], &places[2], &places[3]);
+    let file = open.open(&w.who, OpenFlags::READ).await.unwrap();
+    dir.unlink(&w.who, known("1")).await.unwrap();
+    dir.unlink(&w.who, known("2")).await.unwrap();
+    dir.unlink(&w.who, known("3")).await.unwrap();
+    dir.mknod(&w.who, known("2"), Kind::File, Mode::new(0o644), Device::default()).await.unwrap();
+    for place in [gone, replaced] {
+        assert!(place.stat(&w.who).await.unwrap_err().is(Errno::ESTALE));
+    }
+    assert_eq!(open.stat(&w.who).await.unwrap().nlink, 0, "an open file keeps its fid");
+    drop(file);
 }

@@ -13,17 +13,20 @@ use std::sync::Arc;
 pub(super) struct RemoteFile {
     remote: Arc<Remote>,
     node: NodeRef,
-    pub(super) fid: Fid,
+    /// The node's own, which it is to keep for as long.
+    _kept: Arc<Fid>,
+    fid: Fid,
     flags: OpenFlags,
     listing: Listing,
 }
 
 impl RemoteFile {
-    pub(super) fn opened(remote: Arc<Remote>, mut fid: Fid, flags: OpenFlags) -> FileRef {
+    pub(super) fn opened(remote: Arc<Remote>, kept: Arc<Fid>, mut fid: Fid, flags: OpenFlags) -> FileRef {
         if flags.contains(OpenFlags::REMOVE_ON_CLOSE) {
             fid.remove_on_drop();
         }
-        Arc::new(RemoteFile { node: remote.clone(), remote, fid, flags, listing: Listing::default() })
+        let node = remote.clone();
+        Arc::new(RemoteFile { node, remote, _kept: kept, fid, flags, listing: Listing::default() })
     }
 
     /// A storage file fills the buffer unless it ends before; from any other one gets what one read gives.

@@ -16,11 +16,15 @@
 //! one round trip here goes out as two messages in one write, which needs a server that keeps a fid's requests in order;
 //! any other is asked again.
 //!
+//! A node keeps its fid while fewer than 16384 others are newer or in use; beyond that, it walks to its name again (one
+//! round trip more), and is ESTALE if another file has it by then.
+//!
 //! Not said by 9P, so not done: renames that exchange or must not replace (EINVAL), holes and preallocation (EOPNOTSUPP),
 //! and poll(2): an imported file always counts as ready. 9P2000 and .u have no links, locks, nodes or attributes of the
 //! extended kind (EOPNOTSUPP).
 
 mod fault;
+mod fids;
 mod file;
 mod listing;
 mod locks;
@@ -66,7 +70,7 @@ impl Import {
         let root = tree.client.attach(uname, n_uname.map(nine::wire::Uid), aname).await;
         let root = tree.said(root)?;
         let attr = tree.said(root.getattr(words::WANTED).await)?;
-        Ok(Import { root: Remote::found(tree, root, &attr, None) })
+        Ok(Import { root: Remote::root(tree, root, &attr) })
     }
 
     pub fn root(&self) -> NodeRef {

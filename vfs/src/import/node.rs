@@ -1,4 +1,5 @@
-//! A file of the server as a node: a fid that is walked to and never opened, and what was last seen of the file.
+//! A file of the server as a node: a fid that is walked to and never opened, where it was found, and what was last seen of
+//! the file.
 
 use super::file::RemoteFile;
 use super::number::Number;
@@ -9,16 +10,22 @@ use nine::client::{ClientError, Fid};
 use nine::wire::{self, Attr, UnlinkFlags, XattrFlags};
 use parking_lot::Mutex;
 use std::any::Any;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// How long the attributes that a walk brought along may answer the stat that follows it.
 const FRESH: Duration = Duration::from_millis(100);
 
 pub(super) struct Remote {
+    me: Weak<Remote>,
     tree: Arc<Tree>,
-    pub(super) fid: Fid,
+    /// None where it was given up ([`super::fids`]).
+    fid: Mutex<Option<Arc<Fid>>>,
+    /// It was asked for since the last look.
+    used: AtomicBool,
+    /// Nothing for the root, which never gives up its fid.
+    at: Option<(Arc<Remote>, NameBuf)>,
     number: Number,
     kind: Kind,
     version: AtomicU32,
@@ -36,23 +43,71 @@ struct Fresh {
 }
 
 impl Remote {
-    /// The node for a fid and the attributes that came with it; they answer the next stat where `changes` is the count of
-    /// changes at the time they were asked for.
-    pub(super) fn found(tree: Arc<Tree>, fid: Fid, attr: &Attr, changes: Option<u64>) -> Arc<Remote> {
-        let node = Remote {
+    pub(super) fn root(tree: Arc<Tree>, fid: Fid, attr: &Attr) -> Arc<Remote> {
+        Remote::new(tree, fid, attr, None)
+    }
+
+    fn new(tree: Arc<Tree>, fid: Fid, attr: &Attr, at: Option<(Arc<Remote>, NameBuf)>) -> Arc<Remote> {
+        let node = Arc::new_cyclic(|me| Remote {
+            me: me.clone(),
             number: tree.numbers.hold(fid.qid().path),
             kind: words::kind(attr.mode, fid.qid()),
             version: AtomicU32::new(0),
             synthetic: AtomicBool::new(false),
             fresh: Mutex::new(None),
+            used: AtomicBool::new(true),
+            fid: Mutex::new(Some(Arc::new(fid))),
+            at,
             tree,
-            fid,
-        };
-        let stat = node.learn(attr);
-        if let Some(changes) = changes {
-            *node.fresh.lock() = Some(Fresh { stat, changes, came: Instant::now() });
+        });
+        node.learn(attr);
+        if node.at.is_some() {
+            node.tree.keepers.add(node.me.clone());
         }
-        Arc::new(node)
+        node
+    }
+
+    fn kept(&self) -> Option<Arc<Fid>> {
+        self.used.store(true, Ordering::Relaxed);
+        self.fid.lock().clone()
+    }
+
+    /// In use, or asked for since this was last asked.
+    pub(super) fn deserves_its_fid(&self) -> bool {
+        let in_use = self.fid.lock().as_ref().is_some_and(|fid| Arc::strong_count(fid) > 1);
+        self.used.swap(false, Ordering::Relaxed) || in_use
+    }
+
+    pub(super) fn give_up_fid(&self) -> Option<Arc<Fid>> {
+        self.fid.lock().take()
+    }
+
+    /// Its fid; where it has none, from the nearest directory above that has one.
+    pub(super) async fn fid(&self) -> Result<Arc<Fid>> {
+        if let Some(fid) = self.kept() {
+            return Ok(fid);
+        }
+        let mut names = Vec::new();
+        let mut here = self;
+        let from = loop {
+            if let Some(fid) = here.kept() {
+                break fid;
+            }
+            let (dir, name) = here.at.as_ref().expect("the root keeps its fid");
+            names.push(name.as_bytes());
+            here = dir;
+        };
+        names.reverse();
+        let stale = || Error::new(Errno::ESTALE, "file was moved or removed on the server");
+        let fid = match self.tree.said(from.walk(names).await) {
+            Ok(fid) if fid.qid().path == self.number.theirs() => Arc::new(fid),
+            Ok(_) => return Err(stale()),
+            Err(error) if error.is(Errno::ENOENT) || error.is(Errno::ENOTDIR) => return Err(stale()),
+            Err(error) => return Err(error),
+        };
+        *self.fid.lock() = Some(fid.clone());
+        self.tree.keepers.add(self.me.clone());
+        Ok(fid)
     }
 
     pub(super) fn tree(&self) -> &Arc<Tree> {
@@ -75,16 +130,21 @@ impl Remote {
 
     /// Asks for the attributes.
     pub(super) async fn look(&self) -> Result<Stat> {
-        let attr = self.tree.said(self.fid.getattr(words::WANTED).await)?;
+        let attr = self.tree.said(self.fid().await?.getattr(words::WANTED).await)?;
         Ok(self.learn(&attr))
     }
 
-    /// The entry `name`, with its attributes.
-    async fn step(&self, name: Name<'_>) -> Result<NodeRef> {
+    /// The entry `name`, with its attributes, which answer the stat that follows.
+    async fn step(&self, name: Name<'_>) -> Result<Arc<Remote>> {
+        let dir = self.fid().await?;
         let changes = self.tree.changes();
-        let found = self.fid.walk_getattr(name.as_bytes(), words::WANTED).await;
+        let found = dir.walk_getattr(name.as_bytes(), words::WANTED).await;
         let (fid, attr) = self.tree.said(found)?;
-        Ok(Remote::found(self.tree.clone(), fid, &attr, Some(changes)))
+        let me = self.me.upgrade().expect("a node that is borrowed lives");
+        let node = Remote::new(self.tree.clone(), fid, &attr, Some((me, name.to_owned())));
+        let stat = words::stat(&attr, node.qid());
+        *node.fresh.lock() = Some(Fresh { stat, changes, came: Instant::now() });
+        Ok(node)
     }
 
     /// Does something that changes what is there.
@@ -95,22 +155,22 @@ impl Remote {
         self.tree.said(done)
     }
 
-    /// Makes an entry, and goes there.
-    async fn make<T>(
-        &self,
-        name: Name<'_>,
-        request: impl Future<Output = Result<T, ClientError>>,
-    ) -> Result<NodeRef> {
-        self.change(request).await?;
-        self.step(name).await
-    }
-
     /// The node behind one of this very tree; anything else is EXDEV.
     fn of_this_tree<'a>(&self, node: &'a NodeRef) -> Result<&'a Remote> {
         let any: &dyn Any = &**node;
         match any.downcast_ref::<Remote>() {
             Some(remote) if Arc::ptr_eq(&remote.tree, &self.tree) => Ok(remote),
             _ => Errno::EXDEV.into(),
+        }
+    }
+}
+
+impl Drop for Remote {
+    /// Without recursion: a program may walk deeper than any stack.
+    fn drop(&mut self) {
+        let mut above = self.at.take();
+        while let Some((dir, _)) = above {
+            above = Arc::into_inner(dir).and_then(|mut dir| dir.at.take());
         }
     }
 }
@@ -135,17 +195,18 @@ impl Node for Remote {
     }
 
     fn walk<'a>(&'a self, _who: &'a Caller, name: Name<'a>) -> Op<'a, NodeRef> {
-        Op::later(self.step(name))
+        Op::later(async move { Ok(self.step(name).await? as NodeRef) })
     }
     fn open<'a>(self: Arc<Self>, _who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
         Op::later(async move {
-            let opening = self.fid.opened(words::open_flags(flags));
-            let fid = if flags.contains(OpenFlags::TRUNCATE) {
+            let fid = self.fid().await?;
+            let opening = fid.opened(words::open_flags(flags));
+            let open = if flags.contains(OpenFlags::TRUNCATE) {
                 self.change(opening).await?
             } else {
                 self.tree.said(opening.await)?
             };
-            Ok(RemoteFile::opened(self.clone(), fid, flags))
+            Ok(RemoteFile::opened(self, fid, open, flags))
         })
     }
 
@@ -159,19 +220,27 @@ impl Node for Remote {
         Op::later(async move {
             let how = words::open_flags(flags) | wire::OpenFlags::CREAT;
             let mode = wire::Mode(wire::Mode::REGULAR | mode.bits());
-            let fid = self.change(self.fid.created(name.as_bytes(), how, mode)).await?;
+            let dir = self.fid().await?;
+            let open = self.change(dir.created(name.as_bytes(), how, mode)).await?;
             // The fid that made the file is open: the node takes one that is not.
             let node = self.step(name).await?;
-            let any: Arc<dyn Any + Send + Sync> = node.clone();
-            let remote = any.downcast::<Remote>().expect("step() makes nothing else");
-            Ok((node, RemoteFile::opened(remote, fid, flags)))
+            let fid = node.fid().await?;
+            Ok((node.clone() as NodeRef, RemoteFile::opened(node, fid, open, flags)))
         })
     }
     fn mkdir<'a>(&'a self, _who: &'a Caller, name: Name<'a>, mode: Mode) -> Op<'a, NodeRef> {
-        Op::later(self.make(name, self.fid.mkdir(name.as_bytes(), wire::Mode(mode.bits()))))
+        Op::later(async move {
+            let dir = self.fid().await?;
+            self.change(dir.mkdir(name.as_bytes(), wire::Mode(mode.bits()))).await?;
+            Ok(self.step(name).await? as NodeRef)
+        })
     }
     fn symlink<'a>(&'a self, _who: &'a Caller, name: Name<'a>, target: &'a [u8]) -> Op<'a, NodeRef> {
-        Op::later(self.make(name, self.fid.symlink(name.as_bytes(), target)))
+        Op::later(async move {
+            let dir = self.fid().await?;
+            self.change(dir.symlink(name.as_bytes(), target)).await?;
+            Ok(self.step(name).await? as NodeRef)
+        })
     }
     fn mknod<'a>(
         &'a self,
@@ -182,14 +251,18 @@ impl Node for Remote {
         device: Device,
     ) -> Op<'a, NodeRef> {
         let mode = wire::Mode(kind.bits() | mode.bits());
-        Op::later(self.make(name, self.fid.mknod(name.as_bytes(), mode, (device.major, device.minor))))
+        Op::later(async move {
+            let dir = self.fid().await?;
+            self.change(dir.mknod(name.as_bytes(), mode, (device.major, device.minor))).await?;
+            Ok(self.step(name).await? as NodeRef)
+        })
     }
 
     fn link<'a>(&'a self, _who: &'a Caller, target: &'a NodeRef, name: Name<'a>) -> Op<'a, ()> {
-        match self.of_this_tree(target) {
-            Ok(target) => Op::later(self.change(self.fid.link(&target.fid, name.as_bytes()))),
-            Err(error) => Op::err(error),
-        }
+        Op::later(async move {
+            let target = self.of_this_tree(target)?.fid().await?;
+            self.change(self.fid().await?.link(&target, name.as_bytes())).await
+        })
     }
     fn rename<'a>(
         &'a self,
@@ -202,56 +275,62 @@ impl Node for Remote {
         if !flags.is_empty() {
             return Op::err(Errno::EINVAL);
         }
-        match self.of_this_tree(to) {
-            Ok(to) => {
-                Op::later(self.change(self.fid.rename_at(name.as_bytes(), &to.fid, to_name.as_bytes())))
-            }
-            Err(error) => Op::err(error),
-        }
+        Op::later(async move {
+            let to = self.of_this_tree(to)?.fid().await?;
+            self.change(self.fid().await?.rename_at(name.as_bytes(), &to, to_name.as_bytes())).await
+        })
     }
     fn unlink<'a>(&'a self, _who: &'a Caller, name: Name<'a>) -> Op<'a, ()> {
-        Op::later(self.change(self.fid.unlink_at(name.as_bytes(), UnlinkFlags::empty())))
+        Op::later(async move {
+            self.change(self.fid().await?.unlink_at(name.as_bytes(), UnlinkFlags::empty())).await
+        })
     }
     fn rmdir<'a>(&'a self, _who: &'a Caller, name: Name<'a>) -> Op<'a, ()> {
-        Op::later(self.change(self.fid.unlink_at(name.as_bytes(), UnlinkFlags::REMOVEDIR)))
+        Op::later(async move {
+            self.change(self.fid().await?.unlink_at(name.as_bytes(), UnlinkFlags::REMOVEDIR)).await
+        })
     }
 
     fn readlink(&self) -> Op<'_, Arc<[u8]>> {
         if self.kind != Kind::Symlink {
             return Op::err(Errno::EINVAL);
         }
-        Op::later(async { Ok(self.tree.said(self.fid.readlink().await)?.into()) })
+        Op::later(async { Ok(self.tree.said(self.fid().await?.readlink().await)?.into()) })
     }
     fn setstat<'a>(&'a self, _who: &'a Caller, set: SetStat) -> Op<'a, ()> {
         if set == SetStat::default() {
             return Op::ok(());
         }
-        Op::later(self.change(self.fid.setattr(words::set_attr(&set))))
+        Op::later(async move { self.change(self.fid().await?.setattr(words::set_attr(&set))).await })
     }
     fn statfs(&self) -> Op<'_, StatFs> {
-        Op::later(async { Ok(words::stat_fs(self.tree.said(self.fid.statfs().await)?)) })
+        Op::later(async { Ok(words::stat_fs(self.tree.said(self.fid().await?.statfs().await)?)) })
     }
 
     fn getxattr<'a>(&'a self, name: &'a [u8]) -> Op<'a, Arc<[u8]>> {
         if name.is_empty() {
             return Op::err(Errno::ENODATA);
         }
-        Op::later(async move { Ok(self.tree.said(self.fid.xattr(name).await)?.into()) })
+        Op::later(async move { Ok(self.tree.said(self.fid().await?.xattr(name).await)?.into()) })
     }
     fn setxattr<'a>(&'a self, name: &'a [u8], value: &'a [u8], how: SetXattr) -> Op<'a, ()> {
         if value.is_empty() && how.contains(SetXattr::REPLACE) {
             // In .L's words that would be its removal.
             return Op::err(Errno::EOPNOTSUPP);
         }
-        Op::later(self.change(self.fid.set_xattr(name, value, words::xattr_flags(how))))
+        Op::later(async move {
+            self.change(self.fid().await?.set_xattr(name, value, words::xattr_flags(how))).await
+        })
     }
     fn listxattr(&self) -> Op<'_, Vec<Box<[u8]>>> {
         Op::later(async {
-            let names = self.tree.said(self.fid.xattr(b"").await)?;
+            let names = self.tree.said(self.fid().await?.xattr(b"").await)?;
             Ok(names.split(|b| *b == 0).filter(|name| !name.is_empty()).map(Box::from).collect())
         })
     }
     fn removexattr<'a>(&'a self, name: &'a [u8]) -> Op<'a, ()> {
-        Op::later(self.change(self.fid.set_xattr(name, b"", XattrFlags::REPLACE)))
+        Op::later(
+            async move { self.change(self.fid().await?.set_xattr(name, b"", XattrFlags::REPLACE)).await },
+        )
     }
 }

@@ -74,6 +74,11 @@ impl Number {
     pub fn path(&self) -> u64 {
         self.numbers.tag.path(self.local)
     }
+
+    /// The server's.
+    pub fn theirs(&self) -> u64 {
+        self.path
+    }
 }
 
 impl Drop for Number {

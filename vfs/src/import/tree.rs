@@ -2,6 +2,7 @@
 //! that tells whether remembered attributes still hold.
 
 use super::fault;
+use super::fids::Keepers;
 use super::locks::Holders;
 use super::number::Numbers;
 use crate::*;
@@ -15,6 +16,7 @@ pub(super) struct Tree {
     pub server: Arc<str>,
     pub numbers: Arc<Numbers>,
     pub holders: Holders,
+    pub keepers: Keepers,
     changes: AtomicU64,
 }
 
@@ -30,6 +32,7 @@ impl Tree {
             server: server.into(),
             holders: Holders::new(tag.path(0)),
             numbers: Numbers::new(tag),
+            keepers: Keepers::default(),
             changes: AtomicU64::new(0),
         }))
     }

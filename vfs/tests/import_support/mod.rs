@@ -5,6 +5,7 @@ use nine::server::*;
 use nine::wire;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::DuplexStream;
 use tokio::sync::Notify;
 use vfs::lock::{self, LockKind, LockOwner};
 use vfs::{
@@ -439,14 +440,23 @@ pub struct World {
 
 impl World {
     pub async fn new() -> World {
-        World::of(MemTree::new().root(), wire::Dialect::P9P2000L).await
+        World::speaking(wire::Dialect::P9P2000L).await
     }
-    pub async fn of(root: NodeRef, dialect: wire::Dialect) -> World {
-        let export = Export::new(root);
+    pub async fn speaking(dialect: wire::Dialect) -> World {
+        World::with(dialect, Config::default(), |ours| ours).await
+    }
+    /// The client's end of the connection goes through `through`.
+    pub async fn with(
+        dialect: wire::Dialect,
+        config: Config,
+        through: impl FnOnce(DuplexStream) -> DuplexStream,
+    ) -> World {
+        let export = Export::new(MemTree::new().root());
         let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let ours = through(ours);
         let files = export.clone();
         let served = tokio::spawn(async move {
-            serve(files, Arc::new(()), theirs, Config::default()).await.expect("the client speaks 9P");
+            serve(files, Arc::new(()), theirs, config).await.expect("the client speaks 9P");
         });
         let msize = wire::Msize(16 << 10);
         let client = nine::client::Client::connect(ours, dialect, msize).await.expect("the server speaks it");
