@@ -2,6 +2,7 @@
 //! sysexits(3).
 
 pub mod doctor;
+mod mount;
 mod run;
 mod serve;
 mod umount;
@@ -29,6 +30,8 @@ enum Command {
     Serve(serve::Serve),
     /// Run one program as a task, this terminal as its stdio and its exit status as ours
     Run(run::Run),
+    /// Mount a server's files on a directory: with the kernel's 9P client where there is one, else over FUSE
+    Mount(mount::Mount),
     /// Unmount what `mount` or `serve --mount` mounted
     #[command(visible_alias = "unmount")]
     Umount { dir: PathBuf },
@@ -76,6 +79,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Umount { dir } => umount::umount(&dir).map(|()| ExitCode::SUCCESS),
         Command::Serve(serve) => serve.run(),
         Command::Run(run) => run.run(),
+        Command::Mount(mount) => mount.run(),
         Command::Ls(ls) => client::run(ls.server.clone(), async |c| ls.list(c).await),
         Command::Cat(cat) => client::run(cat.server.clone(), async |c| cat.print(c).await),
         Command::Write(write) => client::run(write.server.clone(), async |c| write.write(c).await),

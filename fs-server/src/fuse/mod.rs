@@ -122,6 +122,13 @@ impl Mount {
         &self.dir
     }
 
+    /// Done when somebody else has unmounted it. The kernel tells nobody but the session threads, which end.
+    pub async fn ended(&self) {
+        while self.session.as_ref().is_some_and(|session| !session.guard.is_finished()) {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     /// Unmounts, at once even where the mount is busy: requests that wait are ended, files that are still open fail from
     /// then on (ENOTCONN, ENODEV).
     pub fn unmount(mut self) -> io::Result<()> {
