@@ -1,6 +1,8 @@
 //! A 9P server of a namespace, as small as the tests allow: the places of vfs behind the trait of nine. The real one is
 //! fs-server's.
 
+#![allow(dead_code, reason = "each test crate uses its part")]
+
 use nine::server::*;
 use nine::wire;
 use std::sync::Arc;
