@@ -21,7 +21,14 @@ pub(crate) struct Program {
 pub(crate) const MAGIC: &[u8; 4] = b"\0asm";
 
 fn refused(name: &str, why: impl std::fmt::Display) -> Error {
-    Error::new(Errno::ENOEXEC, format!("{name}: {why}"))
+    Error::new(Errno::ENOEXEC, format!("{name}: {}", on_one_line(&why.to_string())))
+}
+
+/// An error is one line, in ctl and on the wire: of what the text format's parser draws, the picture goes and the place
+/// stays.
+fn on_one_line(why: &str) -> String {
+    let lines = why.lines().map(str::trim).take_while(|line| *line != "|").filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ")
 }
 
 /// Refuses what cannot be compiled before the compiler sees it. Text is a program only by its name.

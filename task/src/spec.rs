@@ -41,7 +41,10 @@ fn checked(words: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
         return Err(bad(format!("NUL in \"{}\"", word.escape_ascii())));
     }
     if words.iter().map(|w| w.len() + 1).sum::<usize>() > MAX_WORDS {
-        return Err(Errno::E2BIG.into());
+        return Err(Error::new(
+            Errno::E2BIG,
+            format!("the words are longer than {MAX_WORDS} bytes together"),
+        ));
     }
     Ok(words)
 }

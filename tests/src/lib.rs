@@ -3,7 +3,10 @@
 //! Everything here works from outside, as a user would: processes, mounts, sockets. What a machine cannot run is said with
 //! [`cannot_run`], and listed at the end of `make test`.
 
+pub mod bystander;
+pub mod door;
 pub mod habits;
+pub mod wire;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;

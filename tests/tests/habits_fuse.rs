@@ -20,10 +20,16 @@ fn every_shell_habit_works_on_a_fuse_mount() {
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         eprintln!("{} {}", if out == habit.expect { "ok  " } else { "FAIL" }, habit.name);
         if out != habit.expect {
-            wrong.push(format!("{}\n  expected {:?}\n  got      {out:?}\n  stderr   {err:?}", habit.name, habit.expect));
+            wrong.push(format!(
+                "{}\n  expected {:?}\n  got      {out:?}\n  stderr   {err:?}",
+                habit.name, habit.expect
+            ));
         }
     }
     assert!(wrong.is_empty(), "{} of {} habits:\n{}", wrong.len(), HABITS.len(), wrong.join("\n"));
     // The server is still there for the next one.
-    assert_eq!(text(sh("ls $M/task/self 2>/dev/null || echo served", &[("M", mount)], Duration::from_secs(10))), "served\n");
+    assert_eq!(
+        text(sh("ls $M/task/self 2>/dev/null || echo served", &[("M", mount)], Duration::from_secs(10))),
+        "served\n"
+    );
 }

@@ -71,7 +71,10 @@ impl OpenFile for OpenNs {
             return Op::err(Errno::EBADF);
         }
         let whole = self.lines.lock().take(data);
-        self.set(whole).map(|()| data.len())
+        match whole {
+            Ok(whole) => self.set(whole).map(|()| data.len()),
+            Err(error) => Op::err(error.context("ns")),
+        }
     }
     fn set_size(&self, _size: u64) -> Op<'_, ()> {
         Op::ok(())

@@ -40,6 +40,19 @@ impl Setting {
         file::SETTINGS + self as u64
     }
 
+    fn name(self) -> &'static str {
+        match self {
+            Setting::Type => "type",
+            Setting::Cmd => "cmd",
+            Setting::Argv => "argv",
+            Setting::Env => "env",
+            Setting::Cwd => "cwd",
+            Setting::Alias => "alias",
+            Setting::Limits => "limits",
+            Setting::Caps => "caps",
+        }
+    }
+
     fn mode(self) -> u32 {
         // An environment holds secrets as often as not.
         if self == Setting::Env { 0o600 } else { 0o644 }
@@ -210,7 +223,10 @@ impl OpenFile for OpenSetting {
             return Op::err(Errno::EBADF);
         }
         let whole = self.lines.lock().take(data);
-        self.set(whole).map(|()| data.len())
+        match whole {
+            Ok(whole) => self.set(whole).map(|()| data.len()),
+            Err(error) => Op::err(error.context(self.file.setting.name())),
+        }
     }
     fn set_size(&self, size: u64) -> Op<'_, ()> {
         if size > 0 { Op::ok(()) } else { self.file.setting.clear(&self.file.task, &self.who).into() }

@@ -155,7 +155,17 @@ impl OpenFile for OpenStdio {
         }
         let op = match self.stdio.log() {
             Some(log) => log.append(data, self.own),
-            None => self.stdio.task.stdio.stdin.write(data),
+            None => {
+                let task = &self.stdio.task;
+                task.stdio.stdin.write(data).map_err(|error| match task.life.end() {
+                    Some(_) => {
+                        let text =
+                            format!("/task/{0}/stdio/0: task {0} has exited and reads no more", task.id);
+                        Error::new(Errno::EPIPE, text)
+                    }
+                    None => error,
+                })
+            }
         };
         self.wait(op)
     }
