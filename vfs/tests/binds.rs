@@ -117,7 +117,7 @@ fn a_name_that_any_member_has_cannot_be_made_again() {
     let w = World::new(&["/a/", "/b/", "/b/x"]);
     w.bind("/b", "/a", BindFlags::AFTER);
     let made = w.place("/a").mkdir(&w.who, name("x"), Mode::new(0o755)).now().expect("now");
-    assert!(made.err().expect("an error").is(Errno::EEXIST));
+    assert!(made.expect_err("an error").is(Errno::EEXIST));
 }
 
 #[test]
