@@ -62,6 +62,12 @@ pub trait Node: Any + Send + Sync {
         None
     }
 
+    /// What stands for this directory where it is reached through a portal. A directory of portals that shows itself in each
+    /// of them would make every walk over the tree as long as the square of their number.
+    fn behind_portal(&self) -> Option<NodeRef> {
+        None
+    }
+
     /// The entry `name` of this directory; ENOENT, ENOTDIR.
     fn walk<'a>(&'a self, who: &'a Caller, name: Name<'a>) -> Op<'a, NodeRef> {
         Op::err(Errno::ENOTDIR)

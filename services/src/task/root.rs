@@ -1,6 +1,6 @@
 //! The directory `/task`: new, clone, self, and a directory a task.
 
-use crate::synth::{Attr, only_truncates};
+use crate::synth::{Attr, Dir, only_truncates};
 use crate::task::{attr_of_none, directory, file, make, number, own};
 use std::sync::Arc;
 use task::TaskTable;
@@ -67,6 +67,11 @@ impl Node for Root {
             return Op::err(Errno::ENOENT);
         };
         task.reachable_by(who).map(|()| directory::node(task)).into()
+    }
+
+    /// Seen through a task's root it is empty: ls -R over /task would otherwise list every task once for each task.
+    fn behind_portal(&self) -> Option<NodeRef> {
+        Some(Dir::new(Attr { mode: 0o555, ..self.attr }, Vec::new()))
     }
 
     fn rmdir<'a>(&'a self, who: &'a Caller, name: Name<'a>) -> Op<'a, ()> {

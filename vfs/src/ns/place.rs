@@ -24,6 +24,8 @@ struct Inner {
     /// Mixed in for everything behind a portal into this namespace.
     outer: View,
     parent: Option<(Place, NameBuf)>,
+    /// `node` stands for what is here: see [`Node::behind_portal`].
+    is_shut: bool,
 }
 
 impl Drop for Inner {
@@ -55,11 +57,16 @@ impl Place {
         parent: Option<(Place, NameBuf)>,
     ) -> Place {
         let mount = ns.mount_at(mix(under.qid().path, under_view));
-        let (node, view) = match mount.as_ref().and_then(|m| m.members.first()) {
+        let (mut node, view) = match mount.as_ref().and_then(|m| m.members.first()) {
             Some(member) => (member.node.clone(), member.view),
             None => (under.clone(), under_view),
         };
-        Place(Arc::new(Inner { ns, under, under_view, node, view, outer, parent }))
+        let shut = if outer == 0 { None } else { node.behind_portal() };
+        let is_shut = shut.is_some();
+        if let Some(shut) = shut {
+            node = shut;
+        }
+        Place(Arc::new(Inner { ns, under, under_view, node, view, outer, parent, is_shut }))
     }
 
     /// The child that `node` is when it is found as `name` in the member of this place that is seen in `view`.
@@ -100,7 +107,7 @@ impl Place {
         mix(self.0.under.qid().path, self.0.under_view)
     }
     pub(crate) fn mount(&self) -> Option<Arc<Mount>> {
-        self.0.ns.mount_at(self.key())
+        if self.0.is_shut { None } else { self.0.ns.mount_at(self.key()) }
     }
     /// What a walk from here searches, where more than this place's own node.
     pub(super) fn union(&self) -> Option<Arc<Mount>> {
