@@ -37,7 +37,15 @@ impl<'a> Name<'a> {
         std::str::from_utf8(self.0).ok()
     }
     pub fn to_owned(self) -> NameBuf {
-        NameBuf(self.0.into())
+        let len = self.0.len();
+        let mut bytes = [0; SHORT];
+        match bytes.get_mut(..len) {
+            Some(start) => {
+                start.copy_from_slice(self.0);
+                NameBuf(Bytes::Short { len: len as u8, bytes })
+            }
+            None => NameBuf(Bytes::Long(self.0.into())),
+        }
     }
 }
 
@@ -53,29 +61,64 @@ impl fmt::Debug for Name<'_> {
     }
 }
 
-/// A [`Name`] that owns its bytes; cheap to clone.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NameBuf(std::sync::Arc<[u8]>);
+/// A [`Name`] that owns its bytes; cheap to clone, and most of them live without an allocation.
+#[derive(Clone)]
+pub struct NameBuf(Bytes);
+
+/// As many bytes as fit where the other case has its pointer and length.
+const SHORT: usize = 22;
+
+#[derive(Clone)]
+enum Bytes {
+    Short { len: u8, bytes: [u8; SHORT] },
+    Long(std::sync::Arc<[u8]>),
+}
 
 impl NameBuf {
     pub fn as_name(&self) -> Name<'_> {
-        Name(&self.0)
+        Name(self.as_bytes())
     }
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Bytes::Short { len, bytes } => &bytes[..usize::from(*len)],
+            Bytes::Long(bytes) => bytes,
+        }
+    }
+}
+
+impl PartialEq for NameBuf {
+    fn eq(&self, other: &NameBuf) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+impl Eq for NameBuf {}
+impl PartialOrd for NameBuf {
+    fn partial_cmp(&self, other: &NameBuf) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for NameBuf {
+    fn cmp(&self, other: &NameBuf) -> std::cmp::Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+impl std::hash::Hash for NameBuf {
+    /// As the bytes do, by which names are looked up ([`std::borrow::Borrow`]).
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
     }
 }
 
 impl std::borrow::Borrow<[u8]> for NameBuf {
     fn borrow(&self) -> &[u8] {
-        &self.0
+        self.as_bytes()
     }
 }
 
 impl Deref for NameBuf {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
-        &self.0
+        self.as_bytes()
     }
 }
 

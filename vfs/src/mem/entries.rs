@@ -27,7 +27,7 @@ struct Slot<T> {
 pub(super) struct At(u32);
 
 impl<T> Entries<T> {
-    /// Bytes that an entry takes, beside its name.
+    /// Bytes that an entry takes, beside a long name.
     #[cfg(test)]
     pub(super) const SLOT: usize = size_of::<Slot<T>>();
 

@@ -88,7 +88,13 @@ struct Table {
 
 /// A shared mount table: clones see each other's binds, [`Namespace::fork`] gives one that does not.
 #[derive(Clone)]
-pub struct Namespace(Arc<RwLock<Arc<Table>>>);
+pub struct Namespace(Arc<Shared>);
+
+struct Shared {
+    table: RwLock<Arc<Table>>,
+    /// Counts the changes of the table, under its write lock: what was looked up at one count is good until the next.
+    changes: AtomicU64,
+}
 
 impl Namespace {
     /// A namespace whose `/` is `root`, a tree known as `spec` (the first line of its text).
@@ -98,12 +104,16 @@ impl Namespace {
         let key = root.qid().path;
         let members = vec![Member { node: root.clone(), view: 0, create: true, line: Some(0) }];
         let mounts = HashMap::from([(key, Arc::new(Mount { members }))]);
-        Namespace(Arc::new(RwLock::new(Arc::new(Table { root, mounts, lines: vec![line], next_line: 1 }))))
+        Namespace::of(Arc::new(Table { root, mounts, lines: vec![line], next_line: 1 }))
+    }
+
+    fn of(table: Arc<Table>) -> Namespace {
+        Namespace(Arc::new(Shared { table: RwLock::new(table), changes: AtomicU64::new(0) }))
     }
 
     /// A copy that later binds do not touch, nor it them (rfork's RFNAMEG). O(1).
     pub fn fork(&self) -> Namespace {
-        Namespace(Arc::new(RwLock::new(self.0.read().clone())))
+        Namespace::of(self.0.table.read().clone())
     }
 
     /// The same table?
@@ -113,12 +123,18 @@ impl Namespace {
 
     /// The place called `/`.
     pub fn root(&self) -> Place {
-        let root = self.0.read().root.clone();
+        let root = self.0.table.read().root.clone();
         Place::root(self.clone(), root)
     }
 
-    pub(crate) fn mount_at(&self, key: u64) -> Option<Arc<Mount>> {
-        self.0.read().mounts.get(&key).cloned()
+    /// What is bound at `key`, and the count of changes until which that is so.
+    pub(crate) fn mount_at(&self, key: u64) -> (Option<Arc<Mount>>, u64) {
+        let table = self.0.table.read();
+        (table.mounts.get(&key).cloned(), self.0.changes.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn changes(&self) -> u64 {
+        self.0.changes.load(Ordering::Acquire)
     }
 
     /// Mounts the tree whose root is `node`, known as `spec`, at `old` (mount(1)).
@@ -190,7 +206,7 @@ impl Namespace {
             ));
         }
         let key = old.key();
-        let mut slot = self.0.write();
+        let mut slot = self.0.table.write();
         let table = Arc::make_mut(&mut slot);
         let id = table.next_line;
         table.next_line += 1;
@@ -212,13 +228,14 @@ impl Namespace {
         table.mounts.insert(key, Arc::new(Mount { members }));
         table.lines.push(Line { id, line, tree });
         table.forget_unused_lines();
+        self.0.changes.fetch_add(1, Ordering::Release);
         Ok(())
     }
 
     /// Undoes what was bound at `old`: all of it, or only `new` (unmount(1)). ENOENT-like errors name what is not mounted.
     pub fn unmount(&self, new: Option<&Place>, old: &Place) -> Result<()> {
         let key = old.key();
-        let mut slot = self.0.write();
+        let mut slot = self.0.table.write();
         let not_mounted = || Error::new(Errno::EINVAL, format!("{}: not mounted", old.shown()));
         let mount = slot.mounts.get(&key).cloned().ok_or_else(not_mounted)?;
         let mut members = mount.members.clone();
@@ -244,17 +261,18 @@ impl Namespace {
             table.mounts.insert(key, Arc::new(Mount { members }));
         }
         table.forget_unused_lines();
+        self.0.changes.fetch_add(1, Ordering::Release);
         Ok(())
     }
 
     /// The lines that rebuild this namespace, in order (namespace(6)).
     pub fn lines(&self) -> Vec<NsLine> {
-        self.0.read().lines.iter().map(|l| l.line.clone()).collect()
+        self.0.table.read().lines.iter().map(|l| l.line.clone()).collect()
     }
 
     /// The tree that is mounted here as `spec`: what a `mount` line may name.
     pub fn tree(&self, spec: &[u8]) -> Option<NodeRef> {
-        self.0.read().lines.iter().find(|l| l.line.is_mount_of(spec)).and_then(|l| l.tree.clone())
+        self.0.table.read().lines.iter().find(|l| l.line.is_mount_of(spec)).and_then(|l| l.tree.clone())
     }
 }
 

@@ -18,14 +18,24 @@ struct Inner {
     /// What the tree has at this name, before binds.
     under: NodeRef,
     under_view: View,
-    /// What is seen: `under`, or the first that was bound over it when the place was reached.
-    node: NodeRef,
-    view: View,
+    /// What was bound over it when the place was reached, and the namespace's count of changes then.
+    mount: Option<Arc<Mount>>,
+    looked: u64,
     /// Mixed in for everything behind a portal into this namespace.
     outer: View,
     parent: Option<(Place, NameBuf)>,
     /// `node` stands for what is here: see [`Node::behind_portal`].
     is_shut: bool,
+}
+
+impl Inner {
+    /// What is seen: `under`, or the first that was bound over it when the place was reached.
+    fn seen(&self) -> (&NodeRef, View) {
+        match self.mount.as_deref().and_then(|mount| mount.members.first()) {
+            Some(member) => (&member.node, member.view),
+            None => (&self.under, self.under_view),
+        }
+    }
 }
 
 impl Drop for Inner {
@@ -56,17 +66,8 @@ impl Place {
         outer: View,
         parent: Option<(Place, NameBuf)>,
     ) -> Place {
-        let mount = ns.mount_at(mix(under.qid().path, under_view));
-        let (mut node, view) = match mount.as_ref().and_then(|m| m.members.first()) {
-            Some(member) => (member.node.clone(), member.view),
-            None => (under.clone(), under_view),
-        };
-        let shut = if outer == 0 { None } else { node.behind_portal() };
-        let is_shut = shut.is_some();
-        if let Some(shut) = shut {
-            node = shut;
-        }
-        Place(Arc::new(Inner { ns, under, under_view, node, view, outer, parent, is_shut }))
+        let (mount, looked) = ns.mount_at(mix(under.qid().path, under_view));
+        Place(Arc::new(Inner { ns, under, under_view, mount, looked, outer, parent }))
     }
 
     /// The child that `node` is when it is found as `name` in the member of this place that is seen in `view`.
@@ -84,16 +85,16 @@ impl Place {
     }
 
     pub fn node(&self) -> &NodeRef {
-        &self.0.node
+        self.0.seen().0
     }
     pub fn namespace(&self) -> &Namespace {
         &self.0.ns
     }
     pub fn kind(&self) -> Kind {
-        self.0.node.kind()
+        self.node().kind()
     }
     pub fn nature(&self) -> Nature {
-        self.0.node.nature()
+        self.node().nature()
     }
     pub(crate) fn under(&self) -> &NodeRef {
         &self.0.under
@@ -106,8 +107,12 @@ impl Place {
     pub(crate) fn key(&self) -> u64 {
         mix(self.0.under.qid().path, self.0.under_view)
     }
+    /// What is bound over this place now.
     pub(crate) fn mount(&self) -> Option<Arc<Mount>> {
-        if self.0.is_shut { None } else { self.0.ns.mount_at(self.key()) }
+        if self.0.ns.changes() == self.0.looked {
+            return self.0.mount.clone();
+        }
+        self.0.ns.mount_at(self.key()).0
     }
     /// What a walk from here searches, where more than this place's own node.
     pub(super) fn union(&self) -> Option<Arc<Mount>> {
@@ -117,19 +122,21 @@ impl Place {
     pub(super) fn only(&self) -> (NodeRef, View) {
         match self.mount().as_deref().map(|m| m.members.as_slice()) {
             Some([Member { node, view, .. }]) => (node.clone(), *view),
-            _ => (self.0.node.clone(), self.0.view),
+            _ => {
+                let (node, view) = self.0.seen();
+                (node.clone(), view)
+            }
         }
     }
 
     /// The node's identity as clients see it here: its path is unique and stable for this node at this place.
     pub fn qid(&self) -> Qid {
-        let qid = self.0.node.qid();
-        Qid { path: mix(mix(qid.path, self.0.view), self.0.outer), ..qid }
+        self.entry_qid(self.node().qid())
     }
 
     /// The identity that the entry `qid` of this directory has, as far as it is known without walking to it.
     pub fn entry_qid(&self, qid: Qid) -> Qid {
-        Qid { path: mix(mix(qid.path, self.0.view), self.0.outer), ..qid }
+        Qid { path: mix(mix(qid.path, self.0.seen().1), self.0.outer), ..qid }
     }
 
     /// The directory this place was reached through; `/` is its own.
@@ -185,26 +192,38 @@ impl Place {
 
     pub(super) fn walk_unchecked<'a>(&'a self, who: &'a Caller, name: Name<'a>) -> Op<'a, Place> {
         let mount = self.mount();
+        let (seen, view) = self.0.seen();
         match mount.as_deref().map(|mount| mount.members.as_slice()) {
+            None | Some([]) => seen.walk(who, name).map(move |node| self.child(name.to_owned(), node, view)),
             // What the place was reached as is what it is still, as a rule.
-            Some([Member { node, view, .. }]) if !Arc::ptr_eq(node, &self.0.node) => {
-                let (dir, view) = (node.clone(), *view);
-                Op::started(async move {
-                    let node = dir.walk(who, name).await?;
-                    Ok(self.child(name.to_owned(), node, view))
-                })
+            Some([Member { node, view, .. }]) if Arc::ptr_eq(node, seen) => {
+                let view = *view;
+                seen.walk(who, name).map(move |node| self.child(name.to_owned(), node, view))
             }
-            None | Some([] | [_]) => {
-                let view =
-                    mount.as_deref().and_then(|mount| mount.members.first()).map_or(self.0.view, |m| m.view);
-                self.0.node.walk(who, name).map(move |node| self.child(name.to_owned(), node, view))
-            }
-            Some(_) => Op::started(async move {
-                let mount = mount.as_deref().expect("just looked into");
-                let (index, node) = Place::find(mount, who, name).await?;
-                Ok(self.child(name.to_owned(), node, mount.members[index].view))
-            }),
+            Some(members) => match Place::find_at_once(members, who, name) {
+                Some(found) => {
+                    found.map(|(at, node)| self.child(name.to_owned(), node, members[at].view)).into()
+                }
+                None => Op::started(async move {
+                    let mount = mount.as_deref().expect("just looked into");
+                    let (index, node) = Place::find(mount, who, name).await?;
+                    Ok(self.child(name.to_owned(), node, mount.members[index].view))
+                }),
+            },
         }
+    }
+
+    /// [`Place::find`] without a future; none where a member does not answer at once. Looking changes nothing, so that it can
+    /// be done again.
+    fn find_at_once(members: &[Member], who: &Caller, name: Name<'_>) -> Option<Result<(usize, NodeRef)>> {
+        for (index, member) in members.iter().enumerate() {
+            match member.node.walk(who, name).now()? {
+                Ok(node) => return Some(Ok((index, node))),
+                Err(error) if error.is(Errno::ENOENT) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        Some(Errno::ENOENT.into())
     }
 
     /// The first member of a union that has `name` (its index), and what it has there.
@@ -232,7 +251,7 @@ impl Place {
         if nothing_to_check || (who.is_root() && self.kind().is_dir()) {
             return then();
         }
-        self.0.node.stat().and_then(move |stat| match check(who, &stat, want) {
+        self.node().stat().and_then(move |stat| match check(who, &stat, want) {
             Ok(()) => then(),
             Err(error) => Op::err(error),
         })
