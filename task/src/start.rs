@@ -59,6 +59,7 @@ impl Task {
         let (program, head) = find(&starter, &ns, &cwd, &spec).await?;
         let path = program.path();
         let runtime = table.registry().pick(&spec.kind, Program { path: &path, head: &head })?.clone();
+        tracing::debug!(task = self.id.0, program = %program.shown(), runtime = runtime.name(), "start");
         spec.env.retain(|(name, _)| std::str::from_utf8(name).is_ok_and(|name| caps.env(name)));
         let stdio = self.open_stdio(&ns).await?;
         let start = Start {
@@ -105,6 +106,7 @@ impl Task {
 
     /// Ends the task: everyone who waits is told.
     fn finish(&self, exit: Exit) {
+        tracing::debug!(task = self.id.0, code = exit.code, message = exit.message, "exited");
         self.life.finish(exit, |exit, real| self.wait_line(exit, real));
         self.stdio.finish();
         self.trace_log.finish();

@@ -59,6 +59,7 @@ impl Place {
         if let Err(error) = self.guarded(who, None, want) {
             return Op::err(error);
         }
+        tracing::trace!(path = %self.shown(), ?flags, "open");
         let is_dir = self.kind().is_dir();
         if flags.contains(OpenFlags::DIRECTORY) && !is_dir {
             return Op::err(Errno::ENOTDIR);
