@@ -448,3 +448,35 @@ async fn more_nodes_are_held_than_the_server_has_fids_and_each_is_found_again() 
     assert_eq!(open.stat(&w.who).await.unwrap().nlink, 0, "an open file keeps its fid");
     drop(file);
 }
+
+#[tokio::test]
+async fn opening_tells_of_what_another_client_wrote_whether_or_not_the_server_counts_versions() {
+    for counts_none in [false, true] {
+        let w = World::new().await;
+        w.export.counts_no_versions.store(counts_none, Ordering::SeqCst);
+        w.make("f", b"old").await;
+        let place = w.at("f").await.unwrap();
+        let version = || place.node().qid().version;
+        place.open(&w.who, OpenFlags::READ).await.unwrap();
+        let first = version();
+        place.open(&w.who, OpenFlags::READ).await.unwrap();
+        assert!(first != 0 && first == version(), "nothing has changed");
+        assert_eq!(place.nature(), Nature::Storage);
+        let other = w.attach(b"/").await.unwrap().root();
+        let theirs = other.walk(&w.who, known("f")).await.unwrap();
+        // Where only times tell, they have to have moved on.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        theirs.open(&w.who, BOTH).await.unwrap().write(0, b"new").await.unwrap();
+        place.open(&w.who, OpenFlags::READ).await.unwrap();
+        assert_ne!(version(), first, "counts_none: {counts_none}");
+    }
+}
+
+#[tokio::test]
+async fn a_tree_is_attached_by_name_and_a_name_that_is_not_there_is_refused() {
+    let w = World::new().await;
+    let dir = w.root().mkdir(&w.who, known("d"), Mode::new(0o755)).await.unwrap();
+    dir.mkdir(&w.who, known("below"), Mode::new(0o755)).await.unwrap();
+    assert!(w.attach(b"/d").await.unwrap().root().walk(&w.who, known("below")).await.is_ok());
+    assert!(w.attach(b"/missing").await.err().expect("refused").is(Errno::ENOENT));
+}

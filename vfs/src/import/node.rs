@@ -116,10 +116,23 @@ impl Remote {
 
     /// What attributes say, which is remembered as far as it decides how the file is used.
     fn learn(&self, attr: &Attr) -> Stat {
-        let synthetic = self.kind == Kind::File && attr.size == 0 && attr.qid.version == 0;
-        self.synthetic.store(synthetic, Ordering::Relaxed);
-        self.version.store(attr.qid.version, Ordering::Relaxed);
+        let synthetic = attr.size == 0 && attr.qid.version == 0;
+        let version = if self.kind == Kind::File && !synthetic { words::version(attr) } else { 0 };
+        self.version.store(version, Ordering::Relaxed);
+        self.synthetic.store(synthetic && self.kind == Kind::File, Ordering::Relaxed);
         words::stat(attr, self.qid())
+    }
+
+    /// Opening tells the version, by which a kernel knows whether what it has cached still holds.
+    async fn learn_opened(&self, open: &Fid) -> Result<()> {
+        match open.qid().version {
+            _ if self.kind != Kind::File || self.nature() != Nature::Storage => Ok(()),
+            0 => self.look().await.map(drop),
+            version => {
+                self.version.store(version, Ordering::Relaxed);
+                Ok(())
+            }
+        }
     }
 
     fn take_fresh(&self) -> Option<Stat> {
@@ -206,6 +219,7 @@ impl Node for Remote {
             } else {
                 self.tree.said(opening.await)?
             };
+            self.learn_opened(&open).await?;
             Ok(RemoteFile::opened(self, fid, open, flags))
         })
     }

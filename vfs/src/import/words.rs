@@ -19,6 +19,17 @@ pub(super) fn kind(mode: wire::Mode, qid: wire::Qid) -> Kind {
     })
 }
 
+/// The version of a file's content. Servers that count none say 0; then it follows from the times and the size.
+pub(super) fn version(attr: &wire::Attr) -> u32 {
+    if attr.qid.version != 0 {
+        return attr.qid.version;
+    }
+    let seen = [attr.mtime.sec, attr.mtime.nsec, attr.ctime.sec, attr.ctime.nsec, attr.size];
+    let mixed =
+        seen.iter().fold(0u64, |sum, n| (sum ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29));
+    ((mixed >> 32) as u32).max(1)
+}
+
 fn time(t: wire::Time) -> Time {
     Time { secs: t.sec.cast_signed(), nanos: t.nsec.min(999_999_999) as u32 }
 }

@@ -6,7 +6,7 @@
 use nine::server::*;
 use nine::wire;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::io::DuplexStream;
 use tokio::sync::Notify;
 use vfs::lock::{self, LockKind, LockOwner};
@@ -27,6 +27,8 @@ pub struct Export {
     pub walks: AtomicUsize,
     pub looks: AtomicUsize,
     pub listings: AtomicUsize,
+    /// Say 0 for every version.
+    pub counts_no_versions: AtomicBool,
 }
 
 pub struct Open {
@@ -37,11 +39,16 @@ pub struct Open {
 impl Export {
     pub fn new(root: NodeRef) -> Arc<Export> {
         let [walks, looks, listings] = Default::default();
-        Arc::new(Export { ns: Namespace::new(root, "#m"), who: root_user(), walks, looks, listings })
+        let (ns, who, counts_no_versions) = (Namespace::new(root, "#m"), root_user(), AtomicBool::new(false));
+        Arc::new(Export { ns, who, walks, looks, listings, counts_no_versions })
     }
 
     pub fn root(&self) -> Place {
         self.ns.root()
+    }
+
+    fn shown(&self, qid: wire::Qid) -> wire::Qid {
+        if self.counts_no_versions.load(Ordering::SeqCst) { wire::Qid { version: 0, ..qid } } else { qid }
     }
 }
 
@@ -90,7 +97,7 @@ impl FileServer for Export {
         answer(self.root().resolve(&self.who, path, vfs::Follow::Yes).now().expect("at once").into())
     }
     fn qid(&self, place: &Place) -> wire::Qid {
-        qid(place, place.qid())
+        self.shown(qid(place, place.qid()))
     }
     fn walk<'a>(&'a self, dir: &'a Place, name: &'a [u8]) -> Answer<'a, Place> {
         self.walks.fetch_add(1, Ordering::SeqCst);
@@ -150,7 +157,10 @@ impl FileServer for Export {
         _: wire::AttrMask,
     ) -> Answer<'a, wire::Attr> {
         self.looks.fetch_add(1, Ordering::SeqCst);
-        answer(place.stat(&self.who).map(move |stat| attr(place, &stat)))
+        answer(place.stat(&self.who).map(move |stat| {
+            let attr = attr(place, &stat);
+            wire::Attr { qid: self.shown(attr.qid), ..attr }
+        }))
     }
     fn setattr<'a>(&'a self, place: &'a Place, open: Option<&'a Open>, set: SetAttr) -> Answer<'a, ()> {
         let when = |t| match t {
@@ -465,6 +475,14 @@ impl World {
         let import =
             Import::attach_to("unix:///there", client, b"glenda", Some(0), b"").await.expect("attached");
         World { export, import, who: root_user(), served }
+    }
+    /// Another client of the same server.
+    pub async fn attach(&self, aname: &[u8]) -> vfs::Result<Import> {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        tokio::spawn(serve(self.export.clone(), Arc::new(()), theirs, Config::default()));
+        let dialect = wire::Dialect::P9P2000L;
+        let client = nine::client::Client::connect(ours, dialect, wire::Msize(8192)).await.expect("connects");
+        Import::attach(client, b"glenda", Some(0), aname).await
     }
     /// The imported tree as a program sees it.
     pub fn root(&self) -> Place {
