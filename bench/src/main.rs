@@ -1,1 +1,66 @@
-fn main() {}
+//! The figures of docs/performance.md: each is taken beside a peer or a limit in the same run, and printed as a ratio.
+//!
+//! `make bench` runs all; `cargo run --release -p bench -- NAME…` some: guest, start, many, mount, ninep. This program is
+//! also the server that it measures: as `bench taskfs …` it is the `taskfs` command, so that nothing else has to be built,
+//! and what is measured is never of another build.
+
+mod guest;
+mod many;
+mod mount;
+mod ninep;
+// The limit of what the library can do: see there.
+#[allow(dead_code)]
+#[path = "../../nine/examples/nothing.rs"]
+mod nothing;
+mod process;
+mod report;
+mod start;
+
+use clap::Parser;
+use fs_server::cli::{self, Cli};
+use report::Report;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.first().map(String::as_str) {
+        Some(process::TASKFS) => {
+            let cli = Cli::parse_from(&args);
+            cli::log();
+            cli::run(cli).unwrap_or_else(|fault| {
+                eprintln!("taskfs: {fault}");
+                ExitCode::from(u8::from(fault.code))
+            })
+        }
+        Some(start::ONCE) => {
+            start::once(args[1].as_ref());
+            ExitCode::SUCCESS
+        }
+        Some(ninep::NOTHING) => {
+            ninep::serve_nothing(&args[1]);
+            ExitCode::SUCCESS
+        }
+        _ => {
+            measure(&args);
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn measure(wanted: &[String]) {
+    let mut report = Report::default();
+    let all: [(&str, fn(&mut Report)); 5] = [
+        ("guest", guest::run),
+        ("start", start::run),
+        ("many", many::run),
+        ("mount", mount::run),
+        ("ninep", ninep::run),
+    ];
+    for (name, run) in all {
+        if wanted.is_empty() || wanted.iter().any(|w| w == name) {
+            eprintln!("bench: {name} …");
+            run(&mut report);
+        }
+    }
+    print!("{report}");
+}

@@ -95,6 +95,10 @@ impl FileServer for Nothing {
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "tcp:127.0.0.1:5640".into());
+    listen(&address).await
+}
+
+pub async fn listen(address: &str) -> std::io::Result<()> {
     let config = Config::default();
     let files = Arc::new(Nothing);
     match address.split_once(':') {

@@ -1,5 +1,6 @@
 /* fsops [DIR]: what one file operation costs a program. Prints nanoseconds an operation, one "name ns" a line: the
- * fastest of several batches, since anything slower is the machine's noise. readdir_5000 is one listing of a directory
+ * fastest of several batches, since anything slower is the machine's noise. The name of the one file that is opened and
+ * looked at is made beforehand; those of the files that come and go are not. readdir_5000 is one listing of a directory
  * of 5000 files. The same source, compiled natively and run on tmpfs, gives the figures to beat. */
 #include <dirent.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@ enum { BATCHES = 5, BLOCK = 4096, BLOCKS = 256, CALLS = 20000, FILES = 2000, ENT
 
 static char block[BLOCK];
 static const char *dir;
+static char data_name[4096];
 static int data;
 
 static double now(void) {
@@ -52,12 +54,12 @@ static void op_fstat(int i) {
 
 static void op_stat(int i) {
     struct stat st;
-    check(stat(path("data", 0), &st) == 0, "stat");
+    check(stat(data_name, &st) == 0, "stat");
     (void)i;
 }
 
 static void op_open_close(int i) {
-    int fd = open(path("data", 0), O_RDONLY);
+    int fd = open(data_name, O_RDONLY);
     check(fd >= 0, "open");
     close(fd);
     (void)i;
@@ -109,8 +111,9 @@ static void measure_create_unlink(void) {
 
 int main(int argc, char **argv) {
     dir = argc > 1 ? argv[1] : ".";
-    data = open(path("data", 0), O_RDWR | O_CREAT | O_TRUNC, 0644);
-    check(data >= 0, path("data", 0));
+    strcpy(data_name, path("data", 0));
+    data = open(data_name, O_RDWR | O_CREAT | O_TRUNC, 0644);
+    check(data >= 0, data_name);
     memset(block, 'b', BLOCK);
     for (int i = 0; i < BLOCKS; i++)
         op_pwrite(i);
@@ -128,6 +131,6 @@ int main(int argc, char **argv) {
     for (int i = 0; i < ENTRIES; i++)
         check(unlink(path("list-0/entry", i)) == 0, "unlink");
     check(rmdir(path("list", 0)) == 0, "rmdir");
-    check(unlink(path("data", 0)) == 0, "unlink");
+    check(unlink(data_name) == 0, "unlink");
     return 0;
 }

@@ -1,0 +1,293 @@
+//! 9P over sockets: the server with its memory tree, beside a server of the same library that does nothing (the limit), and
+//! Debian's diod on tmpfs where it is installed.
+
+use crate::process::{Server, me, there_is, tmpfs};
+use crate::report::{Report, median};
+use nine::client::{Client, ClientError, Fid};
+use nine::wire::{Dialect, Mode, Msize, OpenFlags};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tokio::net::{TcpStream, UnixStream};
+
+/// The first argument that makes this program the server that does nothing.
+pub const NOTHING: &str = "nothing";
+
+const ROUNDS: usize = 3;
+const REQUESTS: usize = 4000;
+const CLIENTS: usize = 64;
+const OF_EACH: usize = 400;
+const MIB: usize = 1 << 20;
+const TRANSFERS: usize = 200;
+/// The file that all of them serve.
+const FILE: &str = "data";
+
+/// Connects to `unix:PATH` or `tcp:HOST:PORT` and attaches to the tree `aname`.
+pub async fn attach(address: &str, dialect: Dialect, aname: &str) -> Result<Fid, ClientError> {
+    let msize = Msize(MIB as u32 + 24);
+    let client = match address.split_once(':') {
+        Some(("unix", path)) => Client::connect(UnixStream::connect(path).await?, dialect, msize).await?,
+        Some(("tcp", address)) => {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            Client::connect(stream, dialect, msize).await?
+        }
+        _ => panic!("{address}: neither unix: nor tcp:"),
+    };
+    let uid = rustix::process::geteuid().as_raw();
+    client.attach(b"root", Some(nine::wire::Uid(uid)), aname.as_bytes()).await
+}
+
+/// A server under test, and its tree.
+struct Target {
+    address: String,
+    aname: String,
+    /// It knows only the file that it has.
+    fixed: bool,
+    /// It answers requests that name one fid in the order in which they came.
+    pipelines: bool,
+}
+
+/// What one server took, in the order of [`TIMES`] and [`RATES`].
+#[derive(Default)]
+struct Figures {
+    times: [Vec<Duration>; TIMES.len()],
+    rates: [f64; RATES.len()],
+}
+
+const TIMES: [&str; 3] = [
+    "read of 1 byte, there and back",
+    "walk, open, read 4 KiB, clunk, one by one",
+    "the same four in one write",
+];
+const RATES: [(&str, &str); 4] = [
+    ("64 clients, one request each in flight", "thousand/s"),
+    ("one client, 64 requests in flight", "thousand/s"),
+    ("reads of 1 MiB", "MB/s"),
+    ("writes of 1 MiB", "MB/s"),
+];
+
+pub fn run(report: &mut Report) {
+    let ours = Server::start(&["--listen", "tcp://127.0.0.1:0"]);
+    let of_ours = |address| Target { address, aname: "/tmp".into(), fixed: false, pipelines: true };
+    for (transport, address) in [("a unix socket", ours.unix()), ("loopback TCP", ours.tcp())] {
+        report.section(&format!(
+            "9P2000.L over {transport}: the memory tree beside a server that does nothing"
+        ));
+        let nothing = match transport {
+            "a unix socket" => format!("unix:{}/nothing", ours.dir.path().display()),
+            _ => format!("tcp:127.0.0.1:{}", free_port()),
+        };
+        let _nothing = Running::start(me().arg(NOTHING).arg(&nothing));
+        let limit = Target { address: nothing, aname: String::new(), fixed: true, pipelines: true };
+        compare(report, &of_ours(address), "nothing", &limit);
+    }
+    report.section("9P2000.L over loopback TCP, beside diod on tmpfs");
+    if !there_is("diod") {
+        return report.note("diod", "not run: not on this machine (apt install diod)");
+    }
+    let dir = tmpfs();
+    let port = free_port();
+    let address = format!("tcp:127.0.0.1:{port}");
+    let mut diod = Command::new("diod");
+    diod.args(["-f", "-n", "-N", "-l", &format!("127.0.0.1:{port}"), "-e"]).arg(dir.path());
+    let _diod = Running::start(&mut diod);
+    let aname = dir.path().to_str().expect("a UTF-8 path").to_owned();
+    compare(report, &of_ours(ours.tcp()), "diod", &Target { address, aname, fixed: false, pipelines: false });
+}
+
+/// Serves at `address` until killed.
+pub fn serve_nothing(address: &str) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
+    runtime.block_on(crate::nothing::listen(address)).expect(address);
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+    listener.local_addr().expect("a bound socket has one").port()
+}
+
+/// A process that is killed when dropped.
+struct Running(Child);
+
+impl Running {
+    fn start(command: &mut Command) -> Running {
+        Running(
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("it starts"),
+        )
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself, which its client has noticed.
+        let _ended = self.0.kill();
+        let _waited = self.0.wait();
+    }
+}
+
+fn compare(report: &mut Report, ours: &Target, name: &str, other: &Target) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
+    let (mut mine, mut theirs) = (Figures::default(), Figures::default());
+    for _ in 0..ROUNDS {
+        for (target, into) in [(ours, &mut mine), (other, &mut theirs)] {
+            let one = runtime.block_on(measure(target)).unwrap_or_else(|e| panic!("{}: {e}", target.address));
+            for (all, times) in into.times.iter_mut().zip(one.times) {
+                all.extend(times);
+            }
+            for (best, rate) in into.rates.iter_mut().zip(one.rates) {
+                *best = best.max(rate);
+            }
+        }
+    }
+    for (what, (mine, theirs)) in TIMES.iter().zip(mine.times.iter().zip(&theirs.times)) {
+        if !mine.is_empty() && !theirs.is_empty() {
+            report.beside(what, median(mine), name, median(theirs));
+        }
+    }
+    for ((what, unit), (mine, theirs)) in RATES.iter().zip(mine.rates.iter().zip(theirs.rates)) {
+        report.rates(what, *mine, unit, name, theirs);
+    }
+}
+
+async fn measure(target: &Target) -> Result<Figures, ClientError> {
+    let (address, aname) = (target.address.clone(), target.aname.clone());
+    let Target { fixed, pipelines, .. } = *target;
+    // On a worker: what runs on the main thread itself is woken from another.
+    let work = tokio::spawn(async move {
+        let root = attach_in_time(&address, &aname).await?;
+        if !fixed {
+            make(&root).await?;
+        }
+        let file = opened(&root).await?;
+        let (root, file) = (&root, &file);
+        let mut figures = Figures::default();
+        figures.times[0] = timed(|| async move { file.read(0, 1).await.map(drop) }).await?;
+        figures.times[1] = timed(|| async move {
+            let mut file = root.walk([FILE]).await?;
+            file.open(OpenFlags::empty()).await?;
+            file.read(0, 4096).await?;
+            file.clunk().await
+        })
+        .await?;
+        if pipelines {
+            figures.times[2] =
+                timed(|| async move { root.read_at_once([FILE], 4096).await.map(drop) }).await?;
+        }
+        figures.rates[0] = of_many_clients(&address, &aname).await?;
+        figures.rates[1] = of_one_client(opened(root).await?.into()).await?;
+        (figures.rates[2], figures.rates[3]) = transfer(file).await?;
+        Ok(figures)
+    });
+    work.await.map_err(std::io::Error::other)?
+}
+
+/// A server that was just started may not listen yet.
+async fn attach_in_time(address: &str, aname: &str) -> Result<Fid, ClientError> {
+    let began = Instant::now();
+    loop {
+        match attach(address, Dialect::P9P2000L, aname).await {
+            Err(ClientError::Io(_)) if began.elapsed() < Duration::from_secs(5) => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            attached => return attached,
+        }
+    }
+}
+
+/// Makes the file, one transfer long.
+async fn make(root: &Fid) -> Result<(), ClientError> {
+    if root.walk([FILE]).await.is_ok() {
+        return Ok(());
+    }
+    let mut file = root.walk::<&str>([]).await?;
+    file.create(FILE.as_bytes(), OpenFlags::RDWR, Mode(0o600)).await?;
+    file.write_all(0, &vec![7; MIB]).await?;
+    file.clunk().await
+}
+
+async fn opened(root: &Fid) -> Result<Fid, ClientError> {
+    let mut file = root.walk([FILE]).await?;
+    file.open(OpenFlags::RDWR).await?;
+    Ok(file)
+}
+
+async fn timed<F>(work: impl Fn() -> F) -> Result<Vec<Duration>, ClientError>
+where
+    F: Future<Output = Result<(), ClientError>>,
+{
+    let mut times = Vec::with_capacity(REQUESTS);
+    for _ in 0..REQUESTS {
+        let began = Instant::now();
+        work().await?;
+        times.push(began.elapsed());
+    }
+    Ok(times)
+}
+
+/// Runs `work` in as many tasks as there are clients; gives thousands of requests a second.
+async fn rate<F>(work: impl Fn() -> F) -> Result<f64, ClientError>
+where
+    F: Future<Output = Result<(), ClientError>> + Send + 'static,
+{
+    let began = Instant::now();
+    let all: Vec<_> = (0..CLIENTS).map(|_| tokio::spawn(work())).collect();
+    for one in all {
+        one.await.map_err(std::io::Error::other)??;
+    }
+    Ok((CLIENTS * OF_EACH) as f64 / began.elapsed().as_secs_f64() / 1e3)
+}
+
+async fn of_many_clients(address: &str, aname: &str) -> Result<f64, ClientError> {
+    let mut files = Vec::new();
+    for _ in 0..CLIENTS {
+        files.push(opened(&attach(address, Dialect::P9P2000L, aname).await?).await?);
+    }
+    let files = std::sync::Mutex::new(files);
+    rate(|| {
+        let file = files.lock().expect("no one panics with it").pop().expect("one for each client");
+        async move {
+            for _ in 0..OF_EACH {
+                file.read(0, 1).await?;
+            }
+            Ok(())
+        }
+    })
+    .await
+}
+
+async fn of_one_client(file: std::sync::Arc<Fid>) -> Result<f64, ClientError> {
+    rate(|| {
+        let file = file.clone();
+        async move {
+            for _ in 0..OF_EACH {
+                file.read(0, 1).await?;
+            }
+            Ok(())
+        }
+    })
+    .await
+}
+
+/// Megabytes a second, read and written; a server may agree to less than a megabyte a message.
+async fn transfer(file: &Fid) -> Result<(f64, f64), ClientError> {
+    let rate = |began: Instant| (TRANSFERS * MIB) as f64 / began.elapsed().as_secs_f64() / 1e6;
+    let began = Instant::now();
+    for _ in 0..TRANSFERS {
+        let mut offset = 0;
+        while offset < MIB {
+            offset += file.read(offset as u64, MIB - offset).await?.len();
+        }
+    }
+    let read = rate(began);
+    let data = vec![7; MIB];
+    let began = Instant::now();
+    for _ in 0..TRANSFERS {
+        file.write_all(0, &data).await?;
+    }
+    Ok((read, rate(began)))
+}
