@@ -480,3 +480,21 @@ async fn a_tree_is_attached_by_name_and_a_name_that_is_not_there_is_refused() {
     assert!(w.attach(b"/d").await.unwrap().root().walk(&w.who, known("below")).await.is_ok());
     assert!(w.attach(b"/missing").await.err().expect("refused").is(Errno::ENOENT));
 }
+
+#[tokio::test]
+async fn a_listing_shows_no_name_that_is_none_and_ends_where_it_does_not_go_on() {
+    let w = World::new().await;
+    w.export.lists_nonsense.store(true, Ordering::SeqCst);
+    let dir = w.root().open(&w.who, OpenFlags::READ).await.unwrap();
+    let mut names = HashSet::new();
+    let mut sink = |entry: DirEntry<'_>| {
+        names.insert((entry.name.to_string(), entry.qid.kind));
+        true
+    };
+    let listed = timeout(PATIENCE, dir.readdir(0, &mut sink)).await.expect("not for ever");
+    let error = listed.expect_err("the server breaks the protocol");
+    assert_eq!(error.errno(), Errno::EPROTO);
+    assert!(error.text().starts_with("unix:///there: "), "{error}");
+    // What the entry does not say, its qid does.
+    assert_eq!(names, HashSet::from([("good".to_string(), Kind::Dir)]));
+}

@@ -29,6 +29,8 @@ pub struct Export {
     pub listings: AtomicUsize,
     /// Say 0 for every version.
     pub counts_no_versions: AtomicBool,
+    /// List names that can be none, and the same ones for ever.
+    pub lists_nonsense: AtomicBool,
 }
 
 pub struct Open {
@@ -39,8 +41,9 @@ pub struct Open {
 impl Export {
     pub fn new(root: NodeRef) -> Arc<Export> {
         let [walks, looks, listings] = Default::default();
-        let (ns, who, counts_no_versions) = (Namespace::new(root, "#m"), root_user(), AtomicBool::new(false));
-        Arc::new(Export { ns, who, walks, looks, listings, counts_no_versions })
+        let [counts_no_versions, lists_nonsense] = Default::default();
+        let (ns, who) = (Namespace::new(root, "#m"), root_user());
+        Arc::new(Export { ns, who, walks, looks, listings, counts_no_versions, lists_nonsense })
     }
 
     pub fn root(&self) -> Place {
@@ -134,6 +137,13 @@ impl FileServer for Export {
     }
     fn readdir<'a>(&'a self, open: &'a Open, offset: u64, into: &'a mut Listing) -> Answer<'a, ()> {
         self.listings.fetch_add(1, Ordering::SeqCst);
+        if self.lists_nonsense.load(Ordering::SeqCst) {
+            for (at, name) in [(1, &b"../../etc"[..]), (2, b""), (3, b"a\0b"), (4, b"good"), (5, b"..")] {
+                let (qid, kind) = (self.qid(&open.place), wire::DirEntryKind::UNKNOWN);
+                assert!(into.push(&Entry { qid, offset: at, kind, name }));
+            }
+            return Answer::ok(());
+        }
         for (at, name) in [(1, &b"."[..]), (2, b"..")] {
             let kind = wire::DirEntryKind::DIRECTORY;
             let entry = Entry { qid: self.qid(&open.place), offset: at, kind, name };
