@@ -4,6 +4,7 @@
 
 use crate::p1::abi::{FdFlags, Rights};
 use crate::p1::errno::NOTCAPABLE;
+use std::sync::Arc;
 use vfs::{Errno, FileRef, Kind, Nature, NodeRef, Place, Result};
 
 /// An open file or directory.
@@ -18,7 +19,7 @@ pub(crate) struct Descriptor {
     pub rights: Rights,
     pub inheriting: Rights,
     /// The name under which a directory was given at the start.
-    pub preopen: Option<&'static str>,
+    pub preopen: Option<Arc<[u8]>>,
     /// stdio/1 or 2: every write goes to the end, so that both can be one file.
     pub appends: bool,
 }
@@ -78,7 +79,7 @@ impl Descriptor {
     }
 
     /// A directory that the guest finds open at its start.
-    pub fn preopen(place: Place, name: &'static str) -> Descriptor {
+    pub fn preopen(place: Place, name: &[u8]) -> Descriptor {
         let node = place.node().clone();
         Descriptor {
             place: Some(place),
@@ -88,7 +89,7 @@ impl Descriptor {
             flags: FdFlags::empty(),
             rights: DIR_RIGHTS,
             inheriting: Rights::all(),
-            preopen: Some(name),
+            preopen: Some(name.into()),
             appends: false,
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 use task::{Start, Trace, Usage};
-use vfs::{Caller, Result};
+use vfs::{Caller, DirEntry, OpenFlags, Place, Result};
 use wasmtime::Memory;
 
 pub(crate) struct Guest {
@@ -26,17 +26,57 @@ pub(crate) struct Guest {
     pub began: Instant,
 }
 
+/// A directory that a guest finds open at its start, and the name it is told.
+pub(crate) struct Given {
+    place: Place,
+    name: Vec<u8>,
+}
+
+impl Given {
+    /// What a guest with this namespace and current directory is given: `/`, and where it starts elsewhere that too, as `.`.
+    ///
+    /// WASI has no current directory, and wasi-libc (C, Rust, CPython) does not tell `/x` and `x` apart: it looks for the
+    /// given directory with the longest name that fits, and the last of equals. So that absolute paths stay absolute, the
+    /// directories in `/` are given too. What lies in `/` itself is found in `.` then, by such programs; Go asks PWD, and
+    /// tells them apart.
+    pub async fn find(start: &Start) -> Result<Vec<Given>> {
+        let root = start.ns.root();
+        let mut given = vec![Given { place: root.clone(), name: b"/".to_vec() }];
+        if start.cwd.path() == b"/" {
+            return Ok(given);
+        }
+        let mut names = Vec::new();
+        let mut directories = |entry: DirEntry<'_>| {
+            if entry.qid.kind.is_dir() {
+                names.push(entry.name.to_owned());
+            }
+            true
+        };
+        // A guest that may not list `/` is given no more than it could find there.
+        if let Ok(listing) = root.open(&start.who, OpenFlags::READ | OpenFlags::DIRECTORY).await {
+            listing.readdir(0, &mut directories).await?;
+        }
+        for name in names {
+            if let Ok(place) = root.walk(&start.who, &name).await {
+                given.push(Given { place, name: [b"/", &name[..]].concat() });
+            }
+        }
+        given.push(Given { place: start.cwd.clone(), name: b".".to_vec() });
+        Ok(given)
+    }
+}
+
 impl Guest {
-    /// The guest as it is before its first instruction: stdio, the directory `/`, and its environment. WASI has no current
-    /// directory: where the task's is not `/`, PWD tells those who ask. Go does; wasi-libc (C, Rust, CPython) starts at `/`
-    /// and cannot be told, as it does not tell `/x` and `x` apart.
-    pub fn new(start: Start, control: Arc<Control>) -> Guest {
+    /// The guest as it is before its first instruction: stdio, the directories that it is given, and its environment.
+    pub fn new(start: Start, given: Vec<Given>, control: Arc<Control>) -> Guest {
         let mut fds = Descriptors::default();
         let [stdin, stdout, stderr] = start.stdio;
         fds.insert(Descriptor::stdio(stdin, false));
         fds.insert(Descriptor::stdio(stdout, true));
         fds.insert(Descriptor::stdio(stderr, true));
-        fds.insert(Descriptor::preopen(start.ns.root(), "/"));
+        for Given { place, name } in given {
+            fds.insert(Descriptor::preopen(place, &name));
+        }
         let mut env: Vec<Vec<u8>> =
             start.env.into_iter().map(|(key, value)| [&key[..], b"=", &value[..]].concat()).collect();
         let cwd = start.cwd.path();

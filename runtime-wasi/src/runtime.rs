@@ -6,7 +6,7 @@
 
 use crate::cache::{Bounds, Cache, Identity};
 use crate::control::{Control, Driver};
-use crate::guest::Guest;
+use crate::guest::{Given, Guest};
 use crate::program::{MAGIC, Program};
 use crate::slots::{Slot, Slots};
 use crate::ticker::Ticker;
@@ -154,7 +154,13 @@ impl WasiRuntime {
         }
     }
 
-    fn launch(&self, start: Start, program: Program, slot: Slot) -> Result<Arc<dyn Running>> {
+    fn launch(
+        &self,
+        start: Start,
+        program: Program,
+        given: Vec<Given>,
+        slot: Slot,
+    ) -> Result<Arc<dyn Running>> {
         let name = start.program.name().map_or_else(|| "/".to_owned(), ToString::to_string);
         if let Some(limit) = start.limits.memory
             && program.memory > limit
@@ -167,7 +173,7 @@ impl WasiRuntime {
         }
         let control = Arc::new(Control::new(start.limits, start.usage.clone()));
         let stderr = start.stdio[2].clone();
-        let mut store = Store::new(&self.engine, Guest::new(start, control.clone()));
+        let mut store = Store::new(&self.engine, Guest::new(start, given, control.clone()));
         store.limiter(|guest| &mut guest.limiter);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| {
@@ -275,7 +281,8 @@ impl Runtime for WasiRuntime {
         Op::started(async move {
             let slot = self.slots.take()?;
             let program = self.program(&start.program, &start.who).await?;
-            self.launch(start, program, slot)
+            let given = Given::find(&start).await?;
+            self.launch(start, program, given, slot)
         })
     }
 

@@ -75,18 +75,18 @@ impl Mount {
         let user = user.map_or_else(|| "nobody".to_owned(), |u| u.name);
         let more = if self.options.is_empty() { String::new() } else { format!(",{}", self.options) };
         let data = format!("{transport},version=9p2000.L,msize=1048576,access=user,uname={user}{more}");
-        let text = |s: String| CString::new(s).map_err(|_| fault("a NUL byte in the address or options".to_owned()));
+        let text =
+            |s: String| CString::new(s).map_err(|_| fault("a NUL byte in the address or options".to_owned()));
         let dir = text(self.dir.display().to_string())?;
         let flags = MountFlags::NOSUID | MountFlags::NODEV;
-        rustix::mount::mount(text(source)?.as_c_str(), dir.as_c_str(), c"9p", flags, text(data)?.as_c_str()).map_err(
-            |e| {
+        rustix::mount::mount(text(source)?.as_c_str(), dir.as_c_str(), c"9p", flags, text(data)?.as_c_str())
+            .map_err(|e| {
                 fault(match e {
                     rustix::io::Errno::NODEV => "this kernel has no 9p file system (modprobe 9p)".to_owned(),
                     rustix::io::Errno::PERM => "only root may mount with the kernel's 9P client".to_owned(),
                     e => format!("mount -t 9p {}: {e}", self.addr),
                 })
-            },
-        )
+            })
     }
 
     /// Starts this command again in a session of its own, and returns when the mount is there.

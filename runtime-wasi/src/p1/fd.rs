@@ -180,16 +180,16 @@ pub(super) async fn fd_filestat_set_times(
 }
 
 pub(super) fn fd_prestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Result<()> {
-    let name = call.guest.fds.get(fd)?.preopen.ok_or(Errno::EBADF)?;
+    let name = call.guest.fds.get(fd)?.preopen.clone().ok_or(Errno::EBADF)?;
     call.memory.put(out, &abi::prestat(name.len()))
 }
 
 pub(super) fn fd_prestat_dir_name(call: &mut Call<'_>, fd: u32, buf: u32, len: u32) -> Result<()> {
-    let name = call.guest.fds.get(fd)?.preopen.ok_or(Errno::EBADF)?;
+    let name = call.guest.fds.get(fd)?.preopen.clone().ok_or(Errno::EBADF)?;
     if name.len() > len as usize {
         return Errno::ENAMETOOLONG.into();
     }
-    call.memory.put(buf, name.as_bytes())
+    call.memory.put(buf, &name)
 }
 
 /// What has an offset to move: no directory (EBADF), no stream (ESPIPE).
