@@ -73,11 +73,14 @@ async fn a_file_is_made_written_read_and_described() {
 }
 
 #[tokio::test]
-async fn an_empty_file_of_storage_is_storage() {
+async fn an_empty_file_of_storage_is_storage_and_a_new_one_wherever_it_is_made() {
     let w = World::new().await;
     let place = w.make("empty", b"").await;
     assert_eq!(place.stat(&w.who).await.unwrap().size, 0);
     assert_eq!(place.nature(), Nature::Storage);
+    w.export.counts_no_versions.store(true, Ordering::SeqCst);
+    let place = w.make("new", &[7; 100_000]).await;
+    assert_eq!((place.nature(), w.read("new").await.len()), (Nature::Storage, 100_000));
 }
 
 #[tokio::test]

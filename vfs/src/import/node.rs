@@ -238,6 +238,8 @@ impl Node for Remote {
             let open = self.change(dir.created(name.as_bytes(), how, mode)).await?;
             // The fid that made the file is open: the node takes one that is not.
             let node = self.step(name).await?;
+            // Empty, and perhaps without a version: but what can be made is storage.
+            node.synthetic.store(false, Ordering::Relaxed);
             let fid = node.fid().await?;
             Ok((node.clone() as NodeRef, RemoteFile::opened(node, fid, open, flags)))
         })
