@@ -49,7 +49,8 @@ fn main() -> ExitCode {
 
 fn measure(wanted: &[String]) {
     let mut report = Report::default();
-    let all: [(&str, fn(&mut Report)); 5] = [
+    type Section = fn(&mut Report);
+    let all: [(&str, Section); 5] = [
         ("guest", guest::run),
         ("start", start::run),
         ("many", many::run),

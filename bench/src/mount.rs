@@ -27,7 +27,8 @@ pub fn run(report: &mut Report) {
     let _server = Server::start(&["--mount", mount, "--bind", &bind_of("sleep.wasm")]);
     let fuse = dir.path().join("tmp");
 
-    let rows: [(&str, fn(&Path) -> Duration); 6] = [
+    type Measure = fn(&Path) -> Duration;
+    let rows: [(&str, Measure); 6] = [
         ("open, read 4 KiB, close", open_read_close),
         ("stat", stat),
         ("create and close", create),
