@@ -68,6 +68,7 @@ impl World {
         binds: &[BindSpec],
         cache: Option<&Path>,
         tasks: Option<usize>,
+        memory: Option<u64>,
     ) -> Result<World, Fault> {
         let ns = match root {
             RootSpec::Mem => {
@@ -85,6 +86,7 @@ impl World {
         };
         let wasi = runtime_wasi::Config {
             cache_dir: cache.map(Path::to_owned).or_else(default_cache),
+            guest_bytes: memory,
             ..Default::default()
         };
         let wasi = WasiRuntime::new(wasi).map_err(|e| Fault::os(format!("the WASI runtime: {e}")))?;

@@ -1,5 +1,6 @@
 //! What the host keeps for one guest: the data of its wasmtime store. The calls of `p1` work on it.
 
+use crate::budget::Budget;
 use crate::control::Control;
 use crate::descriptor::{Descriptor, Descriptors};
 use crate::limits::MemoryLimiter;
@@ -67,8 +68,10 @@ impl Given {
 }
 
 impl Guest {
-    /// The guest as it is before its first instruction: stdio, the directories that it is given, and its environment.
-    pub fn new(start: Start, given: Vec<Given>, control: Arc<Control>) -> Guest {
+    /// The guest as it is before its first instruction: stdio, the directory `/`, and its environment. WASI has no current
+    /// directory: where the task's is not `/`, PWD tells those who ask. Go does; wasi-libc (C, Rust, CPython) starts at `/`
+    /// and cannot be told, as it does not tell `/x` and `x` apart.
+    pub fn new(start: Start, control: Arc<Control>, budget: Arc<Budget>) -> Guest {
         let mut fds = Descriptors::default();
         let [stdin, stdout, stderr] = start.stdio;
         fds.insert(Descriptor::stdio(stdin, false));
@@ -83,7 +86,7 @@ impl Guest {
         if cwd != b"/" && !env.iter().any(|entry| entry.starts_with(b"PWD=")) {
             env.push([b"PWD=", &cwd[..]].concat());
         }
-        let limiter = MemoryLimiter::new(control.limits.clone(), start.usage.clone());
+        let limiter = MemoryLimiter::new(control.limits.clone(), start.usage.clone(), budget);
         let guest = Guest {
             memory: None,
             fds,

@@ -11,6 +11,7 @@
 //!                                └─► p1: the 46 calls ─► descriptors ─► vfs
 //! ```
 
+mod budget;
 mod cache;
 mod control;
 mod descriptor;

@@ -15,7 +15,7 @@ const EXIT_HOST: i32 = 126;
 /// Runs the program named `name` to its end. What a trap has to say goes to `stderr`.
 pub(crate) async fn live(mut store: Store<Guest>, program: Program, name: String, stderr: FileRef) -> Exit {
     let result = run(&mut store, &program).await;
-    let refused = store.data().limiter.refused();
+    let refused = store.data().limiter.refused().map(str::to_owned);
     let exit = match result {
         Ok(()) => Exit::success(),
         Err(error) => match error.downcast_ref::<ProcExit>() {
@@ -30,7 +30,7 @@ pub(crate) async fn live(mut store: Store<Guest>, program: Program, name: String
     match refused {
         // It asked for more memory than it may have, and did not cope.
         Some(limit) if exit.code != 0 => {
-            let message = format!("memory limit {limit} reached ({})", exit.message);
+            let message = format!("{limit} ({})", exit.message);
             Exit::killed(exit.code, message)
         }
         _ => exit,

@@ -1,9 +1,10 @@
 //! A running guest's limits: they can be changed while it runs, and the one on memory is asked by wasmtime at every growth.
 
+use crate::budget::Budget;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use task::{Limits, Usage};
+use task::{Limits, Usage, show_size};
 use wasmtime::ResourceLimiter;
 
 /// Open files where a task has no limit of its own: each costs the server memory.
@@ -45,18 +46,20 @@ impl LiveLimits {
 pub(crate) struct MemoryLimiter {
     limits: Arc<LiveLimits>,
     usage: Arc<Usage>,
+    /// What all guests share.
+    budget: Arc<Budget>,
     bytes: u64,
     elements: usize,
-    /// The limit that refused something.
-    refused: Option<u64>,
+    /// The limit that refused something last, in words.
+    refused: Option<String>,
 }
 
 impl MemoryLimiter {
-    pub fn new(limits: Arc<LiveLimits>, usage: Arc<Usage>) -> MemoryLimiter {
-        MemoryLimiter { limits, usage, bytes: 0, elements: 0, refused: None }
+    pub fn new(limits: Arc<LiveLimits>, usage: Arc<Usage>, budget: Arc<Budget>) -> MemoryLimiter {
+        MemoryLimiter { limits, usage, budget, bytes: 0, elements: 0, refused: None }
     }
-    pub fn refused(&self) -> Option<u64> {
-        self.refused
+    pub fn refused(&self) -> Option<&str> {
+        self.refused.as_deref()
     }
 
     /// Whether something may go from `current` to `desired` bytes.
@@ -64,12 +67,24 @@ impl MemoryLimiter {
         let bytes = self.bytes - current + desired;
         let limit = self.limits.get().memory.unwrap_or(DEFAULT_MEMORY);
         if bytes > limit {
-            self.refused = Some(limit);
+            self.refused = Some(format!("memory limit {} reached", show_size(limit)));
+            return false;
+        }
+        if !self.budget.change(self.bytes, bytes) {
+            let max = show_size(self.budget.max());
+            self.refused =
+                Some(format!("memory of all tasks together: limit {max} reached"));
             return false;
         }
         self.bytes = bytes;
         self.usage.set_memory(bytes);
         true
+    }
+}
+
+impl Drop for MemoryLimiter {
+    fn drop(&mut self) {
+        self.budget.change(self.bytes, 0);
     }
 }
 

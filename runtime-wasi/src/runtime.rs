@@ -4,6 +4,7 @@
 //! slow down each other but not the server. As many of them compute at once as there are cores (see [`crate::turns`]); a
 //! guest that waits holds no thread.
 
+use crate::budget::Budget;
 use crate::cache::{Bounds, Cache, Identity};
 use crate::control::{Control, Driver};
 use crate::guest::{Given, Guest};
@@ -15,7 +16,7 @@ use crate::{engine, life};
 use futures_util::future::BoxFuture;
 use std::path::PathBuf;
 use std::sync::Arc;
-use task::{Capability, Exit, Fit, Limits, Running, Runtime, Start};
+use task::{Capability, Exit, Fit, Limits, Running, Runtime, Start, show_size};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 use vfs::{Caller, Errno, Error, FileRef, Nature, Op, OpenFlags, Place, Result};
@@ -30,6 +31,8 @@ pub struct Config {
     pub cache_bytes: u64,
     /// Bytes of compiled programs in memory.
     pub memory_cache_bytes: u64,
+    /// Bytes of memory of all guests together; by default three quarters of the machine's.
+    pub guest_bytes: Option<u64>,
     /// Guests at once; by default as many as the kernel's limit on mappings takes.
     pub max_instances: Option<usize>,
     /// Guests that compute at once; by default one for each core.
@@ -46,6 +49,7 @@ impl Default for Config {
             cache_dir: None,
             cache_bytes: 1 << 30,
             memory_cache_bytes: 512 << 20,
+            guest_bytes: None,
             max_instances: None,
             threads: None,
             compilers: 2,
@@ -60,6 +64,7 @@ pub struct WasiRuntime {
     cache: Arc<Cache>,
     ticker: Arc<Ticker>,
     slots: Arc<Slots>,
+    budget: Arc<Budget>,
     turns: Turns,
     max_program_bytes: u64,
     threads: usize,
@@ -103,6 +108,7 @@ impl WasiRuntime {
         Ok(WasiRuntime {
             ticker: Arc::new(Ticker::start(engine.clone())?),
             slots: Arc::new(Slots::new(config.max_instances)),
+            budget: Arc::new(Budget::new(config.guest_bytes)),
             turns: Turns::new(threads),
             engine,
             cache,
@@ -165,15 +171,15 @@ impl WasiRuntime {
         if let Some(limit) = start.limits.memory
             && program.memory > limit
         {
-            let needed = program.memory;
+            let (limit, needed) = (show_size(limit), show_size(program.memory));
             return Err(Error::new(
                 Errno::ENOMEM,
-                format!("{name}: memory limit {limit}: the program needs {needed} bytes to start"),
+                format!("{name}: memory limit {limit}: the program needs {needed} to start"),
             ));
         }
         let control = Arc::new(Control::new(start.limits, start.usage.clone()));
         let stderr = start.stdio[2].clone();
-        let mut store = Store::new(&self.engine, Guest::new(start, given, control.clone()));
+        let mut store = Store::new(&self.engine, Guest::new(start, control.clone(), self.budget.clone()));
         store.limiter(|guest| &mut guest.limiter);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| {
@@ -288,9 +294,11 @@ impl Runtime for WasiRuntime {
 
     fn stats(&self) -> String {
         format!(
-            "instances {}\nmaxinstances {}\nthreads {}\n",
+            "instances {}\nmaxinstances {}\nmemory {}\nmaxmemory {}\nthreads {}\n",
             self.slots.taken(),
             self.slots.max(),
+            self.budget.taken(),
+            self.budget.max(),
             self.threads
         )
     }

@@ -146,7 +146,7 @@ async fn the_memory_limit_fails_growth_and_is_named_when_the_guest_ends_badly() 
     (call $proc_exit (i32.const CODE)))"#;
     let limits = Limits { memory: Some(16 << 20), ..Limits::default() };
     let (exit, task) = host.run(&wat(&body.replace("CODE", "1")), With { limits, ..With::default() }).await;
-    assert_eq!(exit, Exit::killed(1, "memory limit 16777216 reached (exit status 1)"));
+    assert_eq!(exit, Exit::killed(1, "memory limit 16M reached (exit status 1)"));
     let peak = task.usage.memory_peak.load(Ordering::Relaxed);
     assert!((15 << 20..=16 << 20).contains(&peak), "{peak}");
     let (exit, _) = host.run(&wat(&body.replace("CODE", "0")), With { limits, ..With::default() }).await;
@@ -156,7 +156,7 @@ async fn the_memory_limit_fails_growth_and_is_named_when_the_guest_ends_badly() 
     let Err(error) = host.start("main.wat", wat(body).replace("CODE", "0").as_bytes(), with).await else {
         panic!("started")
     };
-    assert_eq!(error.text(), "main.wat: memory limit 1000: the program needs 65536 bytes to start");
+    assert_eq!(error.text(), "main.wat: memory limit 1000: the program needs 64K to start");
 }
 
 #[tokio::test]

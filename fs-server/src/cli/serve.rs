@@ -46,11 +46,14 @@ pub struct WorldArgs {
     /// The most tasks at once
     #[arg(long, value_name = "N")]
     tasks: Option<usize>,
+    /// The most memory of all tasks together, as 512M or 8G (default: three quarters of the machine's)
+    #[arg(long, value_name = "SIZE", value_parser = task::parse_size)]
+    memory: Option<u64>,
 }
 
 impl WorldArgs {
     pub async fn make(&self) -> Result<World, Fault> {
-        World::new(&self.root, &self.bind, self.cache.as_deref(), self.tasks).await
+        World::new(&self.root, &self.bind, self.cache.as_deref(), self.tasks, self.memory).await
     }
 }
 
