@@ -132,10 +132,12 @@ impl Log {
         Log { inner: Mutex::new(inner), grown: Notify::new(), room: Notify::new() }
     }
 
-    /// All that was ever written, in bytes; and when last.
+    /// All that was ever written, in bytes (1 where nothing was yet, but may still be); and when last.
     pub fn len(&self) -> (u64, Time) {
         let inner = self.inner.lock();
-        (inner.end(), inner.changed)
+        // tail(1) reads a regular file of length 0 to its end before it shows anything, which here is the end of the task.
+        let to_come = u64::from(inner.end() == 0 && !inner.ended());
+        (inner.end() + to_come, inner.changed)
     }
 
     pub fn set(&self, full: Full, bound: Option<usize>) {
