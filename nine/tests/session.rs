@@ -163,6 +163,30 @@ async fn the_rest_of_a_short_read_of_a_stream_is_nothing_once() {
 }
 
 #[tokio::test]
+async fn the_rest_for_a_kernels_buffer_that_is_larger_than_a_message_is_nothing_once() {
+    let memory = Memory::new();
+    let mut peer = Peer::attached(memory.clone()).await;
+    let full = (1 << 20) - IO_HEADER;
+    peer.open(5, &["pipe"], OpenFlags::LARGEFILE).await;
+    memory.feed(b"line\n");
+    peer.ask(1, Tmessage::Read { fid: Fid(5), offset: 0, count: full }).await;
+    peer.expect(1, data(b"line\n")).await;
+    peer.ask(2, Tmessage::Read { fid: Fid(5), offset: 5, count: full }).await;
+    peer.expect(2, data(b"")).await;
+    peer.ask(3, Tmessage::Read { fid: Fid(5), offset: 5, count: full }).await;
+    memory.feed(b"more");
+    peer.expect(3, data(b"more")).await;
+    // A program that reads full messages, and is no kernel, means what it asks.
+    peer.open(6, &["pipe"], OpenFlags::empty()).await;
+    memory.feed(b"ab");
+    peer.ask(4, Tmessage::Read { fid: Fid(6), offset: 0, count: full }).await;
+    peer.expect(4, data(b"ab")).await;
+    memory.feed(b"cd");
+    peer.ask(5, Tmessage::Read { fid: Fid(6), offset: 2, count: full }).await;
+    peer.expect(5, data(b"cd")).await;
+}
+
+#[tokio::test]
 async fn in_plain_9p2000_the_rest_of_a_stream_is_waited_for() {
     let memory = Memory::new();
     let mut peer = Peer::with(memory.clone(), Dialect::P9P2000, 8192).await;

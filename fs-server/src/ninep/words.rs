@@ -37,9 +37,8 @@ fn device(d: vfs::Device) -> u64 {
 }
 
 pub fn attr(stat: &Stat, nature: Nature) -> wire::Attr {
-    // Linux reads no further than the size it was told, and asks for more than a file of size 0 has only if it is 0: files
-    // that are made as they are read say 0.
-    let size = if nature == Nature::Storage { stat.size } else { 0 };
+    // A log has its true length: `tail -f` starts at it and polls it. Linux (cache=none) reads on beyond what it was told,
+    // so that `cat` follows what comes. Files that are made as they are read have 0.
     wire::Attr {
         valid: wire::AttrMask::BASIC | wire::AttrMask::BTIME,
         qid: qid(stat.qid, nature),
@@ -48,7 +47,7 @@ pub fn attr(stat: &Stat, nature: Nature) -> wire::Attr {
         gid: wire::Gid(stat.gid.0),
         nlink: stat.nlink,
         rdev: device(stat.rdev),
-        size,
+        size: stat.size,
         blksize: u64::from(stat.blksize),
         blocks: stat.blocks,
         atime: time(stat.atime),
@@ -99,8 +98,12 @@ pub fn open_flags(flags: wire::OpenFlags) -> vfs::OpenFlags {
 }
 
 pub fn stat_fs(s: vfs::StatFs) -> wire::StatFs {
+    // Linux passes the type on to statfs(2), and programs that know which are local trust inotify there, which knows nothing
+    // of what guests and other clients write (`tail -f` would wait for ever, on v9fs's own type as well). FUSE's counts as
+    // remote, and is what the other way in shows.
+    const FUSE_SUPER_MAGIC: u32 = 0x6573_5546;
     wire::StatFs {
-        kind: s.kind,
+        kind: FUSE_SUPER_MAGIC,
         bsize: s.bsize,
         blocks: s.blocks,
         bfree: s.bfree,

@@ -1,6 +1,7 @@
 //! A connection's fids: what each stands for, and whether a request that has not ended names it.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -35,9 +36,16 @@ pub(super) struct OpenFid<F: FileServer> {
     pub(super) is_stream: bool,
     pub(super) remove_on_clunk: bool,
     /// After a short read of a stream: the request for the rest that is to be answered with nothing.
-    pub(super) rest: Mutex<Option<(u64, u32)>>,
+    pub(super) rest: Mutex<Option<Rest>>,
     /// Where a 9P2000 directory read has come to.
     pub(super) place: Mutex<DirPlace>,
+}
+
+/// The request by which a client fills its reader's buffer: where, and how much it may ask.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Rest {
+    pub(super) offset: u64,
+    pub(super) counts: RangeInclusive<u32>,
 }
 
 /// 9P2000 reads directories by bytes, and only on from where the last read ended.
