@@ -3,7 +3,7 @@
 #
 # usage: mount-9p.sh [-m MSIZE] [-a ACCESS] [-c CACHE] [-n ANAME] [-u UNAME] [-V VERSION] ADDRESS DIR
 #   ADDRESS   tcp://HOST:PORT, or unix:///path/of/the/socket, as "taskfs serve --listen" takes them
-#   -m        largest message in bytes (131072)
+#   -m        largest message in bytes (262144: more than the buffer of cat, which shows live output only so)
 #   -a        who may use the mount: user (each user attaches on his own), client, any or a uid (user)
 #   -c        none, or what mount(8) calls a cache mode (none: files that are alive must not be cached)
 #   -n        which tree to attach to (the root)
@@ -17,7 +17,7 @@ name=mount-9p.sh
 die() { status=$1; shift; printf '%s: %s\n' "$name" "$*" >&2; exit "$status"; }
 usage() { sed -n '/^# usage/,/^# exit/s/^# \{0,1\}//p' "$0" >&2; exit 64; }
 
-msize=131072 access=user cache=none aname="" uname="" version=9p2000.L
+msize=262144 access=user cache=none aname="" uname="" version=9p2000.L
 while getopts m:a:c:n:u:V: option; do
     case $option in
         m) msize=$OPTARG ;;
