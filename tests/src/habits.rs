@@ -21,6 +21,25 @@ gone() { # gone PID: it ends within two seconds
 cd /
 "#;
 
+/// Runs every row on the mount `mount`: `run` takes a script and gives what it printed on standard output and on standard
+/// error. Panics with all that went wrong. With TASKFS_HABIT=WORDS only the rows with these words in their name are run.
+pub fn every_habit(mount: &str, run: impl Fn(&str) -> (String, String)) {
+    let only = std::env::var("TASKFS_HABIT").unwrap_or_default();
+    let mut wrong = Vec::new();
+    for habit in HABITS.iter().filter(|habit| habit.name.contains(&only)) {
+        let (out, err) = run(&format!("{PRELUDE}{}", habit.script));
+        let right = out == habit.expect;
+        eprintln!("{mount}: {} {}", if right { "ok  " } else { "FAIL" }, habit.name);
+        if !right {
+            wrong.push(format!(
+                "{}\n  expected {:?}\n  got      {out:?}\n  stderr   {err:?}",
+                habit.name, habit.expect
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{mount}: {} of {} habits:\n{}", wrong.len(), HABITS.len(), wrong.join("\n"));
+}
+
 pub const HABITS: &[Habit] = &[
     Habit {
         name: "a program runs with nothing but cat and echo",
@@ -109,6 +128,17 @@ pub const HABITS: &[Habit] = &[
                    cat /tmp/tail.$id; pkill -P $p tail 2>/dev/null; kill $p 2>/dev/null; wait 2>/dev/null
                    echo kill > $t/ctl; rm /tmp/tail.$id"#,
         expect: "first\nsecond\n",
+    },
+    Habit {
+        name: "tail -f follows a file that a program writes",
+        script: r#"echo before > $M/tmp/log; new /guests/cat.wasm; echo "bind /tmp/log /task/$id/stdio/1" > $t/ctl; echo start > $t/ctl
+                   (timeout 20 tail -f $M/tmp/log > /tmp/tail.$id) & p=$!
+                   for _ in $(seq 300); do grep -q before /tmp/tail.$id 2>/dev/null && break; sleep 0.01; done
+                   echo after > $t/stdio/0
+                   for _ in $(seq 500); do grep -q after /tmp/tail.$id && break; sleep 0.01; done
+                   cat /tmp/tail.$id; pkill -P $p tail 2>/dev/null; kill $p 2>/dev/null; wait 2>/dev/null
+                   echo kill > $t/ctl; rm /tmp/tail.$id $M/tmp/log"#,
+        expect: "before\nafter\n",
     },
     Habit {
         name: "head and dd take what they need",

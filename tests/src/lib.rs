@@ -6,7 +6,7 @@
 pub mod bystander;
 pub mod door;
 pub mod habits;
-pub mod wire;
+pub mod kernel;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;

@@ -1,7 +1,7 @@
 //! The table of shell habits, over a FUSE mount of this machine.
 
 use std::time::Duration;
-use tests::habits::{HABITS, PRELUDE};
+use tests::habits::every_habit;
 use tests::{Server, guests, has_fuse, sh, text};
 
 #[test]
@@ -13,20 +13,11 @@ fn every_shell_habit_works_on_a_fuse_mount() {
     let mount = mnt.path().to_str().expect("a UTF-8 path");
     let bind = format!("{}:/guests:ro", guests().display());
     let _server = Server::start(&["--mount", mount, "--bind", &bind]);
-    let mut wrong = Vec::new();
-    for habit in HABITS {
-        let script = format!("{PRELUDE}{}", habit.script);
-        let output = sh(&script, &[("M", mount)], Duration::from_secs(60));
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        eprintln!("{} {}", if out == habit.expect { "ok  " } else { "FAIL" }, habit.name);
-        if out != habit.expect {
-            wrong.push(format!(
-                "{}\n  expected {:?}\n  got      {out:?}\n  stderr   {err:?}",
-                habit.name, habit.expect
-            ));
-        }
-    }
-    assert!(wrong.is_empty(), "{} of {} habits:\n{}", wrong.len(), HABITS.len(), wrong.join("\n"));
+    every_habit("fuse", |script| {
+        let output = sh(script, &[("M", mount)], Duration::from_secs(60));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (text(&output.stdout), text(&output.stderr))
+    });
     // The server is still there for the next one.
     assert_eq!(
         text(sh("ls $M/task/self 2>/dev/null || echo served", &[("M", mount)], Duration::from_secs(10))),
