@@ -58,7 +58,7 @@ test: setup guests
 	@cp build/not-set-up.txt $(SKIPPED)
 	$(CARGO) build --profile $(PROFILE) --workspace --bins --tests
 	@status=0; \
-	TASKFS_SKIPPED=$(SKIPPED) $(CARGO) test --profile $(PROFILE) --workspace || status=$$?; \
+	TASKFS_SKIPPED=$(SKIPPED) $(CARGO) test --profile $(PROFILE) --workspace --no-fail-fast || status=$$?; \
 	if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS) || status=$$?; fi; \
 	if [ -s $(SKIPPED) ]; then echo 'Not run on this machine:'; sort -u $(SKIPPED) | sed 's/^/  /'; \
 	else echo 'Everything ran.'; fi; \

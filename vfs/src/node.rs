@@ -169,6 +169,10 @@ pub trait OpenFile: Any + Send + Sync {
     fn nature(&self) -> Nature {
         self.node().nature()
     }
+    /// Every operation goes to a peer and is an [`Op::Later`], also where it would not block; the peer minds NONBLOCK.
+    fn is_remote(&self) -> bool {
+        false
+    }
     /// Reads at `offset`; 0 bytes is the end. A stream with nothing to give is an [`Op::Later`].
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
         Op::err(if self.node().kind().is_dir() { Errno::EISDIR } else { Errno::EBADF })

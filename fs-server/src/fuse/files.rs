@@ -46,6 +46,13 @@ pub(super) async fn read(open: Arc<Open>, offset: u64, size: usize, flags: i32) 
         buffer.truncate(filled);
         return Ok(buffer);
     }
+    if file.is_remote() {
+        // Asked once: a request that is taken back may have been answered.
+        let mut buffer = Buffer::waiting(size);
+        let read = file.read(offset, &mut buffer).await?;
+        buffer.truncate(read);
+        return Ok(buffer);
+    }
     let mut buffer = Buffer::take(size);
     // Whoever waits gives his large buffer back first; a read that is cancelled has taken nothing.
     if let Some(read) = file.read(offset, &mut buffer).now() {
@@ -74,7 +81,7 @@ pub(super) struct Write {
 }
 
 pub(super) async fn write(open: Arc<Open>, who: Caller, how: Write, data: Buffer) -> Result<u32> {
-    let nonblocking = how.flags & libc::O_NONBLOCK != 0;
+    let nonblocking = how.flags & libc::O_NONBLOCK != 0 && !open.file.is_remote();
     let written = if how.flags & libc::O_APPEND != 0 {
         now_or_later(open.file.append(&data), nonblocking).await?.0
     } else {

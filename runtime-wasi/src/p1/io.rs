@@ -57,13 +57,17 @@ async fn read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u6
     }
     let start = at.unwrap_or(descriptor.offset);
     let storage = file.nature() == Nature::Storage;
-    let nonblock = descriptor.flags.contains(FdFlags::NONBLOCK) && !storage;
+    let nonblock = descriptor.flags.contains(FdFlags::NONBLOCK) && !storage && !file.is_remote();
     let mut total = 0;
     for index in 0..count {
         let (buf, len) = call.memory.iovec(iovs, index)?;
         let len = len.min(MAX_TRANSFER - total);
         if len == 0 {
             continue;
+        }
+        if total > 0 && !storage && file.is_remote() {
+            // What is asked of a peer and not awaited may be lost.
+            break;
         }
         let offset = start.checked_add(total as u64).ok_or(Errno::EINVAL)?;
         let op = file.read(offset, call.memory.bytes_mut(buf, len)?);
@@ -100,7 +104,9 @@ async fn write(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u
     }
     let append = at.is_none() && (descriptor.appends || descriptor.flags.contains(FdFlags::APPEND));
     let start = at.unwrap_or(descriptor.offset);
-    let nonblock = descriptor.flags.contains(FdFlags::NONBLOCK) && file.nature() != Nature::Storage;
+    let nonblock = descriptor.flags.contains(FdFlags::NONBLOCK)
+        && file.nature() != Nature::Storage
+        && !file.is_remote();
     let mut total = 0;
     let mut end = start;
     for index in 0..count {

@@ -92,6 +92,10 @@ impl OpenFile for RemoteFile {
         &self.node
     }
 
+    fn is_remote(&self) -> bool {
+        true
+    }
+
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
         if self.node.kind().is_dir() {
             return Op::err(Errno::EISDIR);
