@@ -28,6 +28,19 @@ impl<F: FileServer> Steps<F> {
         self.at = FidEntry::unopened(node, path);
     }
 
+    /// Whether the file server has to be asked for `name`. `.` is where the walk is: Linux never sends it, but diod's
+    /// clients do for an entry of that name in a listing, and every server that they know takes it.
+    fn has_to_ask(&mut self, files: &F, name: &[u8]) -> Result<bool, Error> {
+        if name != b"." {
+            return check_name(name).map(|()| true);
+        }
+        if !files.qid(&self.at.node).is_dir() {
+            return Err(Error::NOT_DIRECTORY);
+        }
+        self.arrive(files, self.at.node.clone(), name);
+        Ok(false)
+    }
+
     /// The reply: the whole walk makes the fid, a part of it only says how far it went.
     fn outcome(self, ended: Result<(), Error>) -> Outcome<F> {
         let reached = self.qids.as_slice().len();
@@ -40,8 +53,11 @@ impl<F: FileServer> Steps<F> {
     }
 }
 
-/// The path one name further; `..` takes the last one off.
+/// The path one name further; `..` takes the last one off, `.` leaves it.
 pub(super) fn joined(path: &[u8], name: &[u8]) -> Box<[u8]> {
+    if name == b"." {
+        return path.into();
+    }
     if name == b".." {
         let end = path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
         return path[..end].into();
@@ -101,9 +117,13 @@ impl<F: FileServer> Session<F> {
         let mut ended = Ok(());
         let mut left = names.iter();
         while let Some(name) = left.next() {
-            ended = check_name(name);
-            if ended.is_err() {
-                break;
+            match steps.has_to_ask(&self.files, name) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(error) => {
+                    ended = Err(error);
+                    break;
+                }
             }
             match call(&self.files, &steps.at, frame, name, |files, at, name| files.walk(&at.node, name)) {
                 Called::Now(Ok(node)) => steps.arrive(&self.files, node, name),
@@ -120,16 +140,19 @@ impl<F: FileServer> Session<F> {
                         let mut reached = held.await.0;
                         let mut name = name;
                         let mut left = left.into_iter();
-                        let ended = loop {
+                        let ended = 'walk: loop {
                             match reached {
                                 Ok(node) => steps.arrive(&files, node, &name),
                                 Err(error) => break Err(error),
                             }
-                            let Some(next) = left.next() else { break Ok(()) };
-                            if let Err(error) = check_name(&next) {
-                                break Err(error);
-                            }
-                            name = next;
+                            name = loop {
+                                let Some(next) = left.next() else { break 'walk Ok(()) };
+                                match steps.has_to_ask(&files, &next) {
+                                    Ok(true) => break next,
+                                    Ok(false) => {}
+                                    Err(error) => break 'walk Err(error),
+                                }
+                            };
                             reached = files.walk(&steps.at.node, &name).get().await;
                         };
                         steps.outcome(ended)
