@@ -94,6 +94,15 @@ async fn bind_unix(addr: &Addr, path: &Path) -> Result<Listener, Fault> {
     {
         std::fs::create_dir_all(dir).map_err(fault)?;
         std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)).map_err(fault)?;
+    } else if let Some(dir) = path.parent() {
+        // Who owns the directory can put a socket of his own in our place.
+        let (owner, me) = (std::fs::metadata(dir).map_err(fault)?.uid(), rustix::process::geteuid().as_raw());
+        if owner != me && owner != 0 {
+            return Err(Fault::not_permitted(format!(
+                "--listen {addr}: {} is user {owner}'s",
+                dir.display()
+            )));
+        }
     }
     if let Ok(there) = std::fs::symlink_metadata(path) {
         if !there.file_type().is_socket() {

@@ -5,7 +5,7 @@
 //! /dev/ns     server_ns.rs
 //! ```
 
-use crate::server_ns::ServerNs;
+use crate::server_ns;
 use crate::synth::{Attr, Device, Dir};
 use std::sync::Arc;
 use task::TaskTable;
@@ -42,7 +42,7 @@ pub(crate) fn tree(tag: &TreeTag, table: &Arc<TaskTable>) -> NodeRef {
             ("full", Device::new(file(4), zeros, no_space)),
             ("random", Device::new(file(5), noise, swallow)),
             ("urandom", Device::new(file(6), noise, swallow)),
-            ("ns", ServerNs::node(Attr::of_server(Kind::File, tag.path(7), 0o644), table.clone())),
+            ("ns", server_ns::node(Attr::of_server(Kind::File, tag.path(7), 0o644), table.clone())),
         ],
     )
 }

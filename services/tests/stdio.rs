@@ -30,7 +30,10 @@ async fn what_is_written_to_stdin_comes_out_live_and_eof_ends_it() {
     assert_eq!(read(&reader, 8).await, "");
     assert_eq!(server.end(&task).await, (String::new(), "one\ntwo\n".into()));
     let error = server.echo("late", &stdin).await.expect_err("finished");
-    assert_eq!((error.errno(), error.text()), (Errno::EPIPE, "/task/1/stdio/0: task 1 has exited and reads no more"));
+    assert_eq!(
+        (error.errno(), error.text()),
+        (Errno::EPIPE, "/task/1/stdio/0: task 1 has exited and reads no more")
+    );
 }
 
 #[tokio::test]

@@ -104,9 +104,8 @@ async fn write(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u
     }
     let append = at.is_none() && (descriptor.appends || descriptor.flags.contains(FdFlags::APPEND));
     let start = at.unwrap_or(descriptor.offset);
-    let nonblock = descriptor.flags.contains(FdFlags::NONBLOCK)
-        && file.nature() != Nature::Storage
-        && !file.is_remote();
+    let nonblock =
+        descriptor.flags.contains(FdFlags::NONBLOCK) && file.nature() != Nature::Storage && !file.is_remote();
     let mut total = 0;
     let mut end = start;
     for index in 0..count {

@@ -7,12 +7,14 @@
 mod attr;
 mod device;
 mod dir;
+mod edited;
 mod lines;
 mod text;
 
 pub(crate) use attr::Attr;
 pub(crate) use device::Device;
 pub(crate) use dir::{Dir, OpenDir};
+pub(crate) use edited::{Edit, Edited};
 pub(crate) use lines::Lines;
 pub(crate) use text::{Made, Text};
 

@@ -2,7 +2,7 @@
 
 use crate::synth::{Attr, OpenDir, only_truncates};
 use crate::task::ctl::Ctl;
-use crate::task::ns::Ns;
+use crate::task::ns;
 use crate::task::report::{Report, ReportFile};
 use crate::task::setting::{Setting, SettingFile};
 use crate::task::trace::TraceFile;
@@ -77,7 +77,7 @@ impl Entry {
             Entry::Ctl => Ctl::new(task),
             Entry::Setting(setting) => SettingFile::node(task, setting),
             Entry::Report(report) => ReportFile::node(task, report),
-            Entry::Ns => Ns::node(task),
+            Entry::Ns => ns::node(task),
             Entry::Trace => TraceFile::node(task),
             Entry::Stdio => Arc::new(StdioDir { attr: attr(&task, Kind::Dir, file::STDIO, 0o555), task }),
             Entry::Root => Arc::new(RootDir { attr: attr(&task, Kind::Dir, file::ROOT, 0o500), task }),
