@@ -56,7 +56,8 @@ fn in_process(cache: &Path, count: usize) -> Vec<Duration> {
         // On a worker, as the server's own requests are: what runs on the main thread is woken from another.
         tokio::spawn(async move {
             let bind = BindSpec { src: guest("hello.wasm"), dst: "/bin/hello.wasm".into(), read_only: true };
-            let world = World::new(&RootSpec::Mem, &[bind], Some(&cache), None).await.expect("a server");
+            let world =
+                World::new(&RootSpec::Mem, &[bind], Some(&cache), None, None).await.expect("a server");
             let mut times = Vec::new();
             for _ in 0..count {
                 times.push(once_in(&world).await);

@@ -306,3 +306,57 @@ fn what_the_mode_bits_refuse_is_refused() {
         top.resolve(&user, b"/a/x", Follow::Yes).now().expect("now").expect_err("no search permission");
     assert!(error.is(Errno::EACCES));
 }
+
+#[test]
+fn a_look_tells_what_the_place_itself_would() {
+    let world = World::new(&[
+        "/a/",
+        "/a/x",
+        "/a/shut/",
+        "/a/shut/y",
+        "/b/",
+        "/b/x",
+        "/b/z",
+        "/c/",
+        "/c/d/",
+        "/c/d/e",
+        "/f",
+        "/g",
+        "/u/",
+    ]);
+    let (me, user) = (root(), Caller::new(Uid(5), Gid(5)));
+    let dir = world.place("/a");
+    dir.symlink(&me, name("link"), b"x").now().expect("now").expect("link");
+    dir.symlink(&me, name("loop"), b"loop").now().expect("now").expect("loop");
+    let shut = vfs::SetStat { mode: Some(Mode::new(0o700)), ..Default::default() };
+    world.place("/a/shut").setstat(&me, shut).now().expect("now").expect("chmod");
+    world.bind("/a", "/u", BindFlags::BEFORE);
+    world.bind("/b", "/u", BindFlags::AFTER);
+    world.bind("/f", "/g", BindFlags::empty());
+    let held = world.place("/c");
+    world.bind("/a", "/c/d", BindFlags::empty());
+    let paths = [
+        "", "/", ".", "..", "a", "/a/", "/a/x", "a/x/", "a/x/.", "a/x/..", "a/x/y", "a/none", "none/a",
+        "a//x", "a/./x", "/a/link", "/a/link/", "a/loop", "a/shut", "a/shut/y", "b/../a/x", "f", "g", "u",
+        "u/x", "u/z", "u/none", "u/link", "c/d", "c/d/x", "d", "d/x", "d/e", "e", "a\0",
+    ];
+    let long = [b'n'; 256];
+    for from in [&world.ns.root(), &held, &world.place("/u"), &world.place("/f")] {
+        for who in [&me, &user] {
+            for path in paths.iter().map(|path| path.as_bytes()).chain([&long[..], &[b'/'; 5000]]) {
+                for follow in [Follow::Yes, Follow::No] {
+                    let looked = from.look(who, path, follow).now().expect("now");
+                    let place = from.resolve(who, path, follow).now().expect("now");
+                    let stat = place.and_then(|place| {
+                        let stat = place.stat(who).now().expect("now")?;
+                        Ok((place.node().qid(), stat))
+                    });
+                    let looked = looked.map(|(node, stat)| (node.qid(), stat));
+                    let show = |result| format!("{result:?}");
+                    let what = path.escape_ascii();
+                    assert_eq!(show(looked), show(stat), "{what} from {from:?} as {:?}, {follow:?}", who.uid);
+                }
+            }
+        }
+    }
+}

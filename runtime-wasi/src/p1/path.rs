@@ -35,9 +35,8 @@ pub(super) async fn path_filestat_get(
 ) -> Result<()> {
     let dir = call.guest.fds.get(fd)?.dir(Rights::PATH_FILESTAT_GET)?;
     let who = &call.guest.who;
-    let place = dir.resolve(who, call.memory.path(path, len)?, follow(lookup)).await?;
-    let stat = place.stat(who).await?;
-    call.put_filestat(out, stat.kind(), stat.qid, device(place.node().qid()), &stat)
+    let (node, stat) = dir.look(who, call.memory.path(path, len)?, follow(lookup)).await?;
+    call.put_filestat(out, stat.kind(), stat.qid, device(node.qid()), &stat)
 }
 
 pub(super) async fn path_filestat_set_times(

@@ -79,7 +79,7 @@ struct Line {
 
 /// Mount points by the identity of the mounted-upon place; `lines` in the order they were made.
 #[derive(Clone)]
-struct Table {
+pub(crate) struct Table {
     root: NodeRef,
     mounts: HashMap<u64, Arc<Mount>>,
     lines: Vec<Line>,
@@ -131,6 +131,11 @@ impl Namespace {
     pub(crate) fn mount_at(&self, key: u64) -> (Option<Arc<Mount>>, u64) {
         let table = self.0.table.read();
         (table.mounts.get(&key).cloned(), self.0.changes.load(Ordering::Relaxed))
+    }
+
+    /// The table as it is now.
+    pub(crate) fn table(&self) -> Arc<Table> {
+        self.0.table.read().clone()
     }
 
     pub(crate) fn changes(&self) -> u64 {

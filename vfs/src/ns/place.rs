@@ -4,7 +4,7 @@
 //! its identity for clients (the node's, mixed with the binds and foreign roots that lie on the way), and what is bound
 //! over it.
 
-use crate::ns::{Member, Mount, View, mix};
+use crate::ns::{Member, Mount, Table, View, mix};
 use crate::*;
 use std::fmt;
 use std::sync::Arc;
@@ -72,16 +72,21 @@ impl Place {
 
     /// The child that `node` is when it is found as `name` in the member of this place that is seen in `view`.
     pub(super) fn child(&self, name: NameBuf, node: NodeRef, view: View) -> Place {
-        let parent = Some((self.clone(), name));
+        self.clone().into_child(name, node, view)
+    }
+
+    fn into_child(self, name: NameBuf, node: NodeRef, view: View) -> Place {
+        let (ns, outer) = (self.0.ns.clone(), self.0.outer);
+        let parent = Some((self, name));
         // A portal behind a portal stays shut: two tasks that see each other's roots would make the tree endless.
-        if self.0.outer == 0
+        if outer == 0
             && let Some(portal) = node.portal()
         {
-            let outer = mix(mix(node.qid().path, view) | 1, mix(self.0.outer, 1));
+            let outer = mix(mix(node.qid().path, view) | 1, mix(outer, 1));
             let Inner { ns, under, under_view, .. } = &*portal.0;
             return Place::reached(ns.clone(), under.clone(), *under_view, outer, parent);
         }
-        Place::reached(self.0.ns.clone(), node, view, self.0.outer, parent)
+        Place::reached(ns, node, view, outer, parent)
     }
 
     pub fn node(&self) -> &NodeRef {
@@ -213,9 +218,60 @@ impl Place {
         }
     }
 
+    /// [`Place::walk`] for who is done with the place, which the child takes along: no future, no reference counted twice. None
+    /// where something is to be waited for.
+    pub(super) fn walk_on(self, who: &Caller, name: &[u8]) -> Option<Result<Place>> {
+        if !self.kind().is_dir() {
+            return Some(Errno::ENOTDIR.into());
+        }
+        let name = match name {
+            b"." => return Some(Ok(self)),
+            b".." => return Some(Ok(self.parent())),
+            name => match Name::new(name) {
+                Ok(name) => name,
+                Err(error) => return Some(Err(error)),
+            },
+        };
+        if let Err(error) = self.permitted(who, Access::EXEC, || Op::ok(())).now()? {
+            return Some(Err(error));
+        }
+        let found = {
+            let changed;
+            let mount = match &self.0.mount {
+                _ if self.0.shut.is_some() => None,
+                mount if self.0.ns.changes() == self.0.looked => mount.as_deref(),
+                _ => {
+                    changed = self.mount();
+                    changed.as_deref()
+                }
+            };
+            match mount.map(|mount| mount.members.as_slice()) {
+                None | Some([]) => {
+                    let (seen, view) = self.0.seen();
+                    seen.walk(who, name).now()?.map(|node| (node, view))
+                }
+                Some(members) => {
+                    Place::find_at_once(members, who, name)?.map(|(at, node)| (node, members[at].view))
+                }
+            }
+        };
+        Some(found.map(|(node, view)| self.into_child(name.to_owned(), node, view)))
+    }
+
+    /// Where a walk by nodes alone may start: the node under this place and its view; none behind a portal, or where what this
+    /// place was reached as is no longer bound.
+    pub(super) fn start(&self, table: &Table) -> Option<(NodeRef, View)> {
+        let unbound = self.0.mount.is_some() && !table.mounts.contains_key(&self.key());
+        (self.0.outer == 0 && !unbound).then(|| (self.0.under.clone(), self.0.under_view))
+    }
+
     /// [`Place::find`] without a future; none where a member does not answer at once. Looking changes nothing, so that it can
     /// be done again.
-    fn find_at_once(members: &[Member], who: &Caller, name: Name<'_>) -> Option<Result<(usize, NodeRef)>> {
+    pub(super) fn find_at_once(
+        members: &[Member],
+        who: &Caller,
+        name: Name<'_>,
+    ) -> Option<Result<(usize, NodeRef)>> {
         for (index, member) in members.iter().enumerate() {
             match member.node.walk(who, name).now()? {
                 Ok(node) => return Some(Ok((index, node))),

@@ -1,5 +1,6 @@
 //! From a path to a place: component by component, through links and binds (path_resolution(7)).
 
+use crate::ns::mix;
 use crate::*;
 
 /// Whether a symlink in the last component is followed.
@@ -56,7 +57,7 @@ impl Place {
         let mut here = if path.starts_with(b"/") { self.namespace().root() } else { self.clone() };
         let mut components = path.split(|b| *b == b'/').filter(|c| !c.is_empty()).peekable();
         while let Some(component) = components.next() {
-            let next = match here.walk(who, component).now()? {
+            let next = match here.walk_on(who, component)? {
                 Ok(next) => next,
                 Err(error) => return Some(Err(error)),
             };
@@ -70,6 +71,75 @@ impl Place {
             return Some(Errno::ENOTDIR.into());
         }
         Some(Ok(here))
+    }
+
+    /// What `path` names and its stat, as [`Place::resolve`] and [`Place::stat`] give them, for who goes no further.
+    pub fn look<'a>(&'a self, who: &'a Caller, path: &'a [u8], follow: Follow) -> Op<'a, (NodeRef, Stat)> {
+        match self.look_at_once(who, path, follow) {
+            Some(result) => result.into(),
+            None => Op::started(async move {
+                let place = self.resolve(who, path, follow).await?;
+                let stat = place.stat(who).await?;
+                Ok((place.node().clone(), stat))
+            }),
+        }
+    }
+
+    /// The common case, from node to node and without a place on the way: no link, no dots, no portal, nothing to wait for, and
+    /// nobody who must know the path. None where it is not that.
+    fn look_at_once(&self, who: &Caller, path: &[u8], follow: Follow) -> Option<Result<(NodeRef, Stat)>> {
+        if path.is_empty() || path.len() > MAX_PATH || who.guard.is_some() {
+            return None;
+        }
+        let table = self.namespace().table();
+        let (under, mut view) =
+            if path.starts_with(b"/") { (table.root.clone(), 0) } else { self.start(&table)? };
+        let bound =
+            |under: &NodeRef, view| table.mounts.get(&mix(under.qid().path, view)).map(|m| &m.members[..]);
+        let mut members = bound(&under, view).unwrap_or_default();
+        let mut here = under;
+        let must_be_dir = path.ends_with(b"/");
+        let mut components = path.split(|b| *b == b'/').filter(|c| !c.is_empty()).peekable();
+        while let Some(component) = components.next() {
+            let dir = members.first().map_or(&here, |first| &first.node);
+            if matches!(component, b"." | b"..") {
+                return None;
+            }
+            if !dir.kind().is_dir() {
+                return Some(Errno::ENOTDIR.into());
+            }
+            let name = match Name::new(component) {
+                Ok(name) => name,
+                Err(error) => return Some(Err(error)),
+            };
+            // The superuser may search every directory.
+            if !who.checked && !who.is_root() {
+                let searched = dir.stat().now()?.and_then(|stat| check(who, &stat, Access::EXEC));
+                if let Err(error) = searched {
+                    return Some(Err(error));
+                }
+            }
+            let found = match members {
+                [] => here.walk(who, name).now()?.map(|node| (node, view)),
+                _ => Place::find_at_once(members, who, name)?.map(|(at, node)| (node, members[at].view)),
+            };
+            (here, view) = match found {
+                Ok(found) => found,
+                Err(error) => return Some(Err(error)),
+            };
+            members = bound(&here, view).unwrap_or_default();
+            let through = components.peek().is_some() || follow == Follow::Yes || must_be_dir;
+            let seen = members.first().map_or(&here, |first| &first.node);
+            if here.portal().is_some() || (through && seen.kind() == Kind::Symlink) {
+                return None;
+            }
+        }
+        let (node, view) = members.first().map_or((&here, view), |first| (&first.node, first.view));
+        if must_be_dir && !node.kind().is_dir() {
+            return Some(Errno::ENOTDIR.into());
+        }
+        let path = mix(node.qid().path, view);
+        Some(node.stat().now()?.map(|stat| (node.clone(), Stat { qid: Qid { path, ..stat.qid }, ..stat })))
     }
 
     /// The directory and last name of `path`, for creating or removing it. EINVAL where the path ends in `.` or `..`.
