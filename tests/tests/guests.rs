@@ -43,7 +43,7 @@ fn ways(files: &[(&str, &str)]) -> (Vec<Way>, [tempfile::TempDir; 2]) {
             ("T", show(&taskfs())),
             ("G", show(&guests())),
             ("D", show(root.path())),
-            ("TASKFS_CACHE", show(cache.path())),
+            ("TASKFS_CACHE", show(&cache.path().join("modules"))),
         ]
     };
     let spec = format!("host:{}", show(root.path()));
@@ -72,8 +72,9 @@ fn same_every_way(files: &[(&str, &str)], script: &str) -> String {
     let mut outputs = Vec::new();
     for way in &ways {
         let vars: Vec<(&str, &str)> = way.vars.iter().map(|(name, value)| (*name, &**value)).collect();
-        let out = text(sh(&format!("set -u\n{}\n{script}", way.go), &vars, LIMIT));
-        outputs.push((way.name, out));
+        let output = sh(&format!("set -u\n{}\n{script}", way.go), &vars, LIMIT);
+        eprintln!("{}: {}", way.name, String::from_utf8_lossy(&output.stderr));
+        outputs.push((way.name, text(output)));
     }
     for (name, out) in &outputs[1..] {
         assert_eq!(out, &outputs[0].1, "{name} differs from {}", outputs[0].0);
