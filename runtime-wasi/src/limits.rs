@@ -3,7 +3,7 @@
 use crate::budget::Budget;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use task::{Limits, Usage, show_size};
 use wasmtime::ResourceLimiter;
 
@@ -17,19 +17,27 @@ const MAX_TABLE_ELEMENTS: usize = 10_000_000;
 /// The limits as they are now.
 pub(crate) struct LiveLimits {
     now: Mutex<Limits>,
+    /// That on open files, which every open asks for.
+    files: AtomicUsize,
     /// Set by a change until the guest's driver has seen it.
     changed: AtomicBool,
 }
 
 impl LiveLimits {
     pub fn new(limits: Limits) -> LiveLimits {
-        LiveLimits { now: Mutex::new(limits), changed: AtomicBool::new(true) }
+        let files = AtomicUsize::new(LiveLimits::files_of(&limits));
+        LiveLimits { now: Mutex::new(limits), files, changed: AtomicBool::new(true) }
+    }
+    fn files_of(limits: &Limits) -> usize {
+        limits.files.map_or(DEFAULT_FILES, |files| files as usize)
     }
     pub fn get(&self) -> Limits {
         *self.now.lock()
     }
     pub fn set(&self, limits: Limits) {
-        *self.now.lock() = limits;
+        let mut now = self.now.lock();
+        *now = limits;
+        self.files.store(LiveLimits::files_of(&limits), Ordering::Relaxed);
         self.changed.store(true, Ordering::Release);
     }
     /// The limits, where they changed since this was asked last.
@@ -37,7 +45,7 @@ impl LiveLimits {
         self.changed.swap(false, Ordering::Acquire).then(|| self.get())
     }
     pub fn files(&self) -> usize {
-        self.now.lock().files.map_or(DEFAULT_FILES, |files| files as usize)
+        self.files.load(Ordering::Relaxed)
     }
 }
 

@@ -94,7 +94,8 @@ pub(super) async fn path_open(
     let path = call.memory.path(path, len)?;
     let how = How { flags: open_flags(read, write, oflags, fdflags), oflags, follow: follow(lookup) };
     let (place, file) = if oflags.contains(Oflags::CREAT) {
-        create(who, dir, path, &how).await?
+        // Apart, so that who only opens does not pay for its size.
+        Box::pin(create(who, dir, path, &how)).await?
     } else {
         let place = dir.resolve(who, path, how.follow).await?;
         let file = place.open(who, how.flags).await?;

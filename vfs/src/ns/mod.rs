@@ -84,6 +84,8 @@ pub(crate) struct Table {
     mounts: HashMap<u64, Arc<Mount>>,
     lines: Vec<Line>,
     next_line: u64,
+    /// The [`bit`]s of all mount points.
+    bits: u64,
 }
 
 /// A shared mount table: clones see each other's binds, [`Namespace::fork`] gives one that does not.
@@ -94,6 +96,23 @@ struct Shared {
     table: RwLock<Arc<Table>>,
     /// Counts the changes of the table, under its write lock: what was looked up at one count is good until the next.
     changes: AtomicU64,
+    /// A bit for each mount point's identity ([`bit`]): what has none set is no mount point, which needs no lock to know.
+    /// Written under the write lock, before `changes`.
+    bits: AtomicU64,
+}
+
+impl Shared {
+    /// `table` has been changed, and its write lock is held.
+    fn changed(&self, table: &mut Table) {
+        table.bits = table.mounts.keys().fold(0, |bits, key| bits | bit(*key));
+        self.bits.store(table.bits, Ordering::Relaxed);
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// One of 64 bits for a mount point's identity.
+fn bit(key: u64) -> u64 {
+    1 << (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
 }
 
 impl Namespace {
@@ -104,11 +123,12 @@ impl Namespace {
         let key = root.qid().path;
         let members = vec![Member { node: root.clone(), view: 0, create: true, line: Some(0) }];
         let mounts = HashMap::from([(key, Arc::new(Mount { members }))]);
-        Namespace::of(Arc::new(Table { root, mounts, lines: vec![line], next_line: 1 }))
+        Namespace::of(Arc::new(Table { root, mounts, lines: vec![line], next_line: 1, bits: bit(key) }))
     }
 
     fn of(table: Arc<Table>) -> Namespace {
-        Namespace(Arc::new(Shared { table: RwLock::new(table), changes: AtomicU64::new(0) }))
+        let bits = AtomicU64::new(table.bits);
+        Namespace(Arc::new(Shared { table: RwLock::new(table), changes: AtomicU64::new(0), bits }))
     }
 
     /// A copy that later binds do not touch, nor it them (rfork's RFNAMEG). O(1).
@@ -129,8 +149,11 @@ impl Namespace {
 
     /// What is bound at `key`, and the count of changes until which that is so.
     pub(crate) fn mount_at(&self, key: u64) -> (Option<Arc<Mount>>, u64) {
-        let table = self.0.table.read();
-        (table.mounts.get(&key).cloned(), self.0.changes.load(Ordering::Relaxed))
+        let changes = self.changes();
+        if self.0.bits.load(Ordering::Relaxed) & bit(key) == 0 {
+            return (None, changes);
+        }
+        (self.0.table.read().mounts.get(&key).cloned(), changes)
     }
 
     /// The table as it is now.
@@ -233,7 +256,7 @@ impl Namespace {
         table.mounts.insert(key, Arc::new(Mount { members }));
         table.lines.push(Line { id, line, tree });
         table.forget_unused_lines();
-        self.0.changes.fetch_add(1, Ordering::Release);
+        self.0.changed(table);
         Ok(())
     }
 
@@ -266,7 +289,7 @@ impl Namespace {
             table.mounts.insert(key, Arc::new(Mount { members }));
         }
         table.forget_unused_lines();
-        self.0.changes.fetch_add(1, Ordering::Release);
+        self.0.changed(table);
         Ok(())
     }
 
