@@ -272,26 +272,30 @@ impl Place {
         who: &Caller,
         name: Name<'_>,
     ) -> Option<Result<(usize, NodeRef)>> {
+        // The last member's words are as good as any: a lone one's are the ones to tell.
+        let mut missing = Error::from(Errno::ENOENT);
         for (index, member) in members.iter().enumerate() {
             match member.node.walk(who, name).now()? {
                 Ok(node) => return Some(Ok((index, node))),
-                Err(error) if error.is(Errno::ENOENT) => {}
+                Err(error) if error.is(Errno::ENOENT) => missing = error,
                 Err(error) => return Some(Err(error)),
             }
         }
-        Some(Errno::ENOENT.into())
+        Some(Err(missing))
     }
 
     /// The first member of a union that has `name` (its index), and what it has there.
     pub(super) async fn find(mount: &Mount, who: &Caller, name: Name<'_>) -> Result<(usize, NodeRef)> {
+        // The last member's words are as good as any: a lone one's are the ones to tell.
+        let mut missing = Error::from(Errno::ENOENT);
         for (index, member) in mount.members.iter().enumerate() {
             match member.node.walk(who, name).await {
                 Ok(node) => return Ok((index, node)),
-                Err(error) if error.is(Errno::ENOENT) => {}
+                Err(error) if error.is(Errno::ENOENT) => missing = error,
                 Err(error) => return Err(error),
             }
         }
-        Errno::ENOENT.into()
+        Err(missing)
     }
 
     /// Goes on with `then` where the mode bits give `who` all of `want` here.
