@@ -35,6 +35,7 @@ impl Task {
 
     async fn try_start(self: Arc<Task>, who: &Caller) -> Result<()> {
         let starting = self.life.begin()?;
+        let limits = self.limits();
         let running = tokio::select! {
             biased;
             () = starting.cancelled() => {
@@ -43,6 +44,11 @@ impl Task {
             running = self.launch(who) => running.map_err(|e| e.context("start"))?,
         };
         starting.started(running.clone());
+        // Compiling takes its time: limits that were set meanwhile hold too.
+        let now = self.limits();
+        if now != limits {
+            running.set_limits(now);
+        }
         let handle = self.table()?.config.handle.clone();
         handle.spawn(see_to_its_end(self.clone(), running));
         Ok(())

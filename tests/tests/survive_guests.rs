@@ -119,6 +119,26 @@ fn a_limit_set_while_it_runs_strikes_as_well() {
 }
 
 #[test]
+fn a_limit_set_while_it_is_being_compiled_holds_once_it_runs() {
+    let place = Place::new("limits set early over FUSE");
+    let [starter, limiter] = [Dialect::P9P2000L; 2].map(|dialect| Door::nine(&place.server, dialect));
+    // Large enough to take a while to compile; then it spins.
+    let function = "(func (param i32) (result i32) (i32.mul (i32.add (local.get 0) (i32.const 7)) (local.get 0)))";
+    let start = r#"(memory (export "memory") 1) (func (export "_start") (loop (br 0)))"#;
+    starter.put("/tmp/large.wat", format!("(module {start} {})", function.repeat(20_000)).as_bytes());
+    let task = starter.task("/tmp/large.wat");
+    std::thread::scope(|scope| {
+        scope.spawn(|| starter.say(&format!("{task}/ctl"), "start\n"));
+        std::thread::sleep(Duration::from_millis(20));
+        limiter.say(&format!("{task}/ctl"), "limit wall=100ms\n");
+    });
+    let started = Instant::now();
+    assert_eq!(limiter.end_of(&task), "wall limit 100ms reached");
+    // The table gives up what does not end by itself only after two seconds.
+    assert!(started.elapsed() < Duration::from_millis(1900), "{:?}", started.elapsed());
+}
+
+#[test]
 fn a_dozen_hostile_guests_at_once_leave_hello_world_its_speed_and_can_all_be_killed() {
     let mut place = Place::new("hostile guests over FUSE");
     let doors = place.doors();
