@@ -123,7 +123,8 @@ fn a_limit_set_while_it_is_being_compiled_holds_once_it_runs() {
     let place = Place::new("limits set early over FUSE");
     let [starter, limiter] = [Dialect::P9P2000L; 2].map(|dialect| Door::nine(&place.server, dialect));
     // Large enough to take a while to compile; then it spins.
-    let function = "(func (param i32) (result i32) (i32.mul (i32.add (local.get 0) (i32.const 7)) (local.get 0)))";
+    let function =
+        "(func (param i32) (result i32) (i32.mul (i32.add (local.get 0) (i32.const 7)) (local.get 0)))";
     let start = r#"(memory (export "memory") 1) (func (export "_start") (loop (br 0)))"#;
     starter.put("/tmp/large.wat", format!("(module {start} {})", function.repeat(20_000)).as_bytes());
     let task = starter.task("/tmp/large.wat");
