@@ -5,7 +5,19 @@ use fs_server::cli::{self, Cli};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody reads what cannot be printed.
+            let _nobody_reads = error.print();
+            // Help and the version are no mistakes.
+            return if error.use_stderr() {
+                u8::from(sysexits::ExitCode::Usage).into()
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
     cli::log();
     match cli::run(cli) {
         Ok(code) => code,

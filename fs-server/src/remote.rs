@@ -101,7 +101,7 @@ impl Remote {
         }
         // What is missing may be the directory: its own message is the better one then.
         let mut dir = self.walk(dir).await?;
-        dir.create(name.as_bytes(), flags, Mode(0o666)).await.map_err(|e| fault(path, &e))?;
+        dir.create(name.as_bytes(), flags, Mode(0o666 & !umask())).await.map_err(|e| fault(path, &e))?;
         Ok(dir)
     }
 
@@ -130,4 +130,12 @@ impl Remote {
         items.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(items)
     }
+}
+
+/// The process's umask, which in 9P is the client's to apply. It cannot be read without being set; nothing else here makes
+/// files meanwhile.
+fn umask() -> u32 {
+    let umask = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    rustix::process::umask(umask);
+    umask.as_raw_mode()
 }

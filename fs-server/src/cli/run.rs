@@ -22,7 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 #[derive(Args, Debug)]
 pub struct Run {
     /// Run on this server instead of a private one; PROGRAM is then a path of its namespace
-    #[arg(short, long, value_name = "ADDR", env = "TASKFS_SERVER", conflicts_with_all = ["root", "bind", "cache", "tasks"])]
+    #[arg(short, long, value_name = "ADDR", env = "TASKFS_SERVER", conflicts_with_all = ["root", "bind", "tasks"])]
     server: Option<Addr>,
     #[command(flatten)]
     world: WorldArgs,
