@@ -31,17 +31,19 @@ fn no_space(_data: &[u8]) -> Result<usize> {
     Errno::ENOSPC.into()
 }
 
-/// The root of the tree. Its files are regular ones to clients: a kernel would open its own device in place of ours.
+/// The root of the tree. What has no end says that it is a device, with Linux's own numbers (mem(4), random(4)), so that tar,
+/// cp and grep pass it by; a kernel client opens its own in place of ours then, which gives the same, unless it was mounted
+/// nodev. null is a file to everyone: scripts write to it.
 pub(crate) fn tree(tag: &TreeTag, table: &Arc<TaskTable>) -> NodeRef {
     let file = |number: u64| Attr::of_server(Kind::File, tag.path(number), 0o666);
     Dir::new(
         Attr::of_server(Kind::Dir, tag.path(1), 0o555),
         vec![
             ("null", Device::new(file(2), nothing, swallow)),
-            ("zero", Device::new(file(3), zeros, swallow)),
-            ("full", Device::new(file(4), zeros, no_space)),
-            ("random", Device::new(file(5), noise, swallow)),
-            ("urandom", Device::new(file(6), noise, swallow)),
+            ("zero", Device::new(file(3).device(1, 5), zeros, swallow)),
+            ("full", Device::new(file(4).device(1, 7), zeros, no_space)),
+            ("random", Device::new(file(5).device(1, 8), noise, swallow)),
+            ("urandom", Device::new(file(6).device(1, 9), noise, swallow)),
             ("ns", server_ns::node(Attr::of_server(Kind::File, tag.path(7), 0o644), table.clone())),
         ],
     )

@@ -24,7 +24,11 @@ pub fn run<T>(
 
 fn print(bytes: &[u8]) -> Result<(), Fault> {
     let mut out = std::io::stdout().lock();
-    out.write_all(bytes).and_then(|()| out.flush()).map_err(|e| Fault::io(format!("standard output: {e}")))
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        // As SIGPIPE, which Rust programs do not get, would have it: `taskfs cat f | head` says nothing.
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(128 + 13),
+        result => result.map_err(|e| Fault::io(format!("standard output: {e}"))),
+    }
 }
 
 #[derive(Args, Debug)]

@@ -10,19 +10,19 @@
 
 use fuser::{FileAttr, FileType, INodeNo, Request, TimeOrNow};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use vfs::{Caller, Gid, Kind, Nature, OpenFlags, SetTime, Stat, Time, Uid};
+use vfs::{Caller, Gid, Kind, OpenFlags, SetTime, Stat, Time, Uid};
 
 /// Who asks. The kernel has checked the mode bits (default_permissions), and tells no supplementary groups.
 pub(super) fn caller(request: &Request) -> Caller {
     Caller { pid: Some(request.pid()), checked: true, ..Caller::new(Uid(request.uid()), Gid(request.gid())) }
 }
 
-/// Devices and sockets of synthetic trees are shown as plain files: the kernel would look for a driver of its own.
-fn file_type(kind: Kind, nature: Nature) -> FileType {
+/// The kernel sees to devices, fifos and sockets by itself: a fifo connects programs of this machine, and guests with
+/// guests, but not one with the other.
+pub(super) fn listed_type(kind: Kind) -> FileType {
     match kind {
         Kind::Dir => FileType::Directory,
         Kind::Symlink => FileType::Symlink,
-        _ if nature != Nature::Storage => FileType::RegularFile,
         Kind::File => FileType::RegularFile,
         Kind::Fifo => FileType::NamedPipe,
         Kind::Socket => FileType::Socket,
@@ -31,12 +31,7 @@ fn file_type(kind: Kind, nature: Nature) -> FileType {
     }
 }
 
-/// A listing knows only kinds; the kernel asks for the rest.
-pub(super) fn listed_type(kind: Kind) -> FileType {
-    file_type(kind, Nature::Storage)
-}
-
-pub(super) fn attributes(ino: INodeNo, stat: &Stat, nature: Nature) -> FileAttr {
+pub(super) fn attributes(ino: INodeNo, stat: &Stat) -> FileAttr {
     FileAttr {
         ino,
         size: stat.size,
@@ -45,7 +40,7 @@ pub(super) fn attributes(ino: INodeNo, stat: &Stat, nature: Nature) -> FileAttr 
         mtime: system_time(stat.mtime),
         ctime: system_time(stat.ctime),
         crtime: system_time(stat.btime),
-        kind: file_type(stat.kind(), nature),
+        kind: listed_type(stat.kind()),
         perm: stat.mode.bits() as u16,
         nlink: u32::try_from(stat.nlink).unwrap_or(u32::MAX),
         uid: stat.uid.0,

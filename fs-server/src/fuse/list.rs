@@ -156,7 +156,7 @@ impl Entries {
     pub(super) fn answer(self, inodes: &Inodes, ttl: &Duration, mut reply: ReplyDirectoryPlus) {
         for (next, name, ino) in self.dots {
             // The kernel takes no attributes from these two and counts no lookup.
-            let attr = attributes(ino, &self.itself.stat, self.itself.place.nature());
+            let attr = attributes(ino, &self.itself.stat);
             if reply.add(ino, next, name, ttl, &attr, GENERATION) {
                 return reply.ok();
             }

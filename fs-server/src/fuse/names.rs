@@ -28,7 +28,7 @@ impl Found {
 
     /// The attributes, with one more entry counted.
     pub(super) fn entry(&self, inodes: &Inodes) -> FileAttr {
-        attributes(inodes.remember(&self.place), &self.stat, self.place.nature())
+        attributes(inodes.remember(&self.place), &self.stat)
     }
 }
 

@@ -146,7 +146,7 @@ impl Filesystem for Session {
             ino,
             reply,
             |place| async move { Found::at(place, &who).await },
-            move |reply, found| reply.attr(&ttl, &attributes(ino, &found.stat, found.place.nature())),
+            move |reply, found| reply.attr(&ttl, &attributes(ino, &found.stat)),
         );
     }
 
@@ -198,7 +198,7 @@ impl Filesystem for Session {
             Found::at(place, &who).await
         };
         self.at("setattr", request, ino, reply, work, move |reply, found| {
-            reply.attr(&ttl, &attributes(ino, &found.stat, found.place.nature()));
+            reply.attr(&ttl, &attributes(ino, &found.stat));
         });
     }
 

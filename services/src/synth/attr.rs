@@ -11,13 +11,19 @@ pub(crate) struct Attr {
     pub uid: Uid,
     pub gid: Gid,
     pub born: Time,
+    pub rdev: Device,
 }
 
 impl Attr {
     /// One of the server's own: it belongs to the user that the server runs as.
     pub fn of_server(kind: Kind, path: u64, mode: u32) -> Attr {
         let me = Caller::me();
-        Attr { kind, path, mode, uid: me.uid, gid: me.gid, born: Time::now() }
+        Attr { kind, path, mode, uid: me.uid, gid: me.gid, born: Time::now(), rdev: Device::default() }
+    }
+
+    /// As a character device: what clients should not read as if it were a file that ends.
+    pub fn device(self, major: u32, minor: u32) -> Attr {
+        Attr { kind: Kind::CharDevice, rdev: Device { major, minor }, ..self }
     }
 
     pub fn qid(&self) -> Qid {
@@ -34,7 +40,7 @@ impl Attr {
             size: 0,
             blocks: 0,
             blksize: 4096,
-            rdev: Device::default(),
+            rdev: self.rdev,
             atime: self.born,
             mtime: self.born,
             ctime: self.born,

@@ -55,7 +55,7 @@ mod file {
 /// The attributes of a file of `task`: they are its owner's.
 fn attr(task: &Task, kind: Kind, file: u64, mode: u32) -> Attr {
     let (uid, gid) = task.owner();
-    Attr { kind, path: task.file_path(file), mode, uid, gid, born: task.born() }
+    Attr { uid, gid, born: task.born(), ..Attr::of_server(kind, task.file_path(file), mode) }
 }
 
 fn attr_of_none(table: &TaskTable, kind: Kind, number: u64, mode: u32, born: Time) -> Attr {
