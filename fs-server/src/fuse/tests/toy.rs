@@ -31,7 +31,7 @@ const NAMES: [(&str, Kind); 5] = [
     ("pipe", Kind::File),
     ("log", Kind::File),
     ("ctl", Kind::File),
-    ("full", Kind::CharDevice),
+    ("full", Kind::File),
     ("root", Kind::Dir),
 ];
 
