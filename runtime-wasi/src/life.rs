@@ -5,7 +5,7 @@ use crate::p1::ProcExit;
 use crate::program::Program;
 use task::Exit;
 use vfs::FileRef;
-use wasmtime::{Error, Store, Trap, WasmBacktrace};
+use wasmtime::{Error, FrameInfo, Store, Trap, WasmBacktrace};
 
 /// The exit code of a trap: SIGABRT's.
 const EXIT_TRAP: i32 = 128 + 6;
@@ -46,7 +46,7 @@ async fn run(store: &mut Store<Guest>, program: &Program) -> wasmtime::Result<()
 /// The exit of a guest that ended by a fault, and the report that goes to its standard error.
 fn fault(error: &Error, name: &str) -> (Exit, String) {
     let backtrace = error.downcast_ref::<WasmBacktrace>();
-    let at = backtrace.and_then(innermost).map_or_else(String::new, |function| format!(" at {function}"));
+    let at = backtrace.and_then(calls).map_or_else(String::new, |calls| format!(" at {calls}"));
     let (code, what) = match error.downcast_ref::<Trap>() {
         Some(trap) => {
             let text = trap.to_string();
@@ -63,18 +63,20 @@ fn fault(error: &Error, name: &str) -> (Exit, String) {
     (Exit::killed(code, what), report)
 }
 
-/// The name of the function that trapped, as the backtrace shows it (demangled).
-fn innermost(backtrace: &WasmBacktrace) -> Option<String> {
-    let frame = backtrace.frames().first()?;
-    let shown = backtrace.to_string();
-    let line = shown.lines().find(|line| line.trim_start().starts_with("0:"))?;
-    // `0: 0x1f - module!function`, without the module where debugging sections name the function.
-    let function =
-        line.split_once(" - ").map(|(_, named)| named.split_once('!').map_or(named, |(_, name)| name));
-    match function {
-        Some(function) if !function.starts_with('<') => Some(function.trim().to_owned()),
-        _ => Some(format!("function {}", frame.func_index())),
-    }
+/// The calls that led to a trap, the innermost first: `trap < caller < main`. The report has them all, with their lines.
+fn calls(backtrace: &WasmBacktrace) -> Option<String> {
+    const SHOWN: usize = 6;
+    let frames = backtrace.frames();
+    let names: Vec<String> = frames.iter().take(SHOWN).map(function).collect();
+    let more = if frames.len() > SHOWN { " < …" } else { "" };
+    (!names.is_empty()).then(|| names.join(" < ") + more)
+}
+
+/// A frame's function: as debugging sections name it, as the name section does, or by its number.
+fn function(frame: &FrameInfo) -> String {
+    let symbol = frame.symbols().iter().find_map(|symbol| symbol.name());
+    let name = symbol.or(frame.func_name());
+    name.map_or_else(|| format!("function {}", frame.func_index()), ToOwned::to_owned)
 }
 
 /// Writes a report; nobody is left to hear of an error.

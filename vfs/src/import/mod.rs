@@ -5,10 +5,10 @@
 //! done in the name of the one user who attached, to whom new files belong. Nothing is cached but the attributes that a
 //! walk brought along, and those only for the question that follows it.
 //!
-//! Two names of one file are two nodes (a fid each) with one identity. A regular file of length 0 and version 0 is taken
-//! for a synthetic one (intro(5): version 0 is never cached), so reads and writes of it go through as they are. A server
-//! that counts no versions is asked for a file's times after each open (one round trip more): they tell a kernel whether
-//! what it has cached still holds.
+//! Two names of one file are two nodes (a fid each) with one identity. A regular file of version 0 that is empty, or has a
+//! length and no blocks (a log that tells how long it is), is taken for a synthetic one (intro(5): version 0 is never
+//! cached), so reads and writes of it go through as they are. A server that counts no versions is asked for a file's times
+//! after each open (one round trip more): they tell a kernel whether what it has cached still holds.
 //!
 //! ```text
 //! round trips of    walk and stat   open   read   close        make a file   make a directory   list 3000 names

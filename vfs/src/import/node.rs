@@ -29,7 +29,7 @@ pub(super) struct Remote {
     number: Number,
     kind: Kind,
     version: AtomicU32,
-    /// Length 0 and version 0 when last seen.
+    /// Version 0, and length 0 or none of it stored, when last seen.
     synthetic: AtomicBool,
     fresh: Mutex<Option<Fresh>>,
 }
@@ -116,7 +116,7 @@ impl Remote {
 
     /// What attributes say, which is remembered as far as it decides how the file is used.
     fn learn(&self, attr: &Attr) -> Stat {
-        let synthetic = attr.size == 0 && attr.qid.version == 0;
+        let synthetic = attr.qid.version == 0 && (attr.size == 0 || attr.blocks == 0);
         let version = if self.kind == Kind::File && !synthetic { words::version(attr) } else { 0 };
         self.version.store(version, Ordering::Relaxed);
         self.synthetic.store(synthetic && self.kind == Kind::File, Ordering::Relaxed);
