@@ -194,14 +194,15 @@ async fn the_limit_on_open_files_is_emfile() {
 }
 
 #[tokio::test]
-async fn a_trap_names_its_function_and_leaves_a_backtrace() {
+async fn a_trap_names_the_calls_that_led_to_it_and_leaves_a_backtrace() {
     let host = Host::new();
     let body = r#"
   (func $deep unreachable)
   (func $middle (call $deep))
-  (func (export "_start") (call $middle))"#;
+  (func $first (export "_start") (call $middle))"#;
     let (exit, task) = host.run(&wat(body), With::default()).await;
-    assert_eq!(exit, Exit::killed(134, "trap: wasm `unreachable` instruction executed at deep (main.wat)"));
+    let message = "trap: wasm `unreachable` instruction executed at deep < middle < first (main.wat)";
+    assert_eq!(exit, Exit::killed(134, message));
     let said = task.stderr.text();
     assert!(
         said.starts_with(&exit.message) && said.contains("!middle") && said.contains("backtrace"),
