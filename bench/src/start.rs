@@ -141,7 +141,7 @@ fn whole(report: &mut Report, cache: &Path) {
     for (name, command, package) in others {
         if !there_is(command[0]) {
             let why = match package {
-                "wasmtime" => "not on this machine, and in no registry as a binary",
+                "wasmtime" => "not on this machine (cargo install wasmtime-cli)",
                 _ => "not on this machine",
             };
             report.note(name, &format!("not run: {why}"));
