@@ -1,4 +1,7 @@
-//! Transports and adapters.
+//! The server around the namespace: transports, the 9P and FUSE adapters, and the commands of the `taskfs` binary.
+//!
+//! What is a request on the wire becomes an operation on a [`vfs::Place`] here, and nothing else: no adapter knows what a
+//! task is, none knows an engine.
 
 pub mod addr;
 pub mod cli;

@@ -6,6 +6,7 @@ use runtime_wasi::WasiRuntime;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use task::{Registry, TaskTable};
 use vfs::host::{HostOptions, HostTree};
 use vfs::mem::MemTree;
 use vfs::{BindFlags, Caller, Device, Errno, Kind, Mode, Name, Namespace, NodeRef, Place};
@@ -57,6 +58,7 @@ impl FromStr for BindSpec {
 /// Everything behind the transports.
 pub struct World {
     pub ns: Namespace,
+    table: Arc<TaskTable>,
 }
 
 /// What every memory root starts with: directory and mode.
@@ -101,11 +103,13 @@ impl World {
                 .await
                 .map_err(|e| Fault::no_input(format!("--bind {}:{}: {e}", spec.src.display(), spec.dst)))?;
         }
-        Ok(World { ns })
+        table.set_home(ns.clone());
+        Ok(World { ns, table })
     }
 
     /// Ends every task.
     pub async fn stop(&self) {
+        self.table.stop().await;
     }
 }
 

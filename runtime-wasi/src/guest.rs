@@ -68,10 +68,8 @@ impl Given {
 }
 
 impl Guest {
-    /// The guest as it is before its first instruction: stdio, the directory `/`, and its environment. WASI has no current
-    /// directory: where the task's is not `/`, PWD tells those who ask. Go does; wasi-libc (C, Rust, CPython) starts at `/`
-    /// and cannot be told, as it does not tell `/x` and `x` apart.
-    pub fn new(start: Start, control: Arc<Control>, budget: Arc<Budget>) -> Guest {
+    /// The guest as it is before its first instruction: stdio, the directories that it is given, and its environment.
+    pub fn new(start: Start, given: Vec<Given>, control: Arc<Control>, budget: Arc<Budget>) -> Guest {
         let mut fds = Descriptors::default();
         let [stdin, stdout, stderr] = start.stdio;
         fds.insert(Descriptor::stdio(stdin, false));

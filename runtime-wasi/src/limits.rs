@@ -80,8 +80,7 @@ impl MemoryLimiter {
         }
         if !self.budget.change(self.bytes, bytes) {
             let max = show_size(self.budget.max());
-            self.refused =
-                Some(format!("memory of all tasks together: limit {max} reached"));
+            self.refused = Some(format!("memory of all tasks together: limit {max} reached"));
             return false;
         }
         self.bytes = bytes;

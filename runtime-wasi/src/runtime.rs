@@ -179,7 +179,8 @@ impl WasiRuntime {
         }
         let control = Arc::new(Control::new(start.limits, start.usage.clone()));
         let stderr = start.stdio[2].clone();
-        let mut store = Store::new(&self.engine, Guest::new(start, control.clone(), self.budget.clone()));
+        let guest = Guest::new(start, given, control.clone(), self.budget.clone());
+        let mut store = Store::new(&self.engine, guest);
         store.limiter(|guest| &mut guest.limiter);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| {

@@ -48,9 +48,20 @@ pub struct End {
 
 enum Phase {
     New,
-    Starting(Arc<Notify>),
-    Alive { running: Arc<dyn Running>, since: Instant, killed: Option<Exit> },
-    Exited { end: Arc<End>, real: std::time::Duration },
+    /// `killed` was asked for in the meantime: the start is cancelled, or the program ends as soon as it counts as running.
+    Starting {
+        cancel: Arc<Notify>,
+        killed: Option<Exit>,
+    },
+    Alive {
+        running: Arc<dyn Running>,
+        since: Instant,
+        killed: Option<Exit>,
+    },
+    Exited {
+        end: Arc<End>,
+        real: std::time::Duration,
+    },
 }
 
 pub struct Life {
@@ -98,7 +109,7 @@ impl Life {
         match &*self.phase.lock() {
             Phase::Alive { since, .. } => since.elapsed(),
             Phase::Exited { real, .. } => *real,
-            Phase::New | Phase::Starting(_) => std::time::Duration::ZERO,
+            Phase::New | Phase::Starting { .. } => std::time::Duration::ZERO,
         }
     }
     pub fn running(&self) -> Option<Arc<dyn Running>> {
@@ -112,7 +123,7 @@ impl Life {
     pub fn must_be_new(&self, what: &str) -> Result<()> {
         match &*self.phase.lock() {
             Phase::New => Ok(()),
-            Phase::Starting(_) => Err(unfit(self.id, what, "is starting")),
+            Phase::Starting { .. } => Err(unfit(self.id, what, "is starting")),
             Phase::Alive { .. } => Err(unfit(self.id, what, "is running")),
             Phase::Exited { .. } => Err(unfit(self.id, what, "has exited")),
         }
@@ -132,7 +143,7 @@ impl Life {
         if !matches!(*phase, Phase::New) {
             return Err(unfit(self.id, "start", "is starting"));
         }
-        *phase = Phase::Starting(cancel.clone());
+        *phase = Phase::Starting { cancel: cancel.clone(), killed: None };
         Ok(Starting { life: self, cancel })
     }
 
@@ -167,7 +178,8 @@ impl Life {
         match &mut *phase {
             Phase::New => Err(unfit(self.id, "kill", "is not running")),
             Phase::Exited { .. } => Err(unfit(self.id, "kill", "has exited")),
-            Phase::Starting(cancel) => {
+            Phase::Starting { cancel, killed } => {
+                killed.get_or_insert(exit);
                 cancel.notify_one();
                 Ok(())
             }
@@ -203,7 +215,7 @@ impl Life {
         let mut phase = self.phase.lock();
         match &*phase {
             Phase::Exited { .. } => Ok(()),
-            Phase::Starting(_) => Err(unfit(self.id, "remove", "is starting: kill it first")),
+            Phase::Starting { .. } => Err(unfit(self.id, "remove", "is starting: kill it first")),
             Phase::Alive { .. } => {
                 let text = format!("is {}: kill it first", self.state());
                 Err(unfit(self.id, "remove", &text))
@@ -224,7 +236,7 @@ impl Life {
         let real = match &*phase {
             Phase::Exited { .. } => return,
             Phase::Alive { since, .. } => since.elapsed(),
-            Phase::New | Phase::Starting(_) => std::time::Duration::ZERO,
+            Phase::New | Phase::Starting { .. } => std::time::Duration::ZERO,
         };
         let end = Arc::new(End { line: line(&exit, real), exit });
         let over = std::mem::replace(&mut *phase, Phase::Exited { end, real });
@@ -249,16 +261,59 @@ impl Starting<'_> {
     /// It runs.
     pub fn started(self, running: Arc<dyn Running>) {
         let mut phase = self.life.phase.lock();
-        *phase = Phase::Alive { running, since: Instant::now(), killed: None };
+        // A program may reach a limit, or be killed by another, before its start is done.
+        let killed = match &mut *phase {
+            Phase::Starting { killed, .. } => killed.take(),
+            _ => None,
+        };
+        *phase = Phase::Alive { running: running.clone(), since: Instant::now(), killed: killed.clone() };
         self.life.state.send_replace(State::Running);
+        drop(phase);
+        if let Some(exit) = killed {
+            running.kill(exit);
+        }
     }
 }
 
 impl Drop for Starting<'_> {
     fn drop(&mut self) {
         let mut phase = self.life.phase.lock();
-        if matches!(*phase, Phase::Starting(_)) {
+        if matches!(*phase, Phase::Starting { .. }) {
             *phase = Phase::New;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::future::BoxFuture;
+
+    /// Remembers how it was killed.
+    #[derive(Default)]
+    struct Fake(Mutex<Option<Exit>>);
+
+    impl Running for Fake {
+        fn stop(&self) {}
+        fn cont(&self) {}
+        fn kill(&self, exit: Exit) {
+            *self.0.lock() = Some(exit);
+        }
+        fn set_limits(&self, _limits: Limits) {}
+        fn wait(&self) -> BoxFuture<'static, Exit> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[test]
+    fn a_limit_that_strikes_before_the_start_is_done_still_ends_the_program() {
+        let life = Life::new(TaskId(1));
+        let starting = life.begin().expect("new");
+        let exit = Exit::killed(153, "output limit 1M reached");
+        assert_eq!(life.kill(exit.clone()), Ok(()));
+        let fake = Arc::new(Fake::default());
+        starting.started(fake.clone());
+        assert_eq!(*fake.0.lock(), Some(exit.clone()));
+        assert_eq!(life.killed(), Some(exit), "it is given up, should it not end");
     }
 }

@@ -7,6 +7,7 @@ pub mod bystander;
 pub mod door;
 pub mod habits;
 pub mod kernel;
+pub mod wire;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;

@@ -278,7 +278,9 @@ fn a_process_blocked_in_a_read_of_the_mount_dies_at_once() {
     let mut cats: Vec<Child> = (0..100).map(|_| blocked_cat(&path)).collect();
     let start = Instant::now();
     cats.iter_mut().for_each(|cat| cat.kill().expect("a child of ours"));
-    cats.iter_mut().for_each(|cat| drop(cat.wait().expect("a child of ours")));
+    for cat in &mut cats {
+        cat.wait().expect("a child of ours");
+    }
     let took = start.elapsed();
     eprintln!("a hundred blocked readers killed at once: gone in {took:?}");
     assert!(took < Duration::from_secs(5), "{took:?}");
@@ -288,7 +290,7 @@ fn a_process_blocked_in_a_read_of_the_mount_dies_at_once() {
 }
 
 #[test]
-fn a_writer_blocked_at_a_full_input_dies_at_once_and_has_written_nothing_more() {
+fn a_process_blocked_in_a_write_to_a_full_input_dies_at_once() {
     let Some((_server, dir)) = mounted("signals to a blocked writer") else { return };
     let mount = dir.path();
     let door = Door::Mount(mount.to_owned());
@@ -328,4 +330,34 @@ fn a_blocked_read_that_is_flushed_or_whose_fid_goes_is_answered_at_once() {
     eprintln!("Tflush of a blocked read: {worst:?} at worst of 50");
     assert!(worst < Duration::from_secs(2), "{worst:?}");
     door.say(&format!("{task}/ctl"), "kill\n");
+}
+
+#[test]
+fn a_shell_that_is_killed_takes_its_killonclose_task_with_it() {
+    let Some((server, dir)) = mounted("killonclose over FUSE") else { return };
+    let bystander = Bystander::start(&server, Some(dir.path()));
+    let door = Door::Mount(dir.path().to_owned());
+    for _ in 0..10 {
+        let script = r#"exec 3<>"$M/task/clone"; read -r id <&3; echo killonclose >&3
+                        echo "exec /guests/loop.wasm" >&3; echo "$id"; exec sleep 600"#;
+        let mut shell = Command::new("bash")
+            .args(["-c", script])
+            .env("M", dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("bash");
+        let mut id = String::new();
+        let mut said = std::io::BufReader::new(shell.stdout.take().expect("piped"));
+        std::io::BufRead::read_line(&mut said, &mut id).expect("an id");
+        let task = format!("/task/{}", id.trim());
+        assert_eq!(door.text(&format!("{task}/status")), "running\n");
+        let start = Instant::now();
+        shell.kill().expect("a child of ours");
+        shell.wait().expect("a child of ours");
+        assert_eq!(door.end_of(&task), "killed: its ctl was closed");
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        door.remove(&task).expect("a finished task can be removed");
+    }
+    bystander.finish("shells that are killed");
 }

@@ -13,7 +13,7 @@ use crate::serving;
 use crate::world::{BindSpec, World};
 use clap::Args;
 use nine::wire::OpenFlags;
-use std::io::{Read, Write as _};
+use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -24,17 +24,18 @@ struct Inner {
     /// Mixed in for everything behind a portal into this namespace.
     outer: View,
     parent: Option<(Place, NameBuf)>,
-    /// `node` stands for what is here: see [`Node::behind_portal`].
-    is_shut: bool,
+    /// What stands for what is here: see [`Node::behind_portal`].
+    shut: Option<NodeRef>,
 }
 
 impl Inner {
-    /// What is seen: `under`, or the first that was bound over it when the place was reached.
+    /// What is seen: `under`, or the first that was bound over it when the place was reached, or what stands for it.
     fn seen(&self) -> (&NodeRef, View) {
-        match self.mount.as_deref().and_then(|mount| mount.members.first()) {
+        let (node, view) = match self.mount.as_deref().and_then(|mount| mount.members.first()) {
             Some(member) => (&member.node, member.view),
             None => (&self.under, self.under_view),
-        }
+        };
+        (self.shut.as_ref().unwrap_or(node), view)
     }
 }
 
@@ -67,7 +68,11 @@ impl Place {
         parent: Option<(Place, NameBuf)>,
     ) -> Place {
         let (mount, looked) = ns.mount_at(mix(under.qid().path, under_view));
-        Place(Arc::new(Inner { ns, under, under_view, mount, looked, outer, parent }))
+        let mut inner = Inner { ns, under, under_view, mount, looked, outer, parent, shut: None };
+        if outer != 0 {
+            inner.shut = inner.seen().0.behind_portal();
+        }
+        Place(Arc::new(inner))
     }
 
     /// The child that `node` is when it is found as `name` in the member of this place that is seen in `view`.
@@ -114,6 +119,9 @@ impl Place {
     }
     /// What is bound over this place now.
     pub(crate) fn mount(&self) -> Option<Arc<Mount>> {
+        if self.0.shut.is_some() {
+            return None;
+        }
         if self.0.ns.changes() == self.0.looked {
             return self.0.mount.clone();
         }
