@@ -266,7 +266,9 @@ fn a_root_given_as_a_link_is_followed_once() {
 
 #[test]
 fn magic_links_of_proc_are_links_and_nothing_more() {
-    let Ok(tree) = HostTree::open(Path::new("/proc/self")) else { return eprintln!("not run: no /proc") };
+    let Ok(tree) = HostTree::open(Path::new("/proc/self")) else {
+        return cannot_run("a host directory of /proc", "no /proc");
+    };
     let root = tree.root();
     for name in ["root", "cwd", "exe"] {
         let link = walk(&root, name).unwrap();
@@ -282,7 +284,9 @@ fn magic_links_of_proc_are_links_and_nothing_more() {
 
 #[test]
 fn devices_are_shown_and_not_opened() {
-    let Ok(tree) = HostTree::open(Path::new("/dev")) else { return eprintln!("not run: no /dev") };
+    let Ok(tree) = HostTree::open(Path::new("/dev")) else {
+        return cannot_run("a host directory of /dev", "no /dev");
+    };
     let root = tree.root();
     let null = walk(&root, "null").unwrap();
     assert_eq!(null.kind(), Kind::CharDevice);
@@ -298,10 +302,10 @@ fn devices_are_shown_and_not_opened() {
 #[test]
 fn other_file_systems_below_are_crossed_only_where_that_is_allowed() {
     let Ok(dev) = rustix::fs::stat("/dev/pts") else {
-        return eprintln!("not run: no /dev/pts");
+        return cannot_run("mounts below a host directory", "no /dev/pts");
     };
     if dev.st_dev == rustix::fs::stat("/dev").unwrap().st_dev {
-        return eprintln!("not run: /dev/pts is no mount");
+        return cannot_run("mounts below a host directory", "/dev/pts is no mount");
     }
     let root = HostTree::open(Path::new("/dev")).unwrap().root();
     let pts = walk(&root, "pts").unwrap();

@@ -18,10 +18,12 @@ fn with_small_tmpfs(test: impl FnOnce(&Path) + Send) {
             // SAFETY: gives this thread mounts of its own; no other thread's view of anything changes.
             let alone = unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS) };
             if let Err(error) = alone {
-                return eprintln!("not run: cannot have mounts of its own: {error}");
+                return cannot_run("host directories on other file systems: mounts of its own", error);
             }
             let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-            mount_change("/", private).unwrap();
+            if let Err(error) = mount_change("/", private) {
+                return cannot_run("host directories on other file systems: / is no mount point", error);
+            }
             let dir = tempfile::tempdir().unwrap();
             mount("tmpfs", dir.path(), "tmpfs", MountFlags::empty(), c"size=64k,nr_inodes=20").unwrap();
             test(dir.path());
@@ -127,7 +129,10 @@ fn a_tree_works_without_proc() {
 /// Runs `test` on a thread that is user 65534 without capabilities, as a server that was not started as root is.
 fn as_nobody(test: impl FnOnce() + Send) {
     if !Caller::me().is_root() {
-        return eprintln!("not run: takes root to become somebody else");
+        return cannot_run(
+            "a host directory of a server that is not root",
+            "takes root to become somebody else",
+        );
     }
     std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -1,6 +1,7 @@
 //! A temporary host directory with a tree over it, and the operations without their ceremony.
 #![allow(dead_code)] // Each test file uses a part.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use vfs::host::{HostOptions, HostTree};
 use vfs::{Caller, DirEntry, FileRef, Mode, Name, NodeRef, Op, OpenFlags, Qid, Result, Stat};
@@ -8,6 +9,15 @@ use vfs::{Caller, DirEntry, FileRef, Mode, Name, NodeRef, Op, OpenFlags, Qid, Re
 pub const READ: OpenFlags = OpenFlags::READ;
 pub const WRITE: OpenFlags = OpenFlags::WRITE;
 pub const RW: OpenFlags = READ.union(WRITE);
+
+/// Says that this machine cannot run `what`, and notes it in the list that TASKFS_SKIPPED names.
+pub fn cannot_run(what: &str, why: impl std::fmt::Display) {
+    eprintln!("not run here: {what}: {why}");
+    if let Some(list) = std::env::var_os("TASKFS_SKIPPED") {
+        let mut list = std::fs::OpenOptions::new().create(true).append(true).open(list).unwrap();
+        writeln!(list, "{what}: {why}").unwrap();
+    }
+}
 
 pub struct Host {
     pub dir: tempfile::TempDir,

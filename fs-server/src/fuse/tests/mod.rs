@@ -23,6 +23,14 @@ struct Rig {
     runtime: Runtime,
 }
 
+fn cannot_run(what: &str) {
+    println!("{what}");
+    if let Some(file) = std::env::var_os("TASKFS_SKIPPED") {
+        let mut skipped = std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
+        writeln!(skipped, "{what}").unwrap();
+    }
+}
+
 /// None where this machine cannot mount: said, and noted in the file that TASKFS_SKIPPED names.
 fn rig() -> Option<Rig> {
     rig_with(&Options::default())
@@ -30,11 +38,7 @@ fn rig() -> Option<Rig> {
 
 fn rig_with(options: &Options) -> Option<Rig> {
     if !std::path::Path::new("/dev/fuse").exists() {
-        println!("fuse: no /dev/fuse");
-        if let Some(file) = std::env::var_os("TASKFS_SKIPPED") {
-            let mut skipped = std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
-            writeln!(skipped, "fuse: no /dev/fuse").unwrap();
-        }
+        cannot_run("fuse: no /dev/fuse");
         return None;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
