@@ -1,7 +1,7 @@
 # taskfs. `make demo` and `make test` set up what is missing by themselves; both work as root in a bare Debian and as
 # a user with sudo. Everything made here lands below build/ and in cargo's target folder.
 
-.PHONY: help build demo test bench setup guests fmt lint clean
+.PHONY: help build demo test soak bench setup guests fmt lint clean
 .DEFAULT_GOAL := help
 
 CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -27,11 +27,12 @@ GUESTS = $(MAKE) -s --no-print-directory -C examples/guests BUILD=$(CURDIR)/buil
 SKIPPED := $(CURDIR)/build/skipped.txt
 
 SCRIPTS = .ci/run $(wildcard mount-scripts/*.sh examples/*.sh setup/*) \
-	$(addprefix tests/qemu/,init run-script hostsh unix-relay)
+	$(addprefix tests/qemu/,init run-script hostsh unix-relay) tests/soak/run $(wildcard tests/soak/parts/*)
 
 help:
 	@echo 'make demo    set up, build, and watch tasks run through nothing but cat and echo'
 	@echo 'make test    set up, build, run every test, and say what this machine could not run'
+	@echo 'make soak    an hour of mixed load, hundreds of kills, and whatever else takes long (SOAK_MINUTES=60, SOAK=PARTS)'
 	@echo 'make bench   the figures of docs/performance.md'
 	@echo 'make build   the taskfs binary ($(TASKFS_BIN))'
 	@echo 'make setup   install what is missing; guests: compile the example programs'
@@ -62,6 +63,17 @@ test: setup guests
 	if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS) || status=$$?; fi; \
 	if [ -s $(SKIPPED) ]; then echo 'Not run on this machine:'; sort -u $(SKIPPED) | sed 's/^/  /'; \
 	else echo 'Everything ran.'; fi; \
+	exit $$status
+
+# What takes longer than a test may. Each file of tests/soak/parts is a part; SOAK names those to run, by default all.
+SOAK_MINUTES ?= 60
+SOAK ?=
+soak: setup guests
+	@cp build/not-set-up.txt $(SKIPPED)
+	$(CARGO) build --profile $(PROFILE) --workspace --bins --tests
+	@status=0; \
+	TASKFS_SKIPPED=$(SKIPPED) SOAK_MINUTES=$(SOAK_MINUTES) CARGO=$(CARGO) PROFILE=$(PROFILE) tests/soak/run $(SOAK) || status=$$?; \
+	if [ -s $(SKIPPED) ]; then echo 'Not run on this machine:'; sort -u $(SKIPPED) | sed 's/^/  /'; fi; \
 	exit $$status
 
 bench: setup guests
