@@ -1,6 +1,7 @@
 //! Runs one WASI program over a memory tree, and ends as it ends: for trying programs and conformance suites.
 //!
-//! `wasi_run [--copy DIR] [--env K=V]… PROGRAM [ARG…]`: with `--copy`, what is in DIR is copied into the tree first.
+//! `wasi_run [--copy DIR] [--env K=V]… [--component] [--trace] PROGRAM [ARG…]`: with `--copy`, what is in DIR is copied into
+//! the tree first; with `--component`, a preview 1 module is made a preview 2 component; with `--trace`, its calls are shown.
 
 use runtime_wasi::{Config, WasiRuntime};
 use std::io::Write;
@@ -35,6 +36,18 @@ async fn copy(from: &Path, to: &Place, who: &Caller) -> Result<()> {
     Ok(())
 }
 
+/// The preview 1 command `module` as a preview 2 component.
+fn component(module: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    use wasi_preview1_component_adapter_provider as adapter;
+    Ok(wit_component::ComponentEncoder::default()
+        .module(module)?
+        .adapter(
+            adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME,
+            adapter::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
+        )?
+        .encode()?)
+}
+
 /// Everything in a file of the memory tree.
 async fn content(file: &FileRef) -> Result<Vec<u8>> {
     let mut bytes = vec![0; file.node().stat().await?.size as usize];
@@ -49,7 +62,14 @@ async fn main() -> Result<()> {
     let who = Caller::me();
     let ns = Namespace::new(MemTree::new().root(), "mem");
     let mut env = Vec::new();
-    let usage = || Error::new(Errno::EINVAL, "usage: wasi_run [--copy DIR] [--env K=V]... PROGRAM [ARG...]");
+    let mut wrap = false;
+    let trace = Trace::default();
+    let usage = || {
+        Error::new(
+            Errno::EINVAL,
+            "usage: wasi_run [--copy DIR] [--env K=V]... [--component] [--trace] PROGRAM [ARG...]",
+        )
+    };
     let program = loop {
         match args.next().ok_or_else(usage)? {
             option if option == "--copy" => {
@@ -60,13 +80,19 @@ async fn main() -> Result<()> {
                 let (key, value) = pair.split_once('=').ok_or_else(usage)?;
                 env.push((key.as_bytes().to_vec(), value.as_bytes().to_vec()));
             }
+            option if option == "--component" => wrap = true,
+            option if option == "--trace" => trace.listen(Some(Arc::new(|line| eprintln!("{line}")))),
             program => break program,
         }
     };
     // The program and its stdio are not among the files that it sees.
     let outside = Namespace::new(MemTree::new().root(), "mem").root();
     let name = Path::new(&program).file_name().map_or(&b"program"[..], |name| name.as_encoded_bytes());
-    let (place, _) = put(&outside, &who, name, &std::fs::read(&program)?).await?;
+    let mut bytes = std::fs::read(&program)?;
+    if wrap {
+        bytes = component(&bytes).map_err(|error| Error::new(Errno::ENOEXEC, error.to_string()))?;
+    }
+    let (place, _) = put(&outside, &who, name, &bytes).await?;
     let (_, stdin) = put(&outside, &who, b"stdin", b"").await?;
     let (_, stdout) = put(&outside, &who, b"stdout", b"").await?;
     let (_, stderr) = put(&outside, &who, b"stderr", b"").await?;
@@ -81,7 +107,7 @@ async fn main() -> Result<()> {
         stdio: [stdin, stdout.clone(), stderr.clone()],
         limits: Limits::default(),
         usage: Arc::new(Usage::default()),
-        trace: Trace::default(),
+        trace,
     };
     let runtime = WasiRuntime::new(Config::default())?;
     let exit = runtime.start(start).await?.wait().await;

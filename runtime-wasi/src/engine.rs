@@ -1,9 +1,10 @@
 //! The wasmtime engine that all guests share, and why it is set up as it is.
 
 use crate::guest::Guest;
-use crate::p1;
 use crate::stacks::Stacks;
+use crate::{p1, p2};
 use std::sync::Arc;
+use wasmtime::component;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, Linker, OptLevel, WasmBacktraceDetails};
 
 /// Stack that guest code may use before it traps. Interpreters recurse deeply: twice wasmtime's own default.
@@ -26,14 +27,21 @@ pub(crate) fn engine() -> wasmtime::Result<Engine> {
         .cranelift_opt_level(OptLevel::Speed)
         // A trap shows the lines of its source where the program has them.
         .wasm_backtrace_details(WasmBacktraceDetails::Enable)
-        // Everything about concurrency inside a store is for components.
+        // Calls that run beside each other in one store are for WASI 0.3.
         .concurrency_support(false);
     Engine::new(&config)
 }
 
-/// All that a module can import.
-pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
-    let mut linker = Linker::new(engine);
-    p1::add_to_linker(&mut linker)?;
-    Ok(linker)
+/// All that a program can import.
+pub(crate) struct Linkers {
+    pub modules: Linker<Guest>,
+    pub components: component::Linker<p2::Guest>,
+}
+
+pub(crate) fn linkers(engine: &Engine) -> wasmtime::Result<Linkers> {
+    let mut modules = Linker::new(engine);
+    p1::add_to_linker(&mut modules)?;
+    let mut components = component::Linker::new(engine);
+    p2::add_to_linker(&mut components)?;
+    Ok(Linkers { modules, components })
 }

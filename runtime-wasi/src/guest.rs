@@ -1,9 +1,10 @@
-//! What the host keeps for one guest: the data of its wasmtime store. The calls of `p1` work on it.
+//! What the host keeps for one module: the data of its wasmtime store. The calls of `p1` work on it. Components have their
+//! own (`p2`), and are given the same directories.
 
 use crate::budget::Budget;
 use crate::control::Control;
 use crate::descriptor::{Descriptor, Descriptors};
-use crate::limits::MemoryLimiter;
+use crate::limits::{MemoryLimiter, Parts};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -29,8 +30,8 @@ pub(crate) struct Guest {
 
 /// A directory that a guest finds open at its start, and the name it is told.
 pub(crate) struct Given {
-    place: Place,
-    name: Vec<u8>,
+    pub place: Place,
+    pub name: Vec<u8>,
 }
 
 impl Given {
@@ -84,7 +85,8 @@ impl Guest {
         if cwd != b"/" && !env.iter().any(|entry| entry.starts_with(b"PWD=")) {
             env.push([b"PWD=", &cwd[..]].concat());
         }
-        let limiter = MemoryLimiter::new(control.limits.clone(), start.usage.clone(), budget);
+        let limiter =
+            MemoryLimiter::new(control.limits.clone(), start.usage.clone(), budget, Parts::OF_MODULE);
         let guest = Guest {
             memory: None,
             fds,

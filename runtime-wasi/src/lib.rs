@@ -1,4 +1,5 @@
-//! Runs WASI preview 1 modules over a task's namespace, inside the server: wasmtime is the wall.
+//! Runs WASI preview 1 modules and preview 2 command components over a task's namespace, inside the server: wasmtime is the
+//! wall.
 //!
 //! [`WasiRuntime`] is a [`task::Runtime`]. A program is read through the namespace, compiled once ([`cache`](self)), and run
 //! as a guest whose descriptors are files of the task's namespace and whose life is in the hands of its driver: stopped,
@@ -8,7 +9,8 @@
 //! ```text
 //! start ─► cache ─► program ─► guest ─► driver (stop, cont, kill, limits, cpu time)
 //!                                │
-//!                                └─► p1: the 46 calls ─► descriptors ─► vfs
+//!                                ├─► p1: the 46 calls of modules ───────────► vfs
+//!                                └─► p2: the interfaces of components ──────► vfs
 //! ```
 
 mod budget;
@@ -20,6 +22,8 @@ mod guest;
 mod life;
 mod limits;
 mod p1;
+mod p2;
+mod paths;
 mod program;
 mod runtime;
 mod slots;

@@ -1,21 +1,71 @@
 //! A guest's life, from its first instruction to the words that say how it ended.
 
+use crate::control::Control;
 use crate::guest::Guest;
+use crate::limits::MemoryLimiter;
 use crate::p1::ProcExit;
-use crate::program::Program;
+use crate::p2;
 use task::Exit;
 use vfs::FileRef;
-use wasmtime::{Error, FrameInfo, Store, Trap, WasmBacktrace};
+use wasmtime::{Error, FrameInfo, InstancePre, Store, Trap, WasmBacktrace};
 
 /// The exit code of a trap: SIGABRT's.
 const EXIT_TRAP: i32 = 128 + 6;
 /// The exit code of a guest that the host could not run.
 const EXIT_HOST: i32 = 126;
 
+/// What the store of every guest holds, module or component.
+pub(crate) trait Hosted: Send + 'static {
+    fn control(&self) -> &Control;
+    fn limiter(&mut self) -> &mut MemoryLimiter;
+}
+
+impl Hosted for Guest {
+    fn control(&self) -> &Control {
+        &self.control
+    }
+    fn limiter(&mut self) -> &mut MemoryLimiter {
+        &mut self.limiter
+    }
+}
+
+impl Hosted for p2::Guest {
+    fn control(&self) -> &Control {
+        &self.control
+    }
+    fn limiter(&mut self) -> &mut MemoryLimiter {
+        &mut self.limiter
+    }
+}
+
+/// A program's way from a store to its own end, which may come as the error [`ProcExit`].
+pub(crate) trait Runs<G>: Send {
+    fn run(&self, store: &mut Store<G>) -> impl Future<Output = wasmtime::Result<()>> + Send;
+}
+
+impl Runs<Guest> for InstancePre<Guest> {
+    async fn run(&self, store: &mut Store<Guest>) -> wasmtime::Result<()> {
+        let instance = self.instantiate_async(&mut *store).await?;
+        let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
+        start.call_async(&mut *store, ()).await
+    }
+}
+
+impl Runs<p2::Guest> for p2::Command {
+    async fn run(&self, store: &mut Store<p2::Guest>) -> wasmtime::Result<()> {
+        p2::run(store, self).await
+    }
+}
+
 /// Runs the program named `name` to its end. What a trap has to say goes to `stderr`.
-pub(crate) async fn live(mut store: Store<Guest>, program: Program, name: String, stderr: FileRef) -> Exit {
-    let result = run(&mut store, &program).await;
-    let refused = store.data().limiter.refused().map(str::to_owned);
+pub(crate) async fn live<G: Hosted>(
+    mut store: Store<G>,
+    program: impl Runs<G>,
+    name: String,
+    stderr: FileRef,
+) -> Exit {
+    let result = program.run(&mut store).await;
+    let refused = store.data_mut().limiter().refused().map(str::to_owned);
     let exit = match result {
         Ok(()) => Exit::success(),
         Err(error) => match error.downcast_ref::<ProcExit>() {
@@ -35,12 +85,6 @@ pub(crate) async fn live(mut store: Store<Guest>, program: Program, name: String
         }
         _ => exit,
     }
-}
-
-async fn run(store: &mut Store<Guest>, program: &Program) -> wasmtime::Result<()> {
-    let instance = program.instance.instantiate_async(&mut *store).await?;
-    let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
-    start.call_async(&mut *store, ()).await
 }
 
 /// The exit of a guest that ended by a fault, and the report that goes to its standard error.

@@ -58,13 +58,33 @@ pub(crate) struct MemoryLimiter {
     budget: Arc<Budget>,
     bytes: u64,
     elements: usize,
+    parts: Parts,
     /// The limit that refused something last, in words.
     refused: Option<String>,
 }
 
+/// What a guest may consist of: each instance and memory costs the server mappings and memory of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts {
+    pub instances: usize,
+    pub memories: usize,
+    pub tables: usize,
+}
+
+impl Parts {
+    pub const OF_MODULE: Parts = Parts { instances: 1, memories: 1, tables: 16 };
+    /// A component is put together from modules: CPython's are some dozens.
+    pub const OF_COMPONENT: Parts = Parts { instances: 256, memories: 8, tables: 64 };
+}
+
 impl MemoryLimiter {
-    pub fn new(limits: Arc<LiveLimits>, usage: Arc<Usage>, budget: Arc<Budget>) -> MemoryLimiter {
-        MemoryLimiter { limits, usage, budget, bytes: 0, elements: 0, refused: None }
+    pub fn new(
+        limits: Arc<LiveLimits>,
+        usage: Arc<Usage>,
+        budget: Arc<Budget>,
+        parts: Parts,
+    ) -> MemoryLimiter {
+        MemoryLimiter { limits, usage, budget, bytes: 0, elements: 0, parts, refused: None }
     }
     pub fn refused(&self) -> Option<&str> {
         self.refused.as_deref()
@@ -125,16 +145,12 @@ impl ResourceLimiter for MemoryLimiter {
     }
 
     fn instances(&self) -> usize {
-        1
+        self.parts.instances
     }
     fn memories(&self) -> usize {
-        MAX_MEMORIES
+        self.parts.memories
     }
     fn tables(&self) -> usize {
-        MAX_TABLES
+        self.parts.tables
     }
 }
-
-/// Each memory of a guest costs the server mappings, of which there are only so many.
-pub(crate) const MAX_MEMORIES: usize = 1;
-pub(crate) const MAX_TABLES: usize = 16;

@@ -1,20 +1,44 @@
-//! A program that is ready to start: a compiled module, checked and linked. What is no such program is refused here, with
-//! words that say why.
+//! A program that is ready to start: a module or a component, compiled, checked and linked. What is no such program is
+//! refused here, with words that say why.
 
+use crate::engine::Linkers;
 use crate::guest::Guest;
-use crate::limits::{MAX_MEMORIES, MAX_TABLES};
-use crate::p1;
+use crate::limits::Parts;
+use crate::{p1, p2};
 use vfs::{Errno, Error, Result};
-use wasmtime::{Engine, ExternType, InstancePre, Linker, Module};
+use wasmtime::component::Component;
+use wasmtime::{Engine, ExternType, InstancePre, Linker, Module, ResourcesRequired};
 
 /// Compiled, checked and linked: starting it again costs microseconds.
 #[derive(Clone)]
 pub(crate) struct Program {
-    pub instance: InstancePre<Guest>,
+    pub entry: Entry,
     /// Bytes of machine code and data that it holds.
     pub size: u64,
     /// Bytes of memory that it needs before it starts.
     pub memory: u64,
+    /// Memories that it has.
+    pub memories: usize,
+}
+
+/// What is run: a preview 1 module's `_start`, or a preview 2 component's `wasi:cli/run`.
+#[derive(Clone)]
+pub(crate) enum Entry {
+    Module(InstancePre<Guest>),
+    Component(p2::Command),
+}
+
+/// What the compiler makes of a program.
+pub(crate) enum Code {
+    Module(Module),
+    Component(Component),
+}
+
+/// Which of the two a file holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Layer {
+    Module,
+    Component,
 }
 
 /// `\0asm`, and then a version (16 bits) and a layer (16 bits): 0 is a module, 1 a component.
@@ -46,10 +70,11 @@ pub(crate) fn check_header(name: &str, bytes: &[u8]) -> Result<()> {
     match bytes.get(4..8) {
         None => Err(refused(name, "truncated WebAssembly module: its header has 8 bytes")),
         Some([1, 0, 0, 0]) => Ok(()),
-        Some([_, _, 1, 0]) => Err(refused(
-            name,
-            "a component (preview 2), which this server cannot run yet; build it for wasip1",
-        )),
+        // Components have counted their own versions since before the first.
+        Some([13, 0, 1, 0]) => Ok(()),
+        Some([version, _, 1, 0]) => {
+            Err(refused(name, format_args!("a component of version {version}, which is unknown")))
+        }
         Some(version) => {
             let version = u32::from_le_bytes(version.try_into().expect("four bytes"));
             Err(refused(name, format_args!("WebAssembly version {version} is unknown")))
@@ -57,19 +82,84 @@ pub(crate) fn check_header(name: &str, bytes: &[u8]) -> Result<()> {
     }
 }
 
-/// wasmtime counts a module's needs in these.
+/// Which of the two `bytes` are, text or binary.
+pub(crate) fn layer(bytes: &[u8]) -> Layer {
+    let component = match bytes.strip_prefix(MAGIC) {
+        Some(rest) => matches!(rest.get(..4), Some([_, _, 1, 0])),
+        None => first_word(bytes) == b"component",
+    };
+    if component { Layer::Component } else { Layer::Module }
+}
+
+/// The first word of a program's text behind its parenthesis: comments are `;; …` to the line's end, and `(; … ;)`.
+fn first_word(text: &[u8]) -> &[u8] {
+    let mut rest = text.trim_ascii_start();
+    loop {
+        let after = match rest {
+            [b';', b';', ..] => rest.iter().position(|b| *b == b'\n'),
+            [b'(', b';', ..] => rest.windows(2).position(|pair| pair == b";)").map(|at| at + 2),
+            _ => break,
+        };
+        rest = rest[after.unwrap_or(rest.len())..].trim_ascii_start();
+    }
+    let word = rest.strip_prefix(b"(").unwrap_or_default().trim_ascii_start();
+    let end = word.iter().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(word.len());
+    &word[..end]
+}
+
+/// wasmtime counts a program's needs in these.
 const WASM_PAGE: u64 = 65_536;
 
 /// Compiles; takes milliseconds to minutes.
-pub(crate) fn compile(engine: &Engine, name: &str, bytes: &[u8]) -> Result<Module> {
-    Module::new(engine, bytes).map_err(|error| {
+pub(crate) fn compile(engine: &Engine, name: &str, bytes: &[u8]) -> Result<Code> {
+    let (kind, code) = match layer(bytes) {
+        Layer::Module => ("module", Module::new(engine, bytes).map(Code::Module)),
+        Layer::Component => ("component", Component::new(engine, bytes).map(Code::Component)),
+    };
+    code.map_err(|error| {
         // The root is what the validator or parser found; what is around it names no file that a user knows.
-        refused(name, format_args!("not a valid WebAssembly module: {}", error.root_cause()))
+        refused(name, format_args!("not a valid WebAssembly {kind}: {}", error.root_cause()))
     })
 }
 
-/// Checks that `module` is a program that this host can run, and links it.
-pub(crate) fn link(linker: &Linker<Guest>, name: &str, module: &Module) -> Result<Program> {
+/// Checks that `code` is a program that this host can run, and links it.
+pub(crate) fn link(linkers: &Linkers, name: &str, code: &Code) -> Result<Program> {
+    let (entry, needs, image) = match code {
+        Code::Module(module) => {
+            let needs = module.resources_required();
+            (link_module(&linkers.modules, name, module, &needs)?, needs, module.image_range())
+        }
+        Code::Component(component) => {
+            let needs = component.resources_required();
+            let needs = needs.ok_or_else(|| refused(name, "it wants modules to be given to it"))?;
+            check_parts(name, &needs, Parts::OF_COMPONENT)?;
+            let command = p2::Command::link(&linkers.components, component);
+            (Entry::Component(command.map_err(|why| refused(name, why))?), needs, component.image_range())
+        }
+    };
+    let size = image.end as u64 - image.start as u64;
+    let memory = needs.max_initial_memory_size.unwrap_or(0).saturating_mul(WASM_PAGE);
+    Ok(Program { entry, size, memory, memories: needs.num_memories as usize })
+}
+
+fn check_parts(name: &str, needs: &ResourcesRequired, parts: Parts) -> Result<()> {
+    let (memories, tables) = (needs.num_memories, needs.num_tables);
+    if memories as usize <= parts.memories && tables as usize <= parts.tables {
+        return Ok(());
+    }
+    let (most, most_tables) = (parts.memories, parts.tables);
+    Err(refused(
+        name,
+        format_args!("{memories} memories and {tables} tables, of {most} and {most_tables} allowed"),
+    ))
+}
+
+fn link_module(
+    linker: &Linker<Guest>,
+    name: &str,
+    module: &Module,
+    needs: &ResourcesRequired,
+) -> Result<Entry> {
     for import in module.imports() {
         let known = p1::abi::Version::ALL.iter().any(|version| version.module() == import.module())
             && p1::is_call(import.name());
@@ -87,19 +177,24 @@ pub(crate) fn link(linker: &Linker<Guest>, name: &str, module: &Module) -> Resul
     if shared {
         return Err(refused(name, "it has a shared memory: threads cannot be run"));
     }
-    let needs = module.resources_required();
-    if needs.num_memories as usize > MAX_MEMORIES || needs.num_tables as usize > MAX_TABLES {
-        let (memories, tables) = (needs.num_memories, needs.num_tables);
-        return Err(refused(
-            name,
-            format_args!(
-                "{memories} memories and {tables} tables, of {MAX_MEMORIES} and {MAX_TABLES} allowed"
-            ),
-        ));
-    }
+    check_parts(name, needs, Parts::OF_MODULE)?;
     let instance = linker.instantiate_pre(module).map_err(|error| refused(name, error.root_cause()))?;
-    let image = module.image_range();
-    let size = image.end as u64 - image.start as u64;
-    let memory = needs.max_initial_memory_size.unwrap_or(0).saturating_mul(WASM_PAGE);
-    Ok(Program { instance, size, memory })
+    Ok(Entry::Module(instance))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_is_told_from_a_module_by_its_header_or_its_first_word() {
+        assert_eq!(layer(b"\0asm\x0d\0\x01\0"), Layer::Component);
+        assert_eq!(layer(b"\0asm\x01\0\0\0"), Layer::Module);
+        for text in ["(component)", " ;; (module)\n(component $c)", "(; (module) ;) ( component"] {
+            assert_eq!(layer(text.as_bytes()), Layer::Component, "{text}");
+        }
+        for text in ["(module (; component ;))", "", "component", ";; (component)", "(components)"] {
+            assert_eq!(layer(text.as_bytes()), Layer::Module, "{text}");
+        }
+    }
 }

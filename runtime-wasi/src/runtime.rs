@@ -8,11 +8,12 @@ use crate::budget::Budget;
 use crate::cache::{Bounds, Cache, Identity};
 use crate::control::{Control, Driver};
 use crate::guest::{Given, Guest};
-use crate::program::{MAGIC, Program};
+use crate::life::{Hosted, Runs};
+use crate::program::{Entry, MAGIC, Program};
 use crate::slots::{Slot, Slots};
 use crate::ticker::Ticker;
 use crate::turns::Turns;
-use crate::{engine, life};
+use crate::{engine, life, p2};
 use futures_util::future::BoxFuture;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -58,7 +59,7 @@ impl Default for Config {
     }
 }
 
-/// Runs WASI preview 1 modules.
+/// Runs WASI preview 1 modules and preview 2 command components.
 pub struct WasiRuntime {
     engine: Engine,
     cache: Arc<Cache>,
@@ -83,13 +84,13 @@ impl WasiRuntime {
     /// Fails where the cache directory is not this user's alone, or the machine refuses threads or executable memory.
     pub fn new(config: Config) -> Result<WasiRuntime> {
         let engine = engine::engine().map_err(broken)?;
-        let linker = engine::linker(&engine).map_err(broken)?;
+        let linkers = engine::linkers(&engine).map_err(broken)?;
         let bounds = Bounds {
             memory_bytes: config.memory_cache_bytes,
             disk_bytes: config.cache_bytes,
             compilers: config.compilers.max(1),
         };
-        let cache = Arc::new(Cache::new(engine.clone(), linker, config.cache_dir, &bounds)?);
+        let cache = Arc::new(Cache::new(engine.clone(), linkers, config.cache_dir, &bounds)?);
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = config.threads.unwrap_or_else(cores).max(1);
         let guests = Builder::new_multi_thread()
@@ -165,8 +166,9 @@ impl WasiRuntime {
         start: Start,
         program: Program,
         given: Vec<Given>,
-        slot: Slot,
+        mut slot: Slot,
     ) -> Result<Arc<dyn Running>> {
+        slot.hold(program.memories)?;
         let name = start.program.name().map_or_else(|| "/".to_owned(), ToString::to_string);
         if let Some(limit) = start.limits.memory
             && program.memory > limit
@@ -178,13 +180,35 @@ impl WasiRuntime {
             ));
         }
         let control = Arc::new(Control::new(start.limits, start.usage.clone()));
-        let stderr = start.stdio[2].clone();
-        let guest = Guest::new(start, given, control.clone(), self.budget.clone());
+        let budget = self.budget.clone();
+        Ok(match program.entry {
+            Entry::Module(instance) => {
+                let stderr = start.stdio[2].clone();
+                let guest = Guest::new(start, given, control.clone(), budget);
+                self.set_going(guest, instance, name, stderr, control, slot)
+            }
+            Entry::Component(command) => {
+                let stderr = start.stdio[2].clone();
+                let guest = p2::Guest::new(start, given, control.clone(), budget);
+                self.set_going(guest, command, name, stderr, control, slot)
+            }
+        })
+    }
+
+    fn set_going<G: Hosted>(
+        &self,
+        guest: G,
+        program: impl Runs<G> + 'static,
+        name: String,
+        stderr: FileRef,
+        control: Arc<Control>,
+        slot: Slot,
+    ) -> Arc<dyn Running> {
         let mut store = Store::new(&self.engine, guest);
-        store.limiter(|guest| &mut guest.limiter);
+        store.limiter(|guest| guest.limiter());
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| {
-            let used_up = context.data().control.used_up();
+            let used_up = context.data().control().used_up();
             Ok(if used_up { UpdateDeadline::Yield(1) } else { UpdateDeadline::Continue(1) })
         });
         let (tell, exit) = watch::channel(None);
@@ -199,7 +223,7 @@ impl WasiRuntime {
             drop(driver);
             end.tell(exit);
         });
-        Ok(Arc::new(RunningGuest { control, exit }))
+        Arc::new(RunningGuest { control, exit })
     }
 }
 
@@ -266,7 +290,7 @@ impl Runtime for WasiRuntime {
     fn capabilities(&self) -> Vec<Capability> {
         let line = |name, value: &str| Capability { name, value: value.to_owned() };
         vec![
-            line("runs", "wasi_snapshot_preview1 wasi_unstable"),
+            line("runs", "wasi_snapshot_preview1 wasi_unstable wasi:cli/command@0.2"),
             line("detects", "magic \\0asm; extensions .wasm .wat"),
             line("limits", "memory cpu wall files output"),
             line("isolation", "wasmtime (in the server), the task's namespace as its only files"),

@@ -49,9 +49,14 @@ impl Slots {
     }
 
     pub fn take(self: &Arc<Self>) -> Result<Slot> {
-        let more = |taken| (taken < self.max).then_some(taken + 1);
+        self.take_more(1)?;
+        Ok(Slot { slots: self.clone(), count: 1 })
+    }
+
+    fn take_more(&self, count: usize) -> Result<()> {
+        let more = |taken: usize| (taken + count <= self.max).then_some(taken + count);
         match self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
-            Ok(_) => Ok(Slot(self.clone())),
+            Ok(_) => Ok(()),
             Err(taken) => {
                 let reason = self.reason;
                 Err(Error::new(Errno::EAGAIN, format!("too many running wasi tasks ({taken}){reason}")))
@@ -61,10 +66,23 @@ impl Slots {
 }
 
 /// A guest's place among those that fit, until it is dropped.
-pub(crate) struct Slot(Arc<Slots>);
+pub(crate) struct Slot {
+    slots: Arc<Slots>,
+    count: usize,
+}
+
+impl Slot {
+    /// A guest of several memories takes the room of as many guests.
+    pub fn hold(&mut self, memories: usize) -> Result<()> {
+        let more = memories.saturating_sub(self.count);
+        self.slots.take_more(more)?;
+        self.count += more;
+        Ok(())
+    }
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+        self.slots.taken.fetch_sub(self.count, Ordering::Relaxed);
     }
 }

@@ -59,7 +59,11 @@ async fn what_is_no_program_is_refused_with_the_reason() {
         ("empty.wasm", &b""[..], "/empty.wasm: not a WebAssembly module: the file is empty"),
         ("text.wasm", b"#!/bin/sh\n", "/text.wasm: not a WebAssembly module: it starts with \"#!/bin/s\""),
         ("short.wasm", b"\0asm\x01\0", "/short.wasm: truncated WebAssembly module: its header has 8 bytes"),
-        ("component.wasm", b"\0asm\x0d\0\x01\0", "/component.wasm: a component (preview 2)"),
+        (
+            "component.wasm",
+            b"\0asm\x0d\0\x01\0",
+            "/component.wasm: no wasi:cli/run@0.2 is exported (but nothing)",
+        ),
         ("future.wasm", b"\0asm\x63\0\0\0", "/future.wasm: WebAssembly version 99 is unknown"),
         ("cut.wasm", b"\0asm\x01\0\0\0\x01\x7f\x01", "/cut.wasm: not a valid WebAssembly module"),
         ("bad.wat", b"(module (func (i32.add)))", "/bad.wat: not a valid WebAssembly module"),

@@ -1,13 +1,14 @@
-//! Compiled modules on disk. Loading one is running machine code, so nothing is loaded that this user did not write: the
+//! Compiled programs on disk. Loading one is running machine code, so nothing is loaded that this user did not write: the
 //! directory and its files must be his alone, and each file carries a keyed hash of its name and content, whose key lies in
 //! the directory, readable by him alone. Whatever does not fit is compiled again, never loaded.
 //!
 //! ```text
 //! <dir>/key              32 random bytes, mode 0600
-//! <dir>/<key>.cwasm      32 bytes of keyed hash, then what wasmtime made of the module
+//! <dir>/<key>.cwasm      32 bytes of keyed hash, then what wasmtime made of the program
 //! ```
 
 use super::Key;
+use crate::program::{Code, Layer};
 use parking_lot::Mutex;
 use rustix::fs::{Mode, OFlags};
 use std::fs::{self, File};
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 use vfs::{Errno, Error, Result};
+use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
 const MAC: usize = blake3::OUT_LEN;
@@ -74,13 +76,13 @@ impl DiskCache {
         hasher.finalize()
     }
 
-    /// The module compiled from `key`, where there is one and it is what was stored.
-    pub fn load(&self, key: &Key, engine: &Engine) -> Option<Module> {
+    /// The program compiled from `key`, where there is one and it is what was stored.
+    pub fn load(&self, key: &Key, layer: Layer, engine: &Engine) -> Option<Code> {
         let path = self.path(key);
         let bytes = match self.read(&path) {
             Ok(bytes) => bytes?,
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "compiled module not used");
+                tracing::warn!(path = %path.display(), %error, "compiled program not used");
                 return self.refuse(&path);
             }
         };
@@ -88,22 +90,28 @@ impl DiskCache {
         let stored = blake3::Hash::from_bytes(mac.try_into().expect("split at its length"));
         // blake3 compares in constant time.
         if stored != self.mac(key, content) {
-            tracing::warn!(path = %path.display(), "compiled module not used: it is not what was stored");
+            tracing::warn!(path = %path.display(), "compiled program not used: it is not what was stored");
             return self.refuse(&path);
         }
-        // SAFETY: the keyed hash says that these bytes are what `store` got from `Module::serialize`, for this key; wasmtime
+        // SAFETY: the keyed hash says that these bytes are what `store` got from wasmtime, for this key and so of this layer; wasmtime
         // itself refuses those of another version or configuration.
-        match unsafe { Module::deserialize(engine, content) } {
-            Ok(module) => Some(module),
+        let code = unsafe {
+            match layer {
+                Layer::Module => Module::deserialize(engine, content).map(Code::Module),
+                Layer::Component => Component::deserialize(engine, content).map(Code::Component),
+            }
+        };
+        match code {
+            Ok(code) => Some(code),
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "compiled module not used");
+                tracing::warn!(path = %path.display(), %error, "compiled program not used");
                 self.refuse(&path)
             }
         }
     }
 
     /// Removes what is not to be trusted: it will be written anew.
-    fn refuse(&self, path: &Path) -> Option<Module> {
+    fn refuse(&self, path: &Path) -> Option<Code> {
         self.refused.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = fs::remove_file(path) {
             tracing::warn!(path = %path.display(), %error, "cannot remove");
@@ -129,15 +137,18 @@ impl DiskCache {
         Ok(Some(bytes))
     }
 
-    /// Stores a module. A cache that cannot be written is slow, not wrong: the error is logged.
-    pub fn store(&self, key: &Key, module: &Module) {
-        let stored =
-            module.serialize().map_err(|e| Error::new(Errno::EIO, e.to_string())).and_then(|content| {
-                let mac = self.mac(key, &content);
-                Ok(self.write(&self.path(key), mac.as_bytes(), &content)?)
-            });
+    /// Stores a program. A cache that cannot be written is slow, not wrong: the error is logged.
+    pub fn store(&self, key: &Key, code: &Code) {
+        let content = match code {
+            Code::Module(module) => module.serialize(),
+            Code::Component(component) => component.serialize(),
+        };
+        let stored = content.map_err(|e| Error::new(Errno::EIO, e.to_string())).and_then(|content| {
+            let mac = self.mac(key, &content);
+            Ok(self.write(&self.path(key), mac.as_bytes(), &content)?)
+        });
         if let Err(error) = stored {
-            tracing::warn!(dir = %self.dir.display(), %error, "compiled module not stored");
+            tracing::warn!(dir = %self.dir.display(), %error, "compiled program not stored");
         }
         self.evict();
     }

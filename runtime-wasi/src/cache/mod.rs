@@ -8,7 +8,7 @@
 
 mod disk;
 
-use crate::guest::Guest;
+use crate::engine::Linkers;
 use crate::program::{self, Program};
 use disk::DiskCache;
 use lru::LruCache;
@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use vfs::{Errno, Error, Result, Stat, Time};
-use wasmtime::{Engine, Linker};
+use wasmtime::Engine;
 
 /// The hash of a program's bytes, its kind, and of the engine that compiles it.
 pub(crate) type Key = blake3::Hash;
@@ -72,7 +72,7 @@ struct Memory {
 /// The caches, and the compiler behind them.
 pub(crate) struct Cache {
     engine: Engine,
-    linker: Linker<Guest>,
+    linkers: Linkers,
     /// The hash that every key starts with: the engine's version and settings.
     engine_key: blake3::Hash,
     identities: Mutex<LruCache<Identity, Key>>,
@@ -106,12 +106,7 @@ impl Hasher for EngineHasher {
 }
 
 impl Cache {
-    pub fn new(
-        engine: Engine,
-        linker: Linker<Guest>,
-        dir: Option<PathBuf>,
-        bounds: &Bounds,
-    ) -> Result<Cache> {
+    pub fn new(engine: Engine, linkers: Linkers, dir: Option<PathBuf>, bounds: &Bounds) -> Result<Cache> {
         let mut hasher = EngineHasher(blake3::Hasher::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let disk = match dir {
@@ -120,7 +115,7 @@ impl Cache {
         };
         Ok(Cache {
             engine,
-            linker,
+            linkers,
             engine_key: hasher.0.finalize(),
             identities: Mutex::new(LruCache::new(IDENTITIES)),
             memory: Mutex::new(Memory { programs: LruCache::unbounded(), bytes: 0 }),
@@ -189,20 +184,20 @@ impl Cache {
     /// From disk or by compiling.
     fn make(&self, key: &Key, name: &str, bytes: &[u8]) -> Result<Program> {
         if let Some(disk) = &self.disk
-            && let Some(module) = disk.load(key, &self.engine)
+            && let Some(code) = disk.load(key, program::layer(bytes), &self.engine)
         {
             self.counts.disk_hits.fetch_add(1, Ordering::Relaxed);
-            return program::link(&self.linker, name, &module);
+            return program::link(&self.linkers, name, &code);
         }
         let began = std::time::Instant::now();
-        let module = program::compile(&self.engine, name, bytes)?;
+        let code = program::compile(&self.engine, name, bytes)?;
         let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.counts.compiled.fetch_add(1, Ordering::Relaxed);
         self.counts.compile_ms.fetch_add(millis, Ordering::Relaxed);
         tracing::debug!(name, millis, "compiled");
-        let program = program::link(&self.linker, name, &module)?;
+        let program = program::link(&self.linkers, name, &code)?;
         if let Some(disk) = &self.disk {
-            disk.store(key, &module);
+            disk.store(key, &code);
         }
         Ok(program)
     }

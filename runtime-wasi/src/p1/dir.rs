@@ -2,11 +2,8 @@
 
 use super::Call;
 use super::abi::{self, DIRENT, Rights};
-use super::path::ends_in_dots;
-use vfs::{DirEntry, Errno, Mode, OpenFlags, Qid, Result};
-
-/// Permissions of a new directory. WASI has none to say, and no umask.
-const DIR_MODE: Mode = Mode::new(0o755);
+use crate::paths;
+use vfs::{DirEntry, OpenFlags, Qid, Result};
 
 /// Fills a buffer with entries, the last of them cut where the buffer ends: a buffer that is not full is the end.
 struct Listing<'b> {
@@ -67,21 +64,11 @@ pub(super) async fn fd_readdir(
 pub(super) async fn path_create_directory(call: &mut Call<'_>, fd: u32, path: u32, len: u32) -> Result<()> {
     let dir = call.guest.fds.get(fd)?.dir(Rights::PATH_CREATE_DIRECTORY)?;
     let who = &call.guest.who;
-    let path = call.memory.path(path, len)?;
-    if ends_in_dots(path) {
-        return Errno::EEXIST.into();
-    }
-    let parent = dir.resolve_parent(who, path).await?;
-    parent.dir.mkdir(who, parent.name.as_name(), DIR_MODE).await.map(drop)
+    paths::mkdir(who, dir, call.memory.path(path, len)?).await
 }
 
 pub(super) async fn path_remove_directory(call: &mut Call<'_>, fd: u32, path: u32, len: u32) -> Result<()> {
     let dir = call.guest.fds.get(fd)?.dir(Rights::PATH_REMOVE_DIRECTORY)?;
     let who = &call.guest.who;
-    let parent = match dir.resolve_parent(who, call.memory.path(path, len)?).await {
-        // The root (rmdir(2): EBUSY).
-        Err(error) if error.is(Errno::EEXIST) => return Errno::EBUSY.into(),
-        parent => parent?,
-    };
-    parent.dir.rmdir(who, parent.name.as_name()).await
+    paths::rmdir(who, dir, call.memory.path(path, len)?).await
 }

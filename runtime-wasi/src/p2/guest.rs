@@ -1,0 +1,114 @@
+//! What the host keeps for one component: the data of its wasmtime store.
+
+use super::descriptor::{Descriptor, Handle};
+use crate::budget::Budget;
+use crate::control::Control;
+use crate::guest::Given;
+use crate::limits::{MemoryLimiter, Parts};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+use task::{Start, Trace, Usage};
+use vfs::{Caller, Errno, Error, FileRef, Place, Result};
+use wasmtime::component::{ResourceTable, ResourceTableError};
+
+/// Handles of all kinds together (descriptors, streams, pollables …): each costs the server some hundred bytes. A guest
+/// that wants more traps.
+const MAX_HANDLES: usize = 100_000;
+
+pub(crate) struct Guest {
+    pub table: ResourceTable,
+    pub args: Vec<String>,
+    pub env: Vec<(String, String)>,
+    pub cwd: String,
+    /// The directories that it finds, and the names it is told.
+    pub given: Arc<[(Place, String)]>,
+    pub stdio: [FileRef; 3],
+    pub who: Caller,
+    pub control: Arc<Control>,
+    pub usage: Arc<Usage>,
+    pub trace: Trace,
+    pub limiter: MemoryLimiter,
+    /// What the monotonic clock counts from.
+    pub began: Instant,
+    /// Open files, stdio included.
+    files: usize,
+}
+
+/// Components know no other strings than UTF-8; what is none is shown as it is to people.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+impl Guest {
+    /// The guest as it is before its first instruction.
+    pub fn new(start: Start, given: Vec<Given>, control: Arc<Control>, budget: Arc<Budget>) -> Guest {
+        let cwd = text(&start.cwd.path());
+        let mut env: Vec<(String, String)> =
+            start.env.iter().map(|(name, value)| (text(name), text(value))).collect();
+        if cwd != "/" && !env.iter().any(|(name, _)| name == "PWD") {
+            env.push(("PWD".to_owned(), cwd.clone()));
+        }
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_HANDLES);
+        let parts = Parts::OF_COMPONENT;
+        let limiter = MemoryLimiter::new(control.limits.clone(), start.usage.clone(), budget, parts);
+        let guest = Guest {
+            table,
+            args: start.argv.iter().map(|word| text(word)).collect(),
+            env,
+            cwd,
+            given: given.into_iter().map(|given| (given.place, text(&given.name))).collect(),
+            stdio: start.stdio,
+            who: start.who,
+            control,
+            usage: start.usage,
+            trace: start.trace,
+            limiter,
+            began: Instant::now(),
+            files: 3,
+        };
+        guest.count_files();
+        guest
+    }
+
+    fn count_files(&self) {
+        self.usage.files.store(self.files as u64, Ordering::Relaxed);
+    }
+
+    /// Fails where as many files are open as may be.
+    pub fn room(&self) -> Result<()> {
+        let limit = self.control.limits.files();
+        if self.files < limit {
+            return Ok(());
+        }
+        Err(Error::new(Errno::EMFILE, format!("files limit {limit} reached")))
+    }
+
+    /// Gives what was opened a handle; there must be [`Guest::room`].
+    pub(super) fn open(&mut self, descriptor: Descriptor) -> Result<Handle, ResourceTableError> {
+        let handle = self.table.push(descriptor)?;
+        self.files += 1;
+        self.count_files();
+        Ok(handle)
+    }
+
+    pub(super) fn close(&mut self, handle: Handle) -> Result<Descriptor, ResourceTableError> {
+        let descriptor = self.table.delete(handle)?;
+        self.files -= 1;
+        self.count_files();
+        Ok(descriptor)
+    }
+
+    /// What `handle` stands for.
+    pub(super) fn descriptor(&self, handle: &Handle) -> Result<Descriptor, ResourceTableError> {
+        self.table.get(handle).cloned()
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.usage.files.store(0, Ordering::Relaxed);
+        self.usage.memory.store(0, Ordering::Relaxed);
+    }
+}
