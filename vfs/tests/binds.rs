@@ -351,7 +351,6 @@ fn a_look_tells_what_the_place_itself_would() {
                         let stat = place.stat(who).now().expect("now")?;
                         Ok((place.node().qid(), stat))
                     });
-                    let looked = looked.map(|(node, stat)| (node.qid(), stat));
                     let show = |result| format!("{result:?}");
                     let what = path.escape_ascii();
                     assert_eq!(show(looked), show(stat), "{what} from {from:?} as {:?}, {follow:?}", who.uid);

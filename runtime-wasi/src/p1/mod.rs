@@ -2,7 +2,7 @@
 //!
 //! One module for each family of calls; [`abi`] knows the layouts, [`errno`] the numbers, [`memory`] the guest's pointers,
 //! [`trace`] how a call is shown. Calls that may wait are asynchronous and run on the guest's fiber, where waiting holds no
-//! thread; the others are plain functions. Guest memory is read and written in place.
+//! thread; those that mostly need not are tried at once before ([`quick`]); the others are plain functions. Guest memory is read and written in place.
 //!
 //! The namespace's files are the only files. Descriptor 3 is its root `/`, under which every path of the namespace can be
 //! reached; paths and links that start with a slash start there, and `..` above it stays there.
@@ -23,6 +23,7 @@ mod memory;
 mod path;
 mod poll;
 mod process;
+mod quick;
 mod sock;
 mod trace;
 
@@ -30,7 +31,10 @@ use crate::guest::Guest;
 use abi::Version;
 use memory::GuestMemory;
 pub(crate) use process::ProcExit;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use vfs::Result;
 use wasmtime::{Caller, Extern, Linker};
 
@@ -102,6 +106,43 @@ macro_rules! define_async {
     )*};
 }
 
+/// A call that was done at once, as the future that wasmtime asks for: success, the common answer, takes no memory.
+struct Succeeded;
+
+impl Future for Succeeded {
+    type Output = wasmtime::Result<u32>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Ok(u32::from(errno::SUCCESS)))
+    }
+}
+
+/// Defines calls that may wait, but mostly do not: the first function is asked before the second.
+macro_rules! define_quick {
+    ($linker:ident $version:ident $($name:ident ($($arg:ident: $ty:ty),*) = $quick:path, $call:path;)*) => {$(
+        $linker.func_wrap_async(
+            $version.module(),
+            stringify!($name),
+            move |mut caller: Caller<'_, Guest>, ($($arg,)*): ($($ty,)*)| {
+                let begun = Call::begin(&mut caller, $version).map(|mut call| {
+                    let result = $quick(&mut call, $($arg),*)?;
+                    Some(call.end(stringify!($name), &[$($arg as u64),*], &result))
+                });
+                match begun {
+                    Ok(Some(0)) => Box::new(Succeeded),
+                    Ok(Some(errno)) => Box::new(std::future::ready(Ok(errno))),
+                    Err(error) => Box::new(std::future::ready(Err(error))),
+                    Ok(None) => Box::new(async move {
+                        let mut call = Call::begin(&mut caller, $version)?;
+                        let result = $call(&mut call, $($arg),*).await;
+                        wasmtime::Result::Ok(call.end(stringify!($name), &[$($arg as u64),*], &result))
+                    }),
+                }
+            },
+        )?;
+    )*};
+}
+
 /// Every call, under the names of both snapshots.
 pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     for version in Version::ALL {
@@ -124,37 +165,39 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
             sock_send(fd: u32, data: u32, count: u32, flags: u32, out: u32) = sock::sock_send;
             sock_shutdown(fd: u32, how: u32) = sock::sock_shutdown;
         }
+        define_quick! { linker version
+            fd_close(fd: u32) = quick::fd_close, fd::fd_close;
+            fd_filestat_get(fd: u32, out: u32) = quick::fd_filestat_get, fd::fd_filestat_get;
+            fd_pread(fd: u32, iovs: u32, count: u32, offset: u64, out: u32) = quick::fd_pread, io::fd_pread;
+            fd_pwrite(fd: u32, iovs: u32, count: u32, offset: u64, out: u32) = quick::fd_pwrite, io::fd_pwrite;
+            fd_read(fd: u32, iovs: u32, count: u32, out: u32) = quick::fd_read, io::fd_read;
+            fd_seek(fd: u32, offset: i64, whence: u32, out: u32) = quick::fd_seek, fd::fd_seek;
+            fd_write(fd: u32, iovs: u32, count: u32, out: u32) = quick::fd_write, io::fd_write;
+            path_filestat_get(fd: u32, lookup: u32, path: u32, len: u32, out: u32) = quick::path_filestat_get, path::path_filestat_get;
+            path_open(
+                fd: u32, lookup: u32, path: u32, len: u32, oflags: u32, base: u64, inheriting: u64, flags: u32, out: u32
+            ) = quick::path_open, path::path_open;
+            path_unlink_file(fd: u32, path: u32, len: u32) = quick::path_unlink_file, path::path_unlink_file;
+        }
         define_async! { linker version
             fd_allocate(fd: u32, offset: u64, len: u64) = fd::fd_allocate;
-            fd_close(fd: u32) = fd::fd_close;
             fd_datasync(fd: u32) = fd::fd_datasync;
-            fd_filestat_get(fd: u32, out: u32) = fd::fd_filestat_get;
             fd_filestat_set_size(fd: u32, size: u64) = fd::fd_filestat_set_size;
             fd_filestat_set_times(fd: u32, atime: u64, mtime: u64, which: u32) = fd::fd_filestat_set_times;
-            fd_pread(fd: u32, iovs: u32, count: u32, offset: u64, out: u32) = io::fd_pread;
-            fd_pwrite(fd: u32, iovs: u32, count: u32, offset: u64, out: u32) = io::fd_pwrite;
-            fd_read(fd: u32, iovs: u32, count: u32, out: u32) = io::fd_read;
             fd_readdir(fd: u32, buf: u32, len: u32, cookie: u64, out: u32) = dir::fd_readdir;
             fd_renumber(from: u32, to: u32) = fd::fd_renumber;
-            fd_seek(fd: u32, offset: i64, whence: u32, out: u32) = fd::fd_seek;
             fd_sync(fd: u32) = fd::fd_sync;
-            fd_write(fd: u32, iovs: u32, count: u32, out: u32) = io::fd_write;
             path_create_directory(fd: u32, path: u32, len: u32) = dir::path_create_directory;
-            path_filestat_get(fd: u32, lookup: u32, path: u32, len: u32, out: u32) = path::path_filestat_get;
             path_filestat_set_times(
                 fd: u32, lookup: u32, path: u32, len: u32, atime: u64, mtime: u64, which: u32
             ) = path::path_filestat_set_times;
             path_link(
                 from_fd: u32, lookup: u32, from: u32, from_len: u32, to_fd: u32, to: u32, to_len: u32
             ) = path::path_link;
-            path_open(
-                fd: u32, lookup: u32, path: u32, len: u32, oflags: u32, base: u64, inheriting: u64, flags: u32, out: u32
-            ) = path::path_open;
             path_readlink(fd: u32, path: u32, len: u32, buf: u32, buf_len: u32, out: u32) = path::path_readlink;
             path_remove_directory(fd: u32, path: u32, len: u32) = dir::path_remove_directory;
             path_rename(from_fd: u32, from: u32, from_len: u32, to_fd: u32, to: u32, to_len: u32) = path::path_rename;
             path_symlink(target: u32, target_len: u32, fd: u32, path: u32, len: u32) = path::path_symlink;
-            path_unlink_file(fd: u32, path: u32, len: u32) = path::path_unlink_file;
             poll_oneoff(subscriptions: u32, events: u32, count: u32, out: u32) = poll::poll_oneoff;
             random_get(buf: u32, len: u32) = process::random_get;
             sched_yield() = process::sched_yield;

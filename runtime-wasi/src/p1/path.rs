@@ -11,7 +11,7 @@ use crate::descriptor::Descriptor;
 use crate::paths;
 use vfs::{Errno, Follow, OpenFlags, Result};
 
-fn follow(lookup: u32) -> Follow {
+pub(super) fn follow(lookup: u32) -> Follow {
     if lookup & SYMLINK_FOLLOW != 0 { Follow::Yes } else { Follow::No }
 }
 
@@ -26,7 +26,7 @@ pub(super) async fn path_filestat_get(
     let dir = call.guest.fds.get(fd)?.dir(Rights::PATH_FILESTAT_GET)?;
     let who = &call.guest.who;
     let (node, stat) = dir.look(who, call.memory.path(path, len)?, follow(lookup)).await?;
-    call.put_filestat(out, stat.kind(), stat.qid, device(node.qid()), &stat)
+    call.put_filestat(out, stat.kind(), stat.qid, device(node), &stat)
 }
 
 pub(super) async fn path_filestat_set_times(
@@ -89,7 +89,7 @@ pub(super) async fn path_open(
 }
 
 /// Appending is the descriptor's business: a guest can turn it off again.
-fn open_flags(read: bool, write: bool, oflags: Oflags, fdflags: FdFlags) -> OpenFlags {
+pub(super) fn open_flags(read: bool, write: bool, oflags: Oflags, fdflags: FdFlags) -> OpenFlags {
     let sync = fdflags.intersects(FdFlags::DSYNC | FdFlags::RSYNC | FdFlags::SYNC);
     let mut flags = OpenFlags::empty();
     flags.set(OpenFlags::READ, read);

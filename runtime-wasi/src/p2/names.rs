@@ -100,7 +100,7 @@ async fn metadata_hash_at(
 ) -> Result<MetadataHashValue> {
     let descriptor = guest.descriptor(&this)?;
     let (node, stat) = descriptor.dir()?.look(&guest.who, checked(&path)?, follow(flags)).await?;
-    Ok(identity(stat.qid, node.qid()))
+    Ok(identity(stat.qid, node))
 }
 
 async fn set_times_at(

@@ -51,8 +51,8 @@ impl Confinement {
         retry_on_intr(|| openat2(dir, name.as_bytes(), LOOK, Mode::empty(), self.resolve))
     }
 
-    /// Opens the entry `name` of `dir` for use. The caller knows that it is neither a device nor a fifo, or that it is made
-    /// by this very call (O_CREAT and O_EXCL).
+    /// Opens the entry `name` of `dir` for use. The caller has just seen that it is neither a device nor a fifo, or it is made by
+    /// this very call (O_CREAT and O_EXCL). What is put in its place meanwhile is not waited for.
     pub fn open(
         &self,
         dir: impl AsFd,

@@ -89,6 +89,10 @@ impl HandlePool {
         SHARED.clone()
     }
 
+    pub fn bound(&self) -> usize {
+        self.bound
+    }
+
     /// Keeps `fd` in `handle`, at the cost of another handle where the pool is full.
     pub fn keep(&self, handle: &Arc<Handle>, fd: Arc<OwnedFd>) {
         let replaced = handle.fd.lock().replace(fd);

@@ -115,7 +115,7 @@ impl HostNode {
         kind: Kind,
         mode: Option<Mode>,
     ) -> Result<NodeRef> {
-        let fd = self.tree.with_room(|| self.tree.confinement.step(dir, name))?;
+        let fd = Arc::new(self.tree.with_room(|| self.tree.confinement.step(dir, name))?);
         let seen = Seen::of(&fd)?;
         let node = self.tree.node(self, name, &seen, Some(fd));
         // The maker owns it, so the mode that is given back is one that he could set himself.

@@ -5,7 +5,7 @@
 //! not a path. Files are shared with the host: others may change them at any time, and the tree shows what there is.
 //!
 //! ```text
-//! HostTree ── Tree: live nodes by (device, inode), numbers, pool of handles
+//! HostTree ── Tree: live nodes by (device, inode), numbers, pool of handles, what was used a moment ago
 //!               └── HostNode: one per live inode; O_PATH handle, and (parent, name) to get it again
 //!                     └── HostFile, HostDir: a descriptor of their own each
 //! ```
@@ -15,7 +15,8 @@
 //!   rest are opened again by name when needed, and accepted only if device, inode and birth are the same. A node whose
 //!   handle was closed, and whose file was then moved by the host or unlinked, is stale (ESTALE); open files never are.
 //! - *Devices, fifos and sockets* are shown, made, renamed and removed, and never opened: opening could block, or hand a
-//!   device to a guest.
+//!   device to a guest. (One that the host puts in the place of a regular file in the microsecond between a look and
+//!   the open is opened, without waiting, seen for what it is and closed.)
 //! - *Hard links* made by the host may reach any file of the same file system: whoever can link a file into the directory
 //!   has given it to the tree. Other file systems mounted below are served unless [`HostOptions::stay_on_device`].
 //! - *Ownership.* As root, files belong to the caller who makes them; otherwise to the user the server runs as. A caller who
@@ -31,12 +32,14 @@
 mod attr;
 mod confine;
 mod dir;
+mod entry;
 mod file;
 mod handle;
 mod make;
 mod node;
 mod number;
 mod owner;
+mod recent;
 mod seen;
 mod tree;
 mod xattr;

@@ -60,6 +60,9 @@ impl HostNode {
         self.me.upgrade().expect("a node in use is referred to")
     }
 
+    pub fn id(&self) -> FileId {
+        self.id
+    }
     pub fn device(&self) -> u64 {
         self.id.dev
     }
@@ -165,14 +168,6 @@ impl HostNode {
         Ok(seen)
     }
 
-    /// The entry `name`, as it is now.
-    pub fn entry(&self, name: Name<'_>) -> Result<Arc<HostNode>> {
-        let dir = self.fd()?;
-        let fd = self.tree.with_room(|| self.tree.confinement.step(&dir, name))?;
-        let seen = Seen::of(&fd)?;
-        Ok(self.tree.node(self, name, &seen, Some(fd)))
-    }
-
     /// The file for use, not only as a handle. Never a device, fifo or socket.
     pub fn open_as(&self, flags: OFlags) -> Result<OwnedFd> {
         let what = match self.kind {
@@ -272,6 +267,8 @@ impl HostNode {
         how.set(FsRename::NOREPLACE, flags.contains(RenameFlags::NOREPLACE));
         how.set(FsRename::EXCHANGE, flags.contains(RenameFlags::EXCHANGE));
         rustix::fs::renameat_with(&from_fd, name.as_bytes(), &to_fd, to_name.as_bytes(), how)?;
+        // A file that was replaced keeps its space as long as it is open.
+        self.tree.recent.forget(to.id, to_name);
         let moved = |dir: &HostNode, fd: &OwnedFd, name: Name<'_>| {
             // Where it cannot be seen any more, someone moved it on: the next walk finds it.
             if let Ok(seen) = Seen::entry(fd, name.as_bytes())
@@ -290,7 +287,9 @@ impl HostNode {
     fn remove(&self, name: Name<'_>, flags: AtFlags) -> Result<()> {
         self.tree.writable()?;
         let dir = self.fd()?;
-        Ok(rustix::io::retry_on_intr(|| rustix::fs::unlinkat(&dir, name.as_bytes(), flags))?)
+        rustix::io::retry_on_intr(|| rustix::fs::unlinkat(&dir, name.as_bytes(), flags))?;
+        self.tree.recent.forget(self.id, name);
+        Ok(())
     }
 
     fn link_text(&self) -> Result<Arc<[u8]>> {
@@ -342,6 +341,21 @@ impl Node for HostNode {
             return Op::err(Errno::ENOTDIR);
         }
         self.entry(name).map(|node| node as NodeRef).into()
+    }
+    fn look(&self, _who: &Caller, name: Name<'_>) -> Option<Result<Stat>> {
+        self.entry_stat(name)
+    }
+    fn walk_open(
+        &self,
+        who: &Caller,
+        name: Name<'_>,
+        flags: OpenFlags,
+    ) -> Option<Result<(NodeRef, FileRef)>> {
+        self.open_entry(who, name, flags)
+    }
+    /// The kernel does, where this process is no more than the caller is.
+    fn checks(&self, who: &Caller) -> bool {
+        self.tree.own.is_as(who)
     }
     fn open<'a>(self: Arc<Self>, who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
         self.open_file(who, flags).into()

@@ -42,6 +42,11 @@ impl Own {
         self.uid == Uid(0)
     }
 
+    /// Whether this process has no more rights to files than `who`.
+    pub fn is_as(self, who: &Caller) -> bool {
+        !self.is_root() && who.uid == self.uid && who.gid == self.gid
+    }
+
     /// Runs `make` so that what it makes belongs to `who`, as far as this process may.
     pub fn make_as<T>(self, who: &Caller, make: impl FnOnce() -> Result<T>) -> Result<T> {
         if !self.is_root() || (who.uid == self.uid && who.gid == self.gid) {

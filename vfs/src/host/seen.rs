@@ -40,6 +40,15 @@ pub(super) struct Seen {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Born(i64, u32);
 
+/// How to tell that a name still means the file that it meant, changed by nobody in a way that could forbid to open it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    id: FileId,
+    born: Born,
+    /// Of a file; a directory's changes with every entry.
+    access: (u32, u32, u32, i64, u32),
+}
+
 const WANTED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME);
 
 impl Seen {
@@ -70,6 +79,20 @@ impl Seen {
             return Born(0, 0);
         }
         Born(self.x.stx_btime.tv_sec, self.x.stx_btime.tv_nsec)
+    }
+    pub fn mark(&self) -> Mark {
+        let x = &self.x;
+        let access = match self.kind {
+            Kind::Dir => Default::default(),
+            _ => (u32::from(x.stx_mode), x.stx_uid, x.stx_gid, x.stx_ctime.tv_sec, x.stx_ctime.tv_nsec),
+        };
+        Mark { id: self.id(), born: self.born(), access }
+    }
+    pub fn is_marked(&self, mark: &Mark) -> bool {
+        self.mark() == *mark
+    }
+    pub fn size(&self) -> u64 {
+        self.x.stx_size
     }
     pub fn uid(&self) -> Uid {
         Uid(self.x.stx_uid)

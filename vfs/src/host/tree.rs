@@ -6,6 +6,7 @@ use super::handle::{Handle, HandlePool};
 use super::node::HostNode;
 use super::number::Numbers;
 use super::owner::Own;
+use super::recent::Recent;
 use super::seen::{FileId, FileIdHasher, Seen};
 use crate::lock::LockTable;
 use crate::{Errno, Error, Name, Result, TreeTag};
@@ -30,6 +31,7 @@ pub(super) struct Tree {
     live: Mutex<HashMap<FileId, Weak<HostNode>, BuildHasherDefault<FileIdHasher>>>,
     /// Held while a node gets another parent, so that no two moves can make a ring.
     pub moves: Mutex<()>,
+    pub recent: Recent,
 }
 
 impl Tree {
@@ -39,6 +41,7 @@ impl Tree {
         let seen = Seen::of(&fd)?;
         let tag =
             TreeTag::take().ok_or_else(|| Error::new(Errno::ENOMEM, "too many trees: 65535 are served"))?;
+        let recent = Recent::beside(pool.bound());
         let tree = Arc::new(Tree {
             tag,
             numbers: Numbers::new(seen.id().dev),
@@ -50,6 +53,7 @@ impl Tree {
             umask: umask(),
             live: Mutex::default(),
             moves: Mutex::new(()),
+            recent,
         });
         let root = HostNode::new(&tree, &seen, None, Handle::pinned(fd));
         tree.live.lock().insert(seen.id(), Arc::downgrade(&root));
@@ -68,7 +72,7 @@ impl Tree {
         dir: &HostNode,
         name: Name<'_>,
         seen: &Seen,
-        fd: Option<OwnedFd>,
+        fd: Option<Arc<OwnedFd>>,
     ) -> Arc<HostNode> {
         // Dropped behind the lock that a node's end takes.
         let mut reborn = None;
@@ -94,7 +98,7 @@ impl Tree {
         if let Some(fd) = fd
             && !node.handle.is_open()
         {
-            self.pool.keep(&node.handle, Arc::new(fd));
+            self.pool.keep(&node.handle, fd);
         }
         node
     }
@@ -116,7 +120,8 @@ impl Tree {
     pub fn with_room<T>(&self, run: impl Fn() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
         loop {
             match run() {
-                Err(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) if self.pool.make_room() => {}
+                Err(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE)
+                    if self.recent.clear() || self.pool.make_room() => {}
                 result => return result,
             }
         }

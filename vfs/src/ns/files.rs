@@ -115,6 +115,9 @@ impl Place {
         mode: Mode,
         flags: OpenFlags,
     ) -> Op<'a, Created> {
+        if let Some(created) = self.create_at_once(who, name, mode, flags) {
+            return Op::ok(created);
+        }
         Op::started(async move {
             if !self.kind().is_dir() {
                 return Errno::ENOTDIR.into();
@@ -207,7 +210,10 @@ impl Place {
     }
 
     pub fn unlink<'a>(&'a self, who: &'a Caller, name: Name<'a>) -> Op<'a, ()> {
-        Op::started(async move { self.removable(who, name).await?.0.unlink(who, name).await })
+        match self.unlink_at_once(who, name) {
+            Some(done) => done.into(),
+            None => Op::started(async move { self.removable(who, name).await?.0.unlink(who, name).await }),
+        }
     }
 
     pub fn rmdir<'a>(&'a self, who: &'a Caller, name: Name<'a>) -> Op<'a, ()> {

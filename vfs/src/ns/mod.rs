@@ -7,6 +7,7 @@
 mod files;
 mod line;
 mod place;
+mod quick;
 mod resolve;
 mod union;
 
@@ -68,6 +69,8 @@ pub(crate) struct Member {
 #[derive(Clone)]
 pub(crate) struct Mount {
     pub members: Vec<Member>,
+    /// The tree whose directory or file was mounted upon, as [`tree_of`] gives it.
+    upon: u64,
 }
 
 #[derive(Clone)]
@@ -86,6 +89,8 @@ pub(crate) struct Table {
     next_line: u64,
     /// The [`bit`]s of all mount points.
     bits: u64,
+    /// The [`bit`]s of the trees that have a mount point below their root.
+    trees: u64,
 }
 
 /// A shared mount table: clones see each other's binds, [`Namespace::fork`] gives one that does not.
@@ -99,13 +104,16 @@ struct Shared {
     /// A bit for each mount point's identity ([`bit`]): what has none set is no mount point, which needs no lock to know.
     /// Written under the write lock, before `changes`.
     bits: AtomicU64,
+    trees: AtomicU64,
 }
 
 impl Shared {
     /// `table` has been changed, and its write lock is held.
     fn changed(&self, table: &mut Table) {
         table.bits = table.mounts.keys().fold(0, |bits, key| bits | bit(*key));
+        table.trees = table.trees_mounted_upon();
         self.bits.store(table.bits, Ordering::Relaxed);
+        self.trees.store(table.trees, Ordering::Relaxed);
         self.changes.fetch_add(1, Ordering::Release);
     }
 }
@@ -115,6 +123,11 @@ fn bit(key: u64) -> u64 {
     1 << (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
 }
 
+/// The tree that a node is of, by its identity ([`crate::TreeTag`]); memory trees count as one.
+fn tree_of(path: u64) -> u64 {
+    path >> 48
+}
+
 impl Namespace {
     /// A namespace whose `/` is `root`, a tree known as `spec` (the first line of its text).
     pub fn new(root: NodeRef, spec: &str) -> Namespace {
@@ -122,13 +135,20 @@ impl Namespace {
             Line { id: 0, line: NsLine::mount(BindFlags::CREATE, spec, b"/"), tree: Some(root.clone()) };
         let key = root.qid().path;
         let members = vec![Member { node: root.clone(), view: 0, create: true, line: Some(0) }];
-        let mounts = HashMap::from([(key, Arc::new(Mount { members }))]);
-        Namespace::of(Arc::new(Table { root, mounts, lines: vec![line], next_line: 1, bits: bit(key) }))
+        let mounts = HashMap::from([(key, Arc::new(Mount { members, upon: tree_of(key) }))]);
+        Namespace::of(Arc::new(Table {
+            root,
+            mounts,
+            lines: vec![line],
+            next_line: 1,
+            bits: bit(key),
+            trees: 0,
+        }))
     }
 
     fn of(table: Arc<Table>) -> Namespace {
-        let bits = AtomicU64::new(table.bits);
-        Namespace(Arc::new(Shared { table: RwLock::new(table), changes: AtomicU64::new(0), bits }))
+        let (bits, trees) = (AtomicU64::new(table.bits), AtomicU64::new(table.trees));
+        Namespace(Arc::new(Shared { table: RwLock::new(table), changes: AtomicU64::new(0), bits, trees }))
     }
 
     /// A copy that later binds do not touch, nor it them (rfork's RFNAMEG). O(1).
@@ -154,6 +174,11 @@ impl Namespace {
             return (None, changes);
         }
         (self.0.table.read().mounts.get(&key).cloned(), changes)
+    }
+
+    /// Whether something may be mounted below the root of the tree that the node `path` is of: it mostly is not.
+    pub(crate) fn mounts_in(&self, path: u64) -> bool {
+        self.0.trees.load(Ordering::Acquire) & bit(tree_of(path)) != 0
     }
 
     /// The table as it is now.
@@ -253,7 +278,8 @@ impl Namespace {
         } else {
             members.extend(new);
         }
-        table.mounts.insert(key, Arc::new(Mount { members }));
+        let upon = tree_of(old.under().qid().path);
+        table.mounts.insert(key, Arc::new(Mount { members, upon }));
         table.lines.push(Line { id, line, tree });
         table.forget_unused_lines();
         self.0.changed(table);
@@ -286,7 +312,7 @@ impl Namespace {
         if only_itself {
             table.mounts.remove(&key);
         } else {
-            table.mounts.insert(key, Arc::new(Mount { members }));
+            table.mounts.insert(key, Arc::new(Mount { members, upon: mount.upon }));
         }
         table.forget_unused_lines();
         self.0.changed(table);
@@ -305,6 +331,18 @@ impl Namespace {
 }
 
 impl Table {
+    /// [`Namespace::mounts_in`], of this table.
+    fn mounted_below(&self, path: u64) -> bool {
+        self.trees & bit(tree_of(path)) != 0
+    }
+
+    /// What is mounted over the root is over no entry of a directory.
+    fn trees_mounted_upon(&self) -> u64 {
+        let root = self.root.qid().path;
+        let below = self.mounts.iter().filter(|(key, _)| **key != root);
+        below.fold(0, |bits, (_, mount)| bits | bit(mount.upon))
+    }
+
     /// Drops the lines whose members are all gone (replaced or unmounted).
     fn forget_unused_lines(&mut self) {
         let used: std::collections::HashSet<u64> =

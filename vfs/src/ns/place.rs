@@ -80,7 +80,7 @@ impl Place {
         self.clone().into_child(name, node, view)
     }
 
-    fn into_child(self, name: NameBuf, node: NodeRef, view: View) -> Place {
+    pub(super) fn into_child(self, name: NameBuf, node: NodeRef, view: View) -> Place {
         let (ns, outer) = (self.0.ns.clone(), self.0.outer);
         let parent = Some((self, name));
         // A portal behind a portal stays shut: two tasks that see each other's roots would make the tree endless.
@@ -139,6 +139,18 @@ impl Place {
                 let (node, view) = self.0.seen();
                 (node.clone(), view)
             }
+        }
+    }
+
+    /// The same, where nobody has to look whether it is still so; none for a union.
+    pub(super) fn sole(&self) -> Option<(&NodeRef, View)> {
+        if self.0.shut.is_some() || self.0.ns.changes() != self.0.looked {
+            return None;
+        }
+        match self.0.mount.as_deref().map_or(&[][..], |mount| &mount.members) {
+            [] => Some((&self.0.under, self.0.under_view)),
+            [only] => Some((&only.node, only.view)),
+            _ => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! From a path to a place: component by component, through links and binds (path_resolution(7)).
 
-use crate::ns::mix;
+use crate::ns::{Member, Table, View, mix};
 use crate::*;
 
 /// Whether a symlink in the last component is followed.
@@ -49,7 +49,7 @@ impl Place {
 
     /// The common case, without a future or a list of components: no link on the way, and nothing to wait for. None where it
     /// is not that.
-    fn resolve_at_once(&self, who: &Caller, path: &[u8], follow: Follow) -> Option<Result<Place>> {
+    pub(super) fn resolve_at_once(&self, who: &Caller, path: &[u8], follow: Follow) -> Option<Result<Place>> {
         if path.is_empty() || path.len() > MAX_PATH {
             return None;
         }
@@ -73,21 +73,22 @@ impl Place {
         Some(Ok(here))
     }
 
-    /// What `path` names and its stat, as [`Place::resolve`] and [`Place::stat`] give them, for who goes no further.
-    pub fn look<'a>(&'a self, who: &'a Caller, path: &'a [u8], follow: Follow) -> Op<'a, (NodeRef, Stat)> {
+    /// What `path` names and its stat, as [`Place::resolve`] and [`Place::stat`] give them, for who goes no further: the node's
+    /// own identity, and what clients see.
+    pub fn look<'a>(&'a self, who: &'a Caller, path: &'a [u8], follow: Follow) -> Op<'a, (Qid, Stat)> {
         match self.look_at_once(who, path, follow) {
             Some(result) => result.into(),
             None => Op::started(async move {
                 let place = self.resolve(who, path, follow).await?;
                 let stat = place.stat(who).await?;
-                Ok((place.node().clone(), stat))
+                Ok((place.node().qid(), stat))
             }),
         }
     }
 
     /// The common case, from node to node and without a place on the way: no link, no dots, no portal, nothing to wait for, and
     /// nobody who must know the path. None where it is not that.
-    fn look_at_once(&self, who: &Caller, path: &[u8], follow: Follow) -> Option<Result<(NodeRef, Stat)>> {
+    pub fn look_at_once(&self, who: &Caller, path: &[u8], follow: Follow) -> Option<Result<(Qid, Stat)>> {
         if path.is_empty() || path.len() > MAX_PATH || who.guard.is_some() {
             return None;
         }
@@ -113,10 +114,21 @@ impl Place {
                 Err(error) => return Some(Err(error)),
             };
             // The superuser may search every directory.
-            if !who.checked && !who.is_root() {
+            if !who.checked && !who.is_root() && !dir.checks(who) {
                 let searched = dir.stat().now()?.and_then(|stat| check(who, &stat, Access::EXEC));
                 if let Err(error) = searched {
                     return Some(Err(error));
+                }
+            }
+            let last = components.peek().is_none();
+            if last && let Some(looked) = table.look(&here, view, members, who, name) {
+                match looked {
+                    Ok((_, stat))
+                        if stat.kind() == Kind::Symlink && (follow == Follow::Yes || must_be_dir) => {}
+                    Ok((_, stat)) if must_be_dir && !stat.kind().is_dir() => {
+                        return Some(Errno::ENOTDIR.into());
+                    }
+                    looked => return Some(looked),
                 }
             }
             let found = match members {
@@ -128,7 +140,7 @@ impl Place {
                 Err(error) => return Some(Err(error)),
             };
             members = bound(&here, view).unwrap_or_default();
-            let through = components.peek().is_some() || follow == Follow::Yes || must_be_dir;
+            let through = !last || follow == Follow::Yes || must_be_dir;
             let seen = members.first().map_or(&here, |first| &first.node);
             if here.portal().is_some() || (through && seen.kind() == Kind::Symlink) {
                 return None;
@@ -139,7 +151,7 @@ impl Place {
             return Some(Errno::ENOTDIR.into());
         }
         let path = mix(node.qid().path, view);
-        Some(node.stat().now()?.map(|stat| (node.clone(), Stat { qid: Qid { path, ..stat.qid }, ..stat })))
+        Some(node.stat().now()?.map(|stat| (node.qid(), Stat { qid: Qid { path, ..stat.qid }, ..stat })))
     }
 
     /// The directory and last name of `path`, for creating or removing it. EINVAL where the path ends in `.` or `..`.
@@ -202,5 +214,32 @@ impl Place {
             return Errno::ENOTDIR.into();
         }
         Ok(here)
+    }
+}
+
+impl Table {
+    /// The stat of the entry `name` without a node, where the directory is one in which nothing is mounted: the entry's own
+    /// identity, and what clients see.
+    fn look(
+        &self,
+        here: &NodeRef,
+        view: View,
+        members: &[Member],
+        who: &Caller,
+        name: Name<'_>,
+    ) -> Option<Result<(Qid, Stat)>> {
+        let (dir, view) = match members {
+            [] => (here, view),
+            [only] => (&only.node, only.view),
+            _ => return None,
+        };
+        if self.mounted_below(dir.qid().path) {
+            return None;
+        }
+        let seen = |stat: Stat| {
+            let path = mix(stat.qid.path, view);
+            (stat.qid, Stat { qid: Qid { path, ..stat.qid }, ..stat })
+        };
+        Some(dir.look(who, name)?.map(seen))
     }
 }

@@ -1,0 +1,192 @@
+//! The calls that guests make most, done at once where nothing has to be waited for: no future, no reference counted.
+//!
+//! Each is the same call as its asynchronous namesake, for the common case. None says that it is not that, or that there is
+//! something to wait for; nothing was changed then, and the namesake does it from the start.
+
+use super::Call;
+use super::abi::{FdFlags, Oflags, Rights, Version};
+use super::fd::device;
+use super::path::{follow, open_flags};
+use crate::descriptor::Descriptor;
+use crate::paths;
+use task::Usage;
+use vfs::{Errno, FileRef, Nature, Place, Result};
+
+/// The value, or the error as the answer of the call.
+macro_rules! good {
+    ($result:expr) => {
+        match $result {
+            Ok(value) => value,
+            Err(error) => return Some(Err(error.into())),
+        }
+    };
+}
+
+/// A file that gives and takes bytes at offsets at once.
+fn stores(file: &FileRef) -> bool {
+    file.nature() == Nature::Storage && !file.is_remote()
+}
+
+fn read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u64>) -> Option<Result<usize>> {
+    let descriptor = good!(call.guest.fds.get(fd));
+    let file = good!(descriptor.open_for(Rights::FD_READ));
+    if count != 1 || !stores(file) {
+        return None;
+    }
+    let (buf, len) = good!(call.memory.iovec(iovs, 0));
+    let offset = at.unwrap_or(descriptor.offset);
+    let n = good!(file.read(offset, good!(call.memory.bytes_mut(buf, len))).now()?);
+    Usage::add(&call.guest.usage.read_bytes, n as u64);
+    Some(Ok(n))
+}
+
+pub(super) fn fd_read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, out: u32) -> Option<Result<()>> {
+    let n = good!(read(call, fd, iovs, count, None)?);
+    good!(call.guest.fds.get_mut(fd)).offset += n as u64;
+    Some(call.memory.put_u32(out, n as u32))
+}
+
+pub(super) fn fd_pread(
+    call: &mut Call<'_>,
+    fd: u32,
+    iovs: u32,
+    count: u32,
+    offset: u64,
+    out: u32,
+) -> Option<Result<()>> {
+    let n = good!(read(call, fd, iovs, count, Some(offset))?);
+    Some(call.memory.put_u32(out, n as u32))
+}
+
+fn write(
+    call: &mut Call<'_>,
+    fd: u32,
+    iovs: u32,
+    count: u32,
+    at: Option<u64>,
+) -> Option<Result<(usize, u64)>> {
+    let descriptor = good!(call.guest.fds.get(fd));
+    let file = good!(descriptor.open_for(Rights::FD_WRITE));
+    let appends = at.is_none() && (descriptor.appends || descriptor.flags.contains(FdFlags::APPEND));
+    if count != 1 || appends || !stores(file) {
+        return None;
+    }
+    let (buf, len) = good!(call.memory.iovec(iovs, 0));
+    let offset = at.unwrap_or(descriptor.offset);
+    let n = good!(file.write(offset, good!(call.memory.bytes(buf, len))).now()?);
+    Usage::add(&call.guest.usage.written_bytes, n as u64);
+    Some(Ok((n, offset + n as u64)))
+}
+
+pub(super) fn fd_write(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, out: u32) -> Option<Result<()>> {
+    let (n, end) = good!(write(call, fd, iovs, count, None)?);
+    good!(call.guest.fds.get_mut(fd)).offset = end;
+    Some(call.memory.put_u32(out, n as u32))
+}
+
+pub(super) fn fd_pwrite(
+    call: &mut Call<'_>,
+    fd: u32,
+    iovs: u32,
+    count: u32,
+    offset: u64,
+    out: u32,
+) -> Option<Result<()>> {
+    let (n, _) = good!(write(call, fd, iovs, count, Some(offset))?);
+    Some(call.memory.put_u32(out, n as u32))
+}
+
+pub(super) fn fd_filestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Option<Result<()>> {
+    let descriptor = good!(call.guest.fds.get(fd));
+    good!(descriptor.need(Rights::FD_FILESTAT_GET));
+    let node = descriptor.node.qid();
+    let qid = descriptor.place.as_ref().map_or(node, Place::qid);
+    let kind = descriptor.shown_kind();
+    let stat = good!(descriptor.node.stat().now()?);
+    Some(call.put_filestat(out, kind, qid, device(node), &stat))
+}
+
+pub(super) fn path_filestat_get(
+    call: &mut Call<'_>,
+    fd: u32,
+    lookup: u32,
+    path: u32,
+    len: u32,
+    out: u32,
+) -> Option<Result<()>> {
+    let dir = good!(good!(call.guest.fds.get(fd)).dir(Rights::PATH_FILESTAT_GET));
+    let path = good!(call.memory.path(path, len));
+    let (node, stat) = good!(dir.look_at_once(&call.guest.who, path, follow(lookup))?);
+    Some(call.put_filestat(out, stat.kind(), stat.qid, device(node), &stat))
+}
+
+#[allow(clippy::too_many_arguments)] // The call has the parameters that the standard gives it.
+pub(super) fn path_open(
+    call: &mut Call<'_>,
+    fd: u32,
+    _lookup: u32,
+    path: u32,
+    len: u32,
+    oflags: u32,
+    base: u64,
+    _inheriting: u64,
+    fdflags: u32,
+    out: u32,
+) -> Option<Result<()>> {
+    let oflags = u16::try_from(oflags).ok().and_then(Oflags::from_bits)?;
+    let fdflags = u16::try_from(fdflags).ok().and_then(FdFlags::from_bits)?;
+    if oflags.contains(Oflags::DIRECTORY) || call.version == Version::Preview0 {
+        return None;
+    }
+    let base = Rights::from_bits_truncate(base);
+    let write = base.contains(Rights::FD_WRITE);
+    let read = base.contains(Rights::FD_READ) || !write;
+    good!(call.guest.fds.room(call.guest.control.limits.files()));
+    let creates = oflags.contains(Oflags::CREAT);
+    let mut needed = Rights::PATH_OPEN;
+    needed.set(Rights::PATH_CREATE_FILE, creates);
+    needed.set(Rights::PATH_FILESTAT_SET_SIZE, oflags.contains(Oflags::TRUNC));
+    let dir = good!(good!(call.guest.fds.get(fd)).dir(needed));
+    let who = &call.guest.who;
+    let path = good!(call.memory.path(path, len));
+    let flags = open_flags(read, write, oflags, fdflags);
+    let opened = if creates {
+        paths::create_at_once(who, dir, path, flags)
+    } else {
+        dir.open_at_once(who, path, flags)
+    };
+    let (place, file) = good!(opened?);
+    let opened = good!(call.guest.insert(Descriptor::opened(place, file, fdflags, read, write)));
+    Some(call.memory.put_u32(out, opened))
+}
+
+pub(super) fn fd_close(call: &mut Call<'_>, fd: u32) -> Option<Result<()>> {
+    let flushed = match &good!(call.guest.fds.get(fd)).file {
+        Some(file) => file.flush().now()?,
+        None => Ok(()),
+    };
+    drop(good!(call.guest.fds.remove(fd)));
+    call.guest.count_files();
+    Some(flushed)
+}
+
+pub(super) fn path_unlink_file(call: &mut Call<'_>, fd: u32, path: u32, len: u32) -> Option<Result<()>> {
+    let dir = good!(good!(call.guest.fds.get(fd)).dir(Rights::PATH_UNLINK_FILE));
+    let path = good!(call.memory.path(path, len));
+    paths::unlink_at_once(&call.guest.who, dir, path)
+}
+
+pub(super) fn fd_seek(call: &mut Call<'_>, fd: u32, by: i64, whence: u32, out: u32) -> Option<Result<()>> {
+    let descriptor = good!(call.guest.fds.get_mut(fd));
+    let file = descriptor.file.as_ref()?;
+    // What is neither is for the end to be asked for, or refused.
+    let current = super::abi::Whence::decode(call.version, whence)? == super::abi::Whence::Current;
+    if !current || !stores(file) || descriptor.node.kind().is_dir() {
+        return None;
+    }
+    good!(descriptor.need(Rights::FD_SEEK));
+    let offset = descriptor.offset.checked_add_signed(by).filter(|offset| i64::try_from(*offset).is_ok());
+    descriptor.offset = good!(offset.ok_or(Errno::EINVAL));
+    let offset = descriptor.offset;
+    Some(call.memory.put_u64(out, offset))
+}

@@ -1,0 +1,214 @@
+//! What a guest's calls do in one go (stat, open, create and remove by name) is what a walk and the call one after the other
+//! do, whatever the host does meanwhile.
+
+mod host_support;
+
+use host_support::*;
+use rustix::fs::{CWD, FileType, Mode as FsMode, mknodat};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use vfs::host::HostOptions;
+use vfs::{
+    BindFlags, Caller, Errno, FileRef, Follow, Gid, MemTree, Mode, Namespace, OpenFlags, Place, Result, Uid,
+};
+
+/// A namespace of a memory tree with the host directory at /h.
+struct World {
+    host: Host,
+    ns: Namespace,
+}
+
+fn world_of(host: Host) -> World {
+    let ns = Namespace::new(MemTree::new().root(), "mem");
+    let place = now(ns.root().mkdir(&host.me, n("h"), Mode::new(0o755))).unwrap();
+    ns.mount(host.root.clone(), "host", &place, BindFlags::empty()).unwrap();
+    World { host, ns }
+}
+
+/// Once on a disk, as a rule, and once in memory.
+fn worlds() -> Vec<World> {
+    vec![world_of(host()), world_of(host_in_memory(HostOptions::default()))]
+}
+
+impl World {
+    fn open(&self, path: &str, flags: OpenFlags) -> Result<(Place, FileRef)> {
+        let (root, me) = (self.ns.root(), &self.host.me);
+        match root.open_at_once(me, path.as_bytes(), flags) {
+            Some(opened) => opened,
+            None => {
+                let place = now(root.resolve(me, path.as_bytes(), Follow::Yes))?;
+                let file = now(place.open(me, flags))?;
+                Ok((place, file))
+            }
+        }
+    }
+    fn read(&self, path: &str) -> Vec<u8> {
+        read(&self.open(path, READ).unwrap().1)
+    }
+}
+
+#[test]
+fn a_name_that_means_another_file_gives_the_other_file() {
+    for world in worlds() {
+        world.host.put("f", "one");
+        for _ in 0..3 {
+            assert_eq!(world.read("/h/f"), b"one");
+        }
+        world.host.put("new", "two");
+        std::fs::rename(world.host.path("new"), world.host.path("f")).unwrap();
+        assert_eq!(world.read("/h/f"), b"two");
+        world.host.put("f", "three");
+        assert_eq!(world.read("/h/f"), b"three");
+        std::fs::remove_file(world.host.path("f")).unwrap();
+        assert!(world.open("/h/f", READ).err().unwrap().is(Errno::ENOENT));
+        symlink("elsewhere", world.host.path("f")).unwrap();
+        assert!(world.open("/h/f", READ).err().unwrap().is(Errno::ENOENT), "the link leads nowhere");
+    }
+}
+
+#[test]
+fn a_directory_on_the_way_that_is_another_one_is_seen_as_that() {
+    for world in worlds() {
+        world.host.mkdir("d");
+        world.host.put("d/f", "one");
+        for _ in 0..3 {
+            assert_eq!(world.read("/h/d/f"), b"one");
+        }
+        std::fs::rename(world.host.path("d"), world.host.path("old")).unwrap();
+        assert!(world.open("/h/d/f", READ).err().unwrap().is(Errno::ENOENT));
+        std::fs::create_dir(world.host.path("d")).unwrap();
+        world.host.put("d/f", "two");
+        assert_eq!(world.read("/h/d/f"), b"two");
+        assert_eq!(world.read("/h/old/f"), b"one");
+        std::fs::remove_file(world.host.path("d/f")).unwrap();
+        std::fs::remove_dir(world.host.path("d")).unwrap();
+        symlink("old", world.host.path("d")).unwrap();
+        assert_eq!(world.read("/h/d/f"), b"one", "through a link that stays in the namespace");
+    }
+}
+
+#[test]
+fn a_file_that_was_read_and_may_not_be_read_any_more_is_not_opened() {
+    for world in worlds() {
+        let user = Caller::new(Uid(4711), Gid(4711));
+        world.host.put("f", "text");
+        let opened = |world: &World| {
+            let root = world.ns.root();
+            assert!(root.open_at_once(&user, b"/h/f", READ).is_none(), "the mode bits are to be asked");
+            now(root.resolve(&user, b"/h/f", Follow::Yes)).and_then(|place| now(place.open(&user, READ)))
+        };
+        assert_eq!(world.read("/h/f"), b"text");
+        std::fs::set_permissions(world.host.path(""), PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::set_permissions(world.host.path("f"), PermissionsExt::from_mode(0o644)).unwrap();
+        if world.host.me.is_root() {
+            assert!(opened(&world).is_ok());
+        }
+        std::fs::set_permissions(world.host.path("f"), PermissionsExt::from_mode(0o600)).unwrap();
+        assert!(opened(&world).err().unwrap().is(Errno::EACCES));
+    }
+}
+
+#[test]
+fn a_removed_file_gives_its_space_back_although_it_was_read() {
+    for world in worlds() {
+        world.host.put("f", "text");
+        world.host.put("g", "text");
+        assert_eq!((world.read("/h/f"), world.read("/h/g")), (b"text".to_vec(), b"text".to_vec()));
+        let inodes = ["f", "g"].map(|name| std::fs::metadata(world.host.path(name)).unwrap().ino());
+        now(world.ns.root().resolve_parent(&world.host.me, b"/h/f")).unwrap();
+        let dir = now(world.ns.root().walk(&world.host.me, b"h")).unwrap();
+        now(dir.unlink(&world.host.me, n("f"))).unwrap();
+        world.host.put("h", "other");
+        now(dir.rename(&world.host.me, n("h"), &dir, n("g"), vfs::RenameFlags::empty())).unwrap();
+        let open: Vec<u64> = std::fs::read_dir("/proc/self/fd")
+            .unwrap()
+            .filter_map(|fd| Some(std::fs::metadata(fd.unwrap().path()).ok()?.ino()))
+            .collect();
+        assert!(inodes.iter().all(|ino| !open.contains(ino)), "{inodes:?} of {open:?}");
+    }
+}
+
+#[test]
+fn fifos_sockets_and_devices_are_refused_as_by_a_walk() {
+    for world in worlds() {
+        mknodat(CWD, world.host.path("fifo"), FileType::Fifo, FsMode::from_raw_mode(0o666), 0).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(world.host.path("socket")).unwrap();
+        let null = rustix::fs::makedev(1, 3);
+        let device = mknodat(
+            CWD,
+            world.host.path("null"),
+            FileType::CharacterDevice,
+            FsMode::from_raw_mode(0o666),
+            null,
+        );
+        if device.is_err() {
+            cannot_run("opening a device in a host directory", "making one takes root");
+        }
+        for (name, made) in [("fifo", true), ("socket", true), ("null", device.is_ok())] {
+            for flags in [READ, WRITE, RW | OpenFlags::TRUNCATE] {
+                let refused = world.open(&format!("/h/{name}"), flags).err().unwrap();
+                assert!(!made || refused.text().contains("shown but not opened"), "{name}: {refused:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_fifo_swapped_for_a_file_is_never_waited_for() {
+    let world = world_of(host_in_memory(HostOptions::default()));
+    world.host.put("f", "text");
+    let (f, trap) = (world.host.path("f"), world.host.path("trap"));
+    mknodat(CWD, &trap, FileType::Fifo, FsMode::from_raw_mode(0o666), 0).unwrap();
+    let (stop, swaps) = (AtomicBool::new(false), AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                rustix::fs::renameat_with(CWD, &f, CWD, &trap, rustix::fs::RenameFlags::EXCHANGE).unwrap();
+                swaps.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let mut rounds = 0;
+        while rounds < 5000 || swaps.load(Ordering::Relaxed) < 5000 {
+            rounds += 1;
+            let flags = [READ, WRITE, RW][rounds % 3];
+            if let Ok((place, file)) = world.open("/h/f", flags) {
+                assert_eq!(place.kind(), vfs::Kind::File);
+                assert!(flags == WRITE || read(&file) == b"text");
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn what_is_mounted_over_an_entry_is_what_is_opened_and_is_not_removed() {
+    for world in worlds() {
+        world.host.put("f", "under");
+        world.host.put("g", "over");
+        let me = &world.host.me;
+        assert_eq!(world.read("/h/f"), b"under");
+        let place = |path: &str| now(world.ns.root().resolve(me, path.as_bytes(), Follow::Yes)).unwrap();
+        world.ns.bind(&place("/h/g"), &place("/h/f"), BindFlags::empty()).unwrap();
+        assert_eq!(world.read("/h/f"), b"over");
+        let (_, looked) = now(world.ns.root().look(me, b"/h/f", Follow::Yes)).unwrap();
+        assert_eq!(looked.size, 4);
+        assert!(now(place("/h").unlink(me, n("f"))).unwrap_err().is(Errno::EBUSY));
+        world.ns.unmount(None, &place("/h/f")).unwrap();
+        assert_eq!(world.read("/h/f"), b"under");
+        now(place("/h").unlink(me, n("f"))).unwrap();
+    }
+}
+
+#[test]
+fn a_file_is_made_once_whoever_is_first() {
+    for world in worlds() {
+        let (dir, me) = (now(world.ns.root().walk(&world.host.me, b"h")).unwrap(), &world.host.me);
+        let made = now(dir.create(me, n("f"), Mode::new(0o640), RW | OpenFlags::EXCLUSIVE)).unwrap();
+        write(&made.file, 0, b"mine").unwrap();
+        let again = now(dir.create(me, n("f"), Mode::new(0o640), RW | OpenFlags::EXCLUSIVE));
+        assert!(again.err().unwrap().is(Errno::EEXIST));
+        let opened = now(dir.create(me, n("f"), Mode::new(0o600), RW)).unwrap();
+        assert_eq!(read(&opened.file), b"mine");
+        assert_eq!(std::fs::metadata(world.host.path("f")).unwrap().mode() & 0o777, 0o640);
+    }
+}
