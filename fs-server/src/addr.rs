@@ -1,4 +1,4 @@
-//! Addresses as users write them: `unix:///run/user/1000/taskfs.sock`, `tcp://127.0.0.1:5640`.
+//! Addresses as users write them: `unix:///run/user/1000/taskfs.sock`, `tcp://127.0.0.1:5640`, `tls://build.example:5641`.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -17,14 +17,21 @@ pub enum Addr {
         host: String,
         port: u16,
     },
+    /// The same, inside TLS.
+    Tls {
+        host: String,
+        port: u16,
+    },
 }
 
 impl Addr {
-    /// The sockets that a TCP address stands for; none for a unix one.
+    /// The sockets that a TCP or TLS address stands for; none for a unix one.
     pub fn lookup(&self) -> std::io::Result<Vec<SocketAddr>> {
         match self {
             Addr::Unix(_) => Ok(Vec::new()),
-            Addr::Tcp { host, port } => Ok((host.as_str(), *port).to_socket_addrs()?.collect()),
+            Addr::Tcp { host, port } | Addr::Tls { host, port } => {
+                Ok((host.as_str(), *port).to_socket_addrs()?.collect())
+            }
         }
     }
 
@@ -61,20 +68,35 @@ impl FromStr for Addr {
                 false => Err(format!("{text}: a unix address is unix:///absolute/path")),
             };
         }
-        if let Some(rest) = text.strip_prefix("tcp:") {
-            let rest = rest.strip_prefix("//").unwrap_or(rest);
-            return host_port(rest).ok_or_else(|| format!("{text}: a tcp address is tcp://host:port"));
+        for (scheme, make) in [("tcp", tcp as fn(String, u16) -> Addr), ("tls", tls)] {
+            if let Some(rest) = text.strip_prefix(scheme).and_then(|rest| rest.strip_prefix(':')) {
+                let rest = rest.strip_prefix("//").unwrap_or(rest);
+                let (host, port) = host_port(rest)
+                    .ok_or_else(|| format!("{text}: a {scheme} address is {scheme}://host:port"))?;
+                return Ok(make(host, port));
+            }
         }
         if text.starts_with('/') {
             return Ok(Addr::Unix(PathBuf::from(text)));
         }
-        host_port(text)
-            .filter(|_| !text.contains("://"))
-            .ok_or_else(|| format!("{text}: not an address; write unix:///absolute/path or tcp://host:port"))
+        host_port(text).filter(|_| !text.contains("://")).map(|(host, port)| tcp(host, port)).ok_or_else(
+            || {
+                format!(
+                    "{text}: not an address; write unix:///absolute/path, tcp://host:port or tls://host:port"
+                )
+            },
+        )
     }
 }
 
-fn host_port(text: &str) -> Option<Addr> {
+fn tcp(host: String, port: u16) -> Addr {
+    Addr::Tcp { host, port }
+}
+fn tls(host: String, port: u16) -> Addr {
+    Addr::Tls { host, port }
+}
+
+fn host_port(text: &str) -> Option<(String, u16)> {
     let (host, port) = match text.strip_prefix('[') {
         Some(v6) => {
             let (host, rest) = v6.split_once(']')?;
@@ -83,15 +105,19 @@ fn host_port(text: &str) -> Option<Addr> {
         None => text.split_once(':').unwrap_or((text, "")),
     };
     let port = if port.is_empty() { PORT } else { port.parse().ok()? };
-    (!host.is_empty()).then(|| Addr::Tcp { host: host.to_owned(), port })
+    (!host.is_empty()).then(|| (host.to_owned(), port))
 }
 
 impl fmt::Display for Addr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Addr::Unix(path) => write!(f, "unix://{}", path.display()),
-            Addr::Tcp { host, port } if host.contains(':') => write!(f, "tcp://[{host}]:{port}"),
-            Addr::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+        let (scheme, host, port) = match self {
+            Addr::Unix(path) => return write!(f, "unix://{}", path.display()),
+            Addr::Tcp { host, port } => ("tcp", host, port),
+            Addr::Tls { host, port } => ("tls", host, port),
+        };
+        match host.contains(':') {
+            true => write!(f, "{scheme}://[{host}]:{port}"),
+            false => write!(f, "{scheme}://{host}:{port}"),
         }
     }
 }
@@ -103,7 +129,7 @@ mod tests {
     #[test]
     fn an_address_prints_as_it_is_written() {
         for text in
-            ["unix:///run/taskfs.sock", "tcp://127.0.0.1:5640", "tcp://[::1]:5640", "tcp://localhost:564"]
+            ["unix:///run/taskfs.sock", "tcp://127.0.0.1:5640", "tcp://[::1]:5640", "tls://localhost:564"]
         {
             assert_eq!(text.parse::<Addr>().expect(text).to_string(), text);
         }

@@ -4,6 +4,8 @@
 //! task is, none knows an engine.
 
 pub mod addr;
+pub mod auth;
+pub mod bridge;
 pub mod cli;
 pub mod fault;
 pub mod fuse;

@@ -1,7 +1,7 @@
 //! The listeners: who may connect, and what a connection is.
 //!
 //! A unix socket is made so that only its owner may open it, and a peer of another user is turned away all the same
-//! (SO_PEERCRED). TCP is loopback only, until there is authentication.
+//! (SO_PEERCRED). Plain TCP is loopback only; TLS listens anywhere, and every peer says who it is before it speaks 9P.
 
 use crate::addr::{Addr, is_loopback};
 use crate::fault::Fault;
@@ -12,12 +12,15 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 /// A socket that accepts; dropping it removes a unix socket's file.
 pub enum Listener {
     Tcp(TcpListener),
+    Tls(TcpListener),
     Unix { listener: UnixListener, path: PathBuf, id: (u64, u64) },
 }
 
 /// An accepted connection.
 pub enum Peer {
     Tcp(tokio::net::TcpStream),
+    /// Before the handshake.
+    Tls(tokio::net::TcpStream),
     /// With the peer's user, as the kernel tells it.
     Unix(UnixStream, u32),
 }
@@ -26,18 +29,27 @@ impl Listener {
     pub async fn bind(addr: &Addr) -> Result<Vec<Listener>, Fault> {
         match addr {
             Addr::Unix(path) => Ok(vec![bind_unix(addr, path).await?]),
-            Addr::Tcp { .. } => bind_tcp(addr).await,
+            Addr::Tcp { .. } => Ok(bind_tcp(addr, true).await?.into_iter().map(Listener::Tcp).collect()),
+            Addr::Tls { .. } => Ok(bind_tcp(addr, false).await?.into_iter().map(Listener::Tls).collect()),
         }
     }
 
     /// The address as it came out: with the port that the kernel chose for port 0.
     pub fn local_addr(&self) -> Addr {
+        let local = |listener: &TcpListener| match listener.local_addr() {
+            Ok(addr) => (addr.ip().to_string(), addr.port()),
+            Err(_) => ("?".to_owned(), 0),
+        };
         match self {
             Listener::Unix { path, .. } => Addr::Unix(path.clone()),
-            Listener::Tcp(listener) => match listener.local_addr() {
-                Ok(addr) => Addr::Tcp { host: addr.ip().to_string(), port: addr.port() },
-                Err(_) => Addr::Tcp { host: "?".to_owned(), port: 0 },
-            },
+            Listener::Tcp(listener) => {
+                let (host, port) = local(listener);
+                Addr::Tcp { host, port }
+            }
+            Listener::Tls(listener) => {
+                let (host, port) = local(listener);
+                Addr::Tls { host, port }
+            }
         }
     }
 
@@ -48,6 +60,11 @@ impl Listener {
                 let (stream, _) = listener.accept().await?;
                 stream.set_nodelay(true)?;
                 Ok(Peer::Tcp(stream))
+            }
+            Listener::Tls(listener) => {
+                let (stream, _) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok(Peer::Tls(stream))
             }
             Listener::Unix { listener, .. } => {
                 let (stream, _) = listener.accept().await?;
@@ -70,19 +87,18 @@ impl Drop for Listener {
     }
 }
 
-async fn bind_tcp(addr: &Addr) -> Result<Vec<Listener>, Fault> {
+async fn bind_tcp(addr: &Addr, loopback: bool) -> Result<Vec<TcpListener>, Fault> {
     let sockets = addr.lookup().map_err(|e| Fault::no_host(format!("{addr}: {e}")))?;
-    if let Some(open) = sockets.iter().find(|a| !is_loopback(a)) {
+    if loopback && let Some(open) = sockets.iter().find(|a| !is_loopback(a)) {
         return Err(Fault::usage(format!(
             "--listen {addr}: {open} can be reached from other machines, and nothing is served there without \
-             authentication; listen on a loopback address or a unix socket"
+             authentication; listen on tls://, a loopback address or a unix socket"
         )));
     }
     let mut listeners = Vec::new();
     for socket in sockets {
         let listener = TcpListener::bind(socket).await;
-        listeners
-            .push(Listener::Tcp(listener.map_err(|e| Fault::unavailable(format!("--listen {addr}: {e}")))?));
+        listeners.push(listener.map_err(|e| Fault::unavailable(format!("--listen {addr}: {e}")))?);
     }
     Ok(listeners)
 }

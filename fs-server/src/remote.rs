@@ -3,9 +3,11 @@
 //! 9P2000.u is spoken, since it is the dialect whose errors carry both the errno and the server's words.
 
 use crate::addr::Addr;
+use crate::auth::ClientTls;
 use crate::fault::Fault;
 use nine::client::{Client, ClientError, DirItem, Fid};
 use nine::wire::{Attr, AttrMask, Dialect, Mode, Msize, OpenFlags, Uid};
+use std::io::ErrorKind;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -28,25 +30,40 @@ pub fn fault(path: &str, error: &ClientError) -> Fault {
     }
 }
 
-/// Connects to `addr` and agrees on `dialect`.
-pub async fn connect(addr: &Addr, dialect: Dialect, msize: Msize) -> Result<Client, Fault> {
-    let unreachable = |e: std::io::Error| {
-        let hint = match e.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
-                " (is `taskfs serve` running?)"
-            }
-            _ => "",
-        };
-        Fault::unavailable(format!("{addr}: {e}{hint}"))
-    };
+/// A connection that is not there, or not for us.
+pub fn unreachable(addr: &Addr, error: &std::io::Error) -> Fault {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+            Fault::unavailable(format!("{addr}: {error} (is `taskfs serve` running?)"))
+        }
+        ErrorKind::PermissionDenied => Fault::not_permitted(format!("{addr}: {error}")),
+        _ => Fault::unavailable(format!("{addr}: {error}")),
+    }
+}
+
+/// Over TCP, without waiting to fill packets.
+pub async fn tcp(host: &str, port: u16) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Connects to `addr`, over TLS as `tls` says, and agrees on `dialect`.
+pub async fn connect(addr: &Addr, tls: &ClientTls, dialect: Dialect, msize: Msize) -> Result<Client, Fault> {
+    let unreachable = |e: std::io::Error| unreachable(addr, &e);
     let client = match addr {
         Addr::Unix(path) => {
             let stream = UnixStream::connect(path).await.map_err(unreachable)?;
             Client::connect(stream, dialect, msize).await
         }
         Addr::Tcp { host, port } => {
-            let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(unreachable)?;
-            stream.set_nodelay(true).map_err(unreachable)?;
+            let stream = tcp(host, *port).await.map_err(unreachable)?;
+            Client::connect(stream, dialect, msize).await
+        }
+        Addr::Tls { host, port } => {
+            let trusting = tls.trusting()?;
+            let stream = tcp(host, *port).await.map_err(unreachable)?;
+            let stream = trusting.connect(host, stream).await.map_err(unreachable)?;
             Client::connect(stream, dialect, msize).await
         }
     };
@@ -54,8 +71,8 @@ pub async fn connect(addr: &Addr, dialect: Dialect, msize: Msize) -> Result<Clie
 }
 
 impl Remote {
-    pub async fn connect(addr: &Addr) -> Result<Remote, Fault> {
-        let client = connect(addr, Dialect::P9P2000U, MSIZE).await?;
+    pub async fn connect(addr: &Addr, tls: &ClientTls) -> Result<Remote, Fault> {
+        let client = connect(addr, tls, Dialect::P9P2000U, MSIZE).await?;
         Remote::attach(&client).await.map_err(|e| fault(&addr.to_string(), &e))
     }
 

@@ -1,5 +1,6 @@
 //! A server in motion: its listeners' accept loops, a task a connection, and how they end.
 
+use crate::auth::{Acceptor, Identity};
 use crate::listen::{Listener, Peer};
 use crate::ninep::{Connection, Export};
 use nine::server::{Config, serve};
@@ -12,10 +13,12 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 /// What one server allows.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Limits {
     pub connection: Config,
     pub connections: usize,
+    /// For TLS listeners.
+    pub tls: Option<Acceptor>,
 }
 
 /// The listeners and connections of a server.
@@ -26,13 +29,18 @@ pub struct Serving {
 
 static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
 
-/// One connection, from its first byte to its last.
-pub async fn connection<S: AsyncRead + AsyncWrite>(export: Arc<Export>, stream: S, config: Config) {
+/// One connection, from its first byte to its last; of `identity` where its peer had to say who it is.
+pub async fn connection<S: AsyncRead + AsyncWrite>(
+    export: Arc<Export>,
+    stream: S,
+    config: Config,
+    identity: Option<Identity>,
+) {
     let id = NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed);
     let span = tracing::debug_span!("connection", id);
     async {
         tracing::debug!("connected");
-        match serve(export, Arc::new(Connection { id }), stream, config).await {
+        match serve(export, Arc::new(Connection { id, identity }), stream, config).await {
             Ok(()) => tracing::debug!("disconnected"),
             Err(error) => tracing::debug!("disconnected: {error}"),
         }
@@ -51,6 +59,7 @@ pub fn start(listeners: Vec<Listener>, export: Arc<Export>, limits: Limits) -> S
             listener,
             export.clone(),
             limits.connection.clone(),
+            limits.tls.clone(),
             places.clone(),
             stopped.clone(),
         ));
@@ -71,6 +80,7 @@ async fn accept(
     listener: Listener,
     export: Arc<Export>,
     config: Config,
+    tls: Option<Acceptor>,
     places: Arc<Semaphore>,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -105,13 +115,28 @@ async fn accept(
             }
             Peer::Unix(stream, _) => {
                 connections.spawn(async move {
-                    connection(export, stream, config).await;
+                    connection(export, stream, config, None).await;
                     drop(place);
                 });
             }
             Peer::Tcp(stream) => {
                 connections.spawn(async move {
-                    connection(export, stream, config).await;
+                    connection(export, stream, config, None).await;
+                    drop(place);
+                });
+            }
+            Peer::Tls(stream) => {
+                // Whoever makes TLS listeners gives the acceptor too: `taskfs serve` refuses to start otherwise.
+                let Some(acceptor) = tls.clone() else { continue };
+                connections.spawn(async move {
+                    let peer = stream.peer_addr().map_or_else(|_| "?".to_owned(), |addr| addr.to_string());
+                    match acceptor.accept(stream).await {
+                        Ok((stream, identity)) => {
+                            tracing::debug!("{peer} is {}", identity.name);
+                            connection(export, stream, config, Some(identity)).await;
+                        }
+                        Err(error) => tracing::warn!("{peer} was turned away: {error}"),
+                    }
                     drop(place);
                 });
             }

@@ -12,8 +12,10 @@
 //! makes no tasks. One made by a task starts with what its maker has, and never gets more.
 
 use crate::rc;
+use std::any::Any;
 use std::fmt;
-use vfs::{Access, Errno, Error, Guard, Result};
+use std::sync::Arc;
+use vfs::{Access, Caller, Errno, Error, Guard, Result};
 
 /// Files of which a task's own directory consists: /task checks for itself who may see whom, so no `fs` is needed there.
 const TASKS: &[u8] = b"/task";
@@ -176,6 +178,15 @@ impl Caps {
             Cap::Fs { path: b"/".to_vec(), access: Access::READ | Access::WRITE },
             Cap::Env(vec!["*".into()]),
         ])
+    }
+
+    /// What a caller from outside is bound by, where he is; a task has its own in the table.
+    pub fn of(who: &Caller) -> Option<Arc<Caps>> {
+        if who.task.is_some() {
+            return None;
+        }
+        let guard: Arc<dyn Any + Send + Sync> = who.guard.clone()?;
+        guard.downcast().ok()
     }
 
     /// Adds one. What is there already is not said twice.

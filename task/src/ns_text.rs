@@ -1,7 +1,7 @@
 //! A namespace as text, read: the lines that [`vfs::NsLine`] writes, one at a time as ctl verbs, or all of them as the file
 //! `ns`, which rebuilds it.
 
-use crate::{Task, TaskTable, rc};
+use crate::{Caps, Task, TaskTable, rc};
 use std::sync::Arc;
 use vfs::mem::MemTree;
 use vfs::{BindFlags, Caller, Errno, Error, Follow, Namespace, NodeRef, NsLine, Place, Result};
@@ -142,8 +142,8 @@ impl Task {
         match change {
             Change::Bind { flags, new, old } => {
                 let (new, old) = (self.place(who, ns, new).await?, self.place(who, ns, old).await?);
-                if let Some(asker) = self.asker(who)? {
-                    asker.caps().allow_bind(&new.path(), &old.path())?;
+                if let Some(caps) = self.bounds(who)? {
+                    caps.allow_bind(&new.path(), &old.path())?;
                 }
                 ns.bind(&new, &old, *flags)
             }
@@ -178,8 +178,8 @@ impl Task {
 
     /// The tree called `spec`: one that the namespace has, or one that the server attaches.
     async fn tree(&self, who: &Caller, spec: &str, old: &[u8]) -> Result<NodeRef> {
-        if let Some(asker) = self.asker(who)?
-            && !asker.caps().all_files()
+        if let Some(caps) = self.bounds(who)?
+            && !caps.all_files()
         {
             // The paths of its `fs` lines mean the trees that it was given.
             let text = format!(
@@ -210,6 +210,11 @@ impl TaskTable {
     pub async fn write_home(&self, who: &Caller, text: &[u8]) -> Result<()> {
         if let Some(id) = who.task {
             let text = format!("permission denied: task {id} may change its own namespace only");
+            return Err(Error::new(Errno::EACCES, text));
+        }
+        if Caps::of(who).is_some() {
+            let text =
+                "permission denied: who is bound by capabilities may not change the server's namespace";
             return Err(Error::new(Errno::EACCES, text));
         }
         let ns = self.home().ok_or(Errno::ENXIO)?;

@@ -1,7 +1,7 @@
 //! All tasks of a server, by number.
 
 use crate::lineage::{Lineage, MAX_DEPTH};
-use crate::{Exit, Limits, Registry, Task};
+use crate::{Caps, Exit, Limits, Registry, Task};
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -100,9 +100,8 @@ impl TaskTable {
                 Error::new(Errno::ESRCH, format!("task {id} is gone and can make no tasks"))
             })?),
         };
-        if let Some(parent) = &parent
-            && !parent.caps().spawn()
-        {
+        let bounds = parent.as_ref().map(|parent| parent.caps()).or_else(|| Caps::of(who));
+        if bounds.is_some_and(|caps| !caps.spawn()) {
             return Err(Error::new(Errno::EACCES, "permission denied: no capability \"spawn\""));
         }
         let ns = match &parent {

@@ -50,7 +50,7 @@ impl Task {
         ns: Namespace,
     ) -> Task {
         let (mut spec, mut limits, mut caps) =
-            (Spec::default(), table.config.limits, Arc::new(Caps::fresh()));
+            (Spec::default(), table.config.limits, Caps::of(who).unwrap_or_else(|| Arc::new(Caps::fresh())));
         if let Some(parent) = parent {
             let theirs = parent.spec.lock();
             (spec.env, spec.cwd) = (theirs.env.clone(), theirs.cwd.clone());
@@ -205,7 +205,7 @@ impl Task {
     /// Changes the capabilities; a task gives neither itself nor another more than it has.
     pub fn change_caps(&self, who: &Caller, change: impl FnOnce(&mut Caps) -> Result<()>) -> Result<()> {
         self.life.must_be_new("cap")?;
-        let outer = self.asker(who)?.map(|asker| asker.caps());
+        let outer = self.bounds(who)?;
         let mut caps = self.caps.write();
         let mut changed = Caps::clone(&caps);
         change(&mut changed)?;
@@ -226,6 +226,11 @@ impl Task {
                 .map(Some)
                 .ok_or_else(|| Error::new(Errno::ESRCH, format!("task {id} is gone"))),
         }
+    }
+
+    /// What `who` may give at most: the capabilities of the task that asks, or those that a user from outside is bound by.
+    pub(crate) fn bounds(&self, who: &Caller) -> Result<Option<Arc<Caps>>> {
+        Ok(self.asker(who)?.map(|asker| asker.caps()).or_else(|| Caps::of(who)))
     }
 
     pub fn set_killonclose(&self) {

@@ -2,6 +2,7 @@
 //! `/task/self` is his task.
 
 use crate::{Access, Result};
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ impl fmt::Display for TaskId {
 }
 
 /// What a caller may do with the files of a namespace beyond what their mode bits say: a task's capabilities.
-pub trait Guard: Send + Sync + fmt::Debug {
+pub trait Guard: Any + Send + Sync + fmt::Debug {
     /// Fails (EACCES, naming the missing capability) where the caller may not do `want` with the file at `path`, as he
     /// sees it. Nothing wanted is a look: stat, or passing through on the way to something below.
     fn allow(&self, path: &[u8], want: Access) -> Result<()>;

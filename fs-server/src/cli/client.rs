@@ -15,7 +15,7 @@ pub fn run<T>(
 ) -> Result<ExitCode, Fault> {
     let runtime = super::tokio()?;
     let result = runtime.block_on(async {
-        let remote = Remote::connect(&server.addr()).await?;
+        let remote = Remote::connect(&server.addr(), &server.tls).await?;
         what(&remote).await
     });
     runtime.shutdown_timeout(std::time::Duration::from_millis(100));

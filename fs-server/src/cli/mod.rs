@@ -6,9 +6,11 @@ pub mod doctor;
 mod mount;
 mod run;
 mod serve;
+mod token;
 mod umount;
 
 use crate::addr::Addr;
+use crate::auth::ClientTls;
 use crate::fault::Fault;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -44,6 +46,8 @@ enum Command {
     Write(client::Write),
     /// Make one file or directory of a server's namespace appear at another
     Bind(client::Bind),
+    /// Make a token for a user of a TLS listener
+    Token(token::Token),
     /// Tell what this machine can do, and what to install for the rest
     Doctor,
 }
@@ -51,9 +55,11 @@ enum Command {
 /// Which server a client command talks to.
 #[derive(Args, Clone, Debug)]
 pub struct Server {
-    /// The server: unix:///PATH or tcp://HOST:PORT (default: this user's own socket)
+    /// The server: unix:///PATH, tcp://HOST:PORT or tls://HOST:PORT (default: this user's own socket)
     #[arg(short, long, value_name = "ADDR", env = "TASKFS_SERVER")]
     server: Option<Addr>,
+    #[command(flatten)]
+    tls: ClientTls,
 }
 
 impl Server {
@@ -78,6 +84,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Umount { dir } => umount::umount(&dir).map(|()| ExitCode::SUCCESS),
+        Command::Token(token) => token.make().map(|()| ExitCode::SUCCESS),
         Command::Serve(serve) => serve.run(),
         Command::Run(run) => run.run(),
         Command::Mount(mount) => mount.run(),

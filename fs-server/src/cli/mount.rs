@@ -4,10 +4,12 @@
 //! files out of our client, in a process of its own.
 
 use crate::addr::{Addr, is_loopback};
+use crate::auth::ClientTls;
+use crate::bridge::Bridge;
 use crate::fault::Fault;
 use crate::fuse;
 use crate::remote;
-use clap::Args;
+use clap::{Args, ValueEnum as _};
 use nine::wire::{Dialect, Msize};
 use rustix::mount::MountFlags;
 use std::ffi::CString;
@@ -22,7 +24,7 @@ const MSIZE: Msize = Msize(1 << 20);
 
 #[derive(Args, Debug)]
 pub struct Mount {
-    /// The server: unix:///PATH or tcp://HOST:PORT
+    /// The server: unix:///PATH, tcp://HOST:PORT or tls://HOST:PORT
     addr: Addr,
     /// The directory to mount on
     dir: PathBuf,
@@ -32,9 +34,11 @@ pub struct Mount {
     /// Options for the kernel's client, as mount -o takes them (msize=, cache=, access= …)
     #[arg(short, long, value_name = "OPTIONS", default_value = "")]
     options: String,
-    /// Serve a FUSE mount in the foreground
+    /// Serve a FUSE mount, or the bridge to a TLS server, in the foreground
     #[arg(short, long)]
     foreground: bool,
+    #[command(flatten)]
+    tls: ClientTls,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -49,8 +53,10 @@ impl Mount {
         if !self.dir.is_dir() {
             return Err(Fault::no_input(format!("{}: not a directory", self.dir.display())));
         }
-        if self.with != With::Fuse && !self.foreground {
-            match self.kernel() {
+        // What the kernel's client reaches by itself needs no process of ours. TLS it does not know.
+        let direct = !matches!(self.addr, Addr::Tls { .. });
+        if self.with != With::Fuse && !self.foreground && direct {
+            match self.kernel(&self.addr) {
                 Ok(()) => return Ok(ExitCode::SUCCESS),
                 Err(fault) if self.with == With::Kernel => return Err(fault),
                 Err(fault) => tracing::info!("{fault}: FUSE instead"),
@@ -59,15 +65,15 @@ impl Mount {
         if self.foreground { self.serve() } else { self.detach() }
     }
 
-    fn kernel(&self) -> Result<(), Fault> {
+    fn kernel(&self, addr: &Addr) -> Result<(), Fault> {
         let fault = |what: String| Fault::unavailable(format!("{}: {what}", self.dir.display()));
-        let (source, transport) = match &self.addr {
+        let (source, transport) = match addr {
             Addr::Unix(path) => (path.display().to_string(), "trans=unix".to_owned()),
-            Addr::Tcp { port, .. } => {
+            Addr::Tcp { port, .. } | Addr::Tls { port, .. } => {
                 // The kernel takes numbers only.
-                let found = self.addr.lookup().map_err(|e| Fault::no_host(format!("{}: {e}", self.addr)))?;
+                let found = addr.lookup().map_err(|e| Fault::no_host(format!("{addr}: {e}")))?;
                 let ip = found.iter().find(|a| is_loopback(a)).or(found.first());
-                let ip = ip.ok_or_else(|| Fault::no_host(format!("{}: no address", self.addr)))?.ip();
+                let ip = ip.ok_or_else(|| Fault::no_host(format!("{addr}: no address")))?.ip();
                 (ip.to_string(), format!("trans=tcp,port={port}"))
             }
         };
@@ -84,7 +90,7 @@ impl Mount {
                 fault(match e {
                     rustix::io::Errno::NODEV => "this kernel has no 9p file system (modprobe 9p)".to_owned(),
                     rustix::io::Errno::PERM => "only root may mount with the kernel's 9P client".to_owned(),
-                    e => format!("mount -t 9p {}: {e}", self.addr),
+                    e => format!("mount -t 9p {addr}: {e}"),
                 })
             })
     }
@@ -94,6 +100,9 @@ impl Mount {
         let exe = std::env::current_exe().map_err(|e| Fault::os(format!("our own executable: {e}")))?;
         let mut command = Command::new(exe);
         command.arg("mount").arg("--foreground").arg(self.addr.to_string()).arg(&self.dir);
+        command.arg("--with").arg(self.with.to_possible_value().expect("none is hidden").get_name());
+        command.arg(format!("--options={}", self.options));
+        self.tls.hand_on(&mut command);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
         let mut child = command.spawn().map_err(|e| Fault::os(format!("a process for the mount: {e}")))?;
         let stdout = child.stdout.take().expect("stdout is piped");
@@ -110,27 +119,55 @@ impl Mount {
     fn serve(self) -> Result<ExitCode, Fault> {
         let runtime = super::tokio()?;
         let result = runtime.block_on(async {
-            let mut terminate = signal(SignalKind::terminate()).map_err(|e| Fault::os(e.to_string()))?;
-            let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| Fault::os(e.to_string()))?;
-            let client = remote::connect(&self.addr, Dialect::P9P2000L, MSIZE).await?;
-            let uid = rustix::process::geteuid().as_raw();
-            let import = Import::attach_to(&self.addr.to_string(), client, b"", Some(uid), b"/").await;
-            let import = import.map_err(|e| Fault::unavailable(format!("{}: {e}", self.addr)))?;
-            let ns = vfs::Namespace::new(import.root(), &self.addr.to_string());
-            let handle = tokio::runtime::Handle::current();
-            let mount = fuse::mount(ns, &self.dir, &fuse::Options::default(), handle)
-                .map_err(|e| Fault::unavailable(format!("{}: {e}", self.dir.display())))?;
-            println!("mounted on {}", self.dir.display());
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-                () = mount.ended() => {}
-                why = import.ended() => tracing::warn!("{}: unmounted: {why}", self.dir.display()),
+            if matches!(self.addr, Addr::Tls { .. }) && self.with != With::Fuse {
+                match self.bridge().await {
+                    Ok(()) => return Ok(()),
+                    Err(fault) if self.with == With::Kernel => return Err(fault),
+                    Err(fault) => tracing::info!("{fault}: FUSE instead"),
+                }
             }
-            let unmounted = tokio::task::spawn_blocking(move || drop(mount)).await;
-            unmounted.map_err(|e| Fault::software(format!("unmounting: {e}")))
+            self.fuse().await
         });
         runtime.shutdown_timeout(std::time::Duration::from_secs(1));
         result.map(|()| ExitCode::SUCCESS)
+    }
+
+    /// The kernel's client on a unix socket of ours, whose other end is the server; until it is unmounted.
+    async fn bridge(&self) -> Result<(), Fault> {
+        let Addr::Tls { host, port } = &self.addr else { unreachable!("asked for with a TLS address only") };
+        let bridge = Bridge::connect(&self.addr, host, *port, &self.tls).await?;
+        let local = bridge.local();
+        let carried = tokio::spawn(bridge.carry());
+        tokio::task::block_in_place(|| self.kernel(&local))?;
+        println!("mounted on {}", self.dir.display());
+        match carried.await {
+            Ok(Err(error)) => tracing::warn!("{}: unmounted: {error}", self.dir.display()),
+            // Unmounted, which is how it should end.
+            Ok(Ok(())) => {}
+            Err(error) => return Err(Fault::software(format!("the bridge: {error}"))),
+        }
+        Ok(())
+    }
+
+    async fn fuse(&self) -> Result<(), Fault> {
+        let mut terminate = signal(SignalKind::terminate()).map_err(|e| Fault::os(e.to_string()))?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| Fault::os(e.to_string()))?;
+        let client = remote::connect(&self.addr, &self.tls, Dialect::P9P2000L, MSIZE).await?;
+        let uid = rustix::process::geteuid().as_raw();
+        let import = Import::attach_to(&self.addr.to_string(), client, b"", Some(uid), b"/").await;
+        let import = import.map_err(|e| Fault::unavailable(format!("{}: {e}", self.addr)))?;
+        let ns = vfs::Namespace::new(import.root(), &self.addr.to_string());
+        let handle = tokio::runtime::Handle::current();
+        let mount = fuse::mount(ns, &self.dir, &fuse::Options::default(), handle)
+            .map_err(|e| Fault::unavailable(format!("{}: {e}", self.dir.display())))?;
+        println!("mounted on {}", self.dir.display());
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = mount.ended() => {}
+            why = import.ended() => tracing::warn!("{}: unmounted: {why}", self.dir.display()),
+        }
+        let unmounted = tokio::task::spawn_blocking(move || drop(mount)).await;
+        unmounted.map_err(|e| Fault::software(format!("unmounting: {e}")))
     }
 }

@@ -6,6 +6,7 @@
 use super::client::quoted;
 use super::serve::WorldArgs;
 use crate::addr::Addr;
+use crate::auth::ClientTls;
 use crate::fault::Fault;
 use crate::ninep::Export;
 use crate::remote::{Remote, fault};
@@ -26,6 +27,8 @@ pub struct Run {
     server: Option<Addr>,
     #[command(flatten)]
     world: WorldArgs,
+    #[command(flatten)]
+    tls: ClientTls,
     /// What runs it: a name of /runtime (default: by what the program is)
     #[arg(short, long = "type", value_name = "TYPE")]
     kind: Option<String>,
@@ -52,7 +55,7 @@ impl Run {
         let runtime = super::tokio()?;
         let result = runtime.block_on(async {
             if let Some(addr) = &self.server {
-                let remote = Remote::connect(addr).await?;
+                let remote = Remote::connect(addr, &self.tls).await?;
                 return self.task(remote).await;
             }
             let path = Path::new(&self.program);
@@ -68,7 +71,7 @@ impl Run {
             let world: World = self.world.make().await?;
             let (ours, theirs) = tokio::io::duplex(1 << 20);
             let export = Arc::new(Export::new(world.ns.clone()));
-            tokio::spawn(serving::connection(export, theirs, nine::server::Config::default()));
+            tokio::spawn(serving::connection(export, theirs, nine::server::Config::default(), None));
             let remote = Remote::over(ours).await?;
             let result = self.task(remote).await;
             world.stop().await;

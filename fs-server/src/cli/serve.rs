@@ -1,6 +1,7 @@
 //! `taskfs serve`: puts a server together from the command line and runs it until it is told to stop.
 
 use crate::addr::{Addr, is_loopback};
+use crate::auth::ServerTls;
 use crate::fault::Fault;
 use crate::fuse;
 use crate::listen::Listener;
@@ -15,12 +16,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Args, Debug)]
 pub struct Serve {
-    /// Listen for 9P here: unix:///PATH, or tcp://HOST:PORT on loopback. Default: this user's own socket
+    /// Listen for 9P here: unix:///PATH, tcp://HOST:PORT on loopback, or tls://HOST:PORT. Default: this user's own socket
     #[arg(short, long, value_name = "ADDR")]
     listen: Vec<Addr>,
     /// Mount the namespace on this directory with FUSE
     #[arg(short, long, value_name = "DIR")]
     mount: Vec<PathBuf>,
+    #[command(flatten)]
+    tls: ServerTls,
     #[command(flatten)]
     pub world: WorldArgs,
     /// The largest 9P message, header included
@@ -75,6 +78,10 @@ impl Serve {
         if addrs.is_empty() && self.mount.is_empty() {
             addrs.push(Addr::Unix(Addr::default_socket()));
         }
+        let tls = match addrs.iter().any(|addr| matches!(addr, Addr::Tls { .. })) {
+            true => Some(self.tls.acceptor()?),
+            false => None,
+        };
         let mut listeners = Vec::new();
         for addr in &addrs {
             listeners.extend(Listener::bind(addr).await?);
@@ -89,7 +96,7 @@ impl Serve {
         }
         let export = Arc::new(Export::new(world.ns.clone()));
         let connection = nine::server::Config { msize: nine::wire::Msize(self.msize), ..Default::default() };
-        let limits = Limits { connection, connections: self.connections };
+        let limits = Limits { connection, connections: self.connections, tls };
         let serving = serving::start(listeners, export, limits);
 
         let mut mounts = Vec::new();

@@ -2,9 +2,10 @@
 //!
 //! The session (crate nine) has checked fids, modes and names, and keeps the order; permissions are checked by the place.
 
-mod users;
+pub(crate) mod users;
 mod words;
 
+use crate::auth::Identity;
 use nine::server::{Answer, Entry, Error, FileServer, HeldLock, Listing, Lock, Opened, Peer, SetAttr};
 use nine::wire;
 use parking_lot::Mutex;
@@ -24,6 +25,8 @@ pub struct Export {
 pub struct Connection {
     /// Unique in the server: a lock's owner is a process of a connection.
     pub id: u64,
+    /// Who the peer proved to be; then its attaches are his, whomever they name.
+    pub identity: Option<Identity>,
 }
 
 /// A fid: a place, and the user it was walked to for.
@@ -32,6 +35,8 @@ pub struct Node {
     place: Place,
     who: Arc<Caller>,
     connection: u64,
+    /// The directory that he attached to, where nothing above it is his to see.
+    top: Option<u64>,
 }
 
 /// An open fid. Dropping it gives up its locks and closes the file.
@@ -42,6 +47,7 @@ pub struct Open {
     /// Plan 9's ORCLOSE is the session's; here is only whose locks are to be given up.
     owners: Mutex<Vec<LockOwner>>,
     connection: u64,
+    is_top: bool,
 }
 
 impl Export {
@@ -53,6 +59,28 @@ impl Export {
 impl Node {
     fn at(&self, place: Place) -> Node {
         Node { place, ..self.clone() }
+    }
+
+    /// Whether `..` leads no further for him.
+    fn is_top(&self) -> bool {
+        self.top == Some(self.place.qid().path)
+    }
+
+    /// Its name in the directory above; fails at the top, which cannot be moved or removed.
+    fn name(&self) -> vfs::Result<vfs::NameBuf> {
+        let name = if self.is_top() { None } else { self.place.name() };
+        name.cloned().ok_or(vfs::Errno::EBUSY.into())
+    }
+
+    /// The file at `path` below this one: name by name and through no link, so that nothing above can be named.
+    async fn below(mut self, path: &[u8]) -> vfs::Result<Node> {
+        for name in path.split(|b| *b == b'/').filter(|name| !matches!(*name, b"" | b".")) {
+            if name == b".." && self.is_top() {
+                continue;
+            }
+            self.place = self.place.walk(&self.who, name).await?;
+        }
+        Ok(self)
     }
 
     /// The caller for something new that is to belong to `gid`.
@@ -69,7 +97,14 @@ impl Node {
         let nature = file.nature();
         let node = moved.then(|| self.at(place.clone()));
         let append = flags.contains(OpenFlags::APPEND);
-        let open = Open { place, file, append, owners: Mutex::default(), connection: self.connection };
+        let open = Open {
+            place,
+            file,
+            append,
+            owners: Mutex::default(),
+            connection: self.connection,
+            is_top: self.is_top(),
+        };
         Opened { file: open, node, is_stream: nature == Nature::Stream, iounit: 0 }
     }
 }
@@ -131,17 +166,32 @@ impl FileServer for Export {
     type Open = Open;
 
     fn attach<'a>(&'a self, peer: &'a Peer<'a, Connection>) -> Answer<'a, Node> {
-        let who = users::caller(peer.uname, peer.n_uname.map(|uid| uid.0));
-        let connection = peer.context.id;
+        let context = peer.context;
+        let who = match &context.identity {
+            Some(identity) => identity.caller.clone(),
+            None => users::caller(peer.uname, peer.n_uname.map(|uid| uid.0)),
+        };
         // aname selects the tree: a directory of the namespace, / where there is none. Diod's clients name their own.
+        let aname: &[u8] = if peer.aname.is_empty() { b"/" } else { peer.aname };
         Answer::later(async move {
-            let root = self.ns.root();
-            let aname: &[u8] = if peer.aname.is_empty() { b"/" } else { peer.aname };
-            let place = root
-                .resolve(&who, aname, vfs::Follow::Yes)
-                .await
-                .map_err(|e| error(e.context(format_args!("attach: {}", String::from_utf8_lossy(aname)))))?;
-            Ok(Node { place, who: who.clone(), connection })
+            let attached = async {
+                let root = self.ns.root();
+                match &context.identity {
+                    None => {
+                        let place = root.resolve(&who, aname, vfs::Follow::Yes).await?;
+                        Ok(Node { place, who: who.clone(), connection: context.id, top: None })
+                    }
+                    Some(identity) => {
+                        // Where his root is was chosen by who wrote the users file, and needs no rights of his.
+                        let place = root.resolve(&Caller::me(), &identity.root, vfs::Follow::Yes).await?;
+                        let top = Some(place.qid().path);
+                        Node { place, who: who.clone(), connection: context.id, top }.below(aname).await
+                    }
+                }
+            };
+            attached.await.map_err(|e: vfs::Error| {
+                error(e.context(format_args!("attach: {}", String::from_utf8_lossy(aname))))
+            })
         })
     }
 
@@ -150,6 +200,9 @@ impl FileServer for Export {
     }
 
     fn walk<'a>(&'a self, dir: &'a Node, name: &'a [u8]) -> Answer<'a, Node> {
+        if name == b".." && dir.is_top() {
+            return Answer::ok(dir.clone());
+        }
         answer(dir.place.walk(&dir.who, name).map(|place| dir.at(place)))
     }
 
@@ -191,7 +244,8 @@ impl FileServer for Export {
     }
 
     fn readdir<'a>(&'a self, open: &'a Open, offset: u64, into: &'a mut Listing) -> Answer<'a, ()> {
-        for (at, name, place) in [(1, &b"."[..], open.place.clone()), (2, b"..", open.place.parent())] {
+        let above = if open.is_top { open.place.clone() } else { open.place.parent() };
+        for (at, name, place) in [(1, &b"."[..], open.place.clone()), (2, b"..", above)] {
             let entry = Entry {
                 qid: words::qid(place.qid(), Nature::Storage),
                 offset: at,
@@ -309,7 +363,7 @@ impl FileServer for Export {
         let new = checked!(name(new));
         answer(Op::started(async move {
             let old_dir = node.place.parent();
-            let old = node.place.name().ok_or(vfs::Errno::EBUSY)?.clone();
+            let old = node.name()?;
             let to = new_dir.map_or(&old_dir, |dir| &dir.place);
             old_dir.rename(&node.who, old.as_name(), to, new, vfs::RenameFlags::empty()).await
         }))
@@ -322,7 +376,7 @@ impl FileServer for Export {
 
     fn remove<'a>(&'a self, node: &'a Node) -> Answer<'a, ()> {
         answer(Op::started(async move {
-            let name = node.place.name().ok_or(vfs::Errno::EBUSY)?.clone();
+            let name = node.name()?;
             node.place.parent().remove(&node.who, name.as_name()).await
         }))
     }

@@ -13,17 +13,22 @@ pub fn caller(uname: &[u8], n_uname: Option<u32>) -> Arc<Caller> {
             std::str::from_utf8(uname).ok().and_then(|name| nix::unistd::User::from_name(name).ok().flatten())
         }
     };
-    let mut caller = match (&user, n_uname) {
+    let caller = match (&user, n_uname) {
         (Some(user), _) => Caller::new(Uid(user.uid.as_raw()), Gid(user.gid.as_raw())),
         (None, Some(uid)) => Caller::new(Uid(uid), Gid(uid)),
         (None, None) => Caller::me(),
     };
-    if let Some(user) = user
-        && !caller.is_root()
+    Arc::new(with_groups(caller))
+}
+
+/// `caller` with the groups that the machine's user of that number is in. Root needs none.
+pub fn with_groups(mut caller: Caller) -> Caller {
+    if !caller.is_root()
+        && let Ok(Some(user)) = nix::unistd::User::from_uid(caller.uid.0.into())
         && let Ok(name) = std::ffi::CString::new(user.name)
         && let Ok(groups) = nix::unistd::getgrouplist(&name, user.gid)
     {
         caller.groups = groups.into_iter().map(|g| Gid(g.as_raw())).collect();
     }
-    Arc::new(caller)
+    caller
 }
