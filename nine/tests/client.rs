@@ -65,6 +65,29 @@ async fn files_are_read_whole_in_every_dialect() {
 }
 
 #[tokio::test]
+async fn large_reads_are_sent_from_where_the_file_has_its_data_between_other_replies() {
+    for dialect in Dialect::ALL {
+        let memory = Memory::new();
+        let client = connect(&memory, dialect, 1 << 20).await;
+        let root = client.attach(b"glenda", Some(Uid(1000)), b"/").await.expect("there is a root");
+        let mut file = root.walk(["big"]).await.expect("there");
+        file.open(OpenFlags::RDWR).await.expect("open");
+        let data: Vec<u8> = (0..900_001u32).map(|i| (i % 251) as u8).collect();
+        file.write_all(0, &data).await.expect("written");
+        let (whole, small, tail, beyond) = tokio::join!(
+            file.read(0, 1_000_000),
+            root.read_file(["d", "e", "leaf"]),
+            file.read(600_000, 500_000),
+            file.read(900_001, 500_000),
+        );
+        assert!(whole.expect("read")[..] == data[..], "{dialect:?}");
+        assert_eq!(small.expect("read"), b"leaf\n");
+        assert!(tail.expect("read")[..] == data[600_000..], "{dialect:?}");
+        assert!(beyond.expect("read").is_empty(), "the end");
+    }
+}
+
+#[tokio::test]
 async fn directories_are_listed_whole_in_every_dialect_even_through_small_frames() {
     let memory = Memory::new();
     for dialect in Dialect::ALL {

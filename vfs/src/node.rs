@@ -6,6 +6,7 @@
 
 use crate::lock::{Lock, LockOwner};
 use crate::*;
+use bytes::Bytes;
 use std::any::Any;
 use std::sync::Arc;
 
@@ -195,6 +196,11 @@ pub trait OpenFile: Any + Send + Sync {
     /// Reads at `offset`; 0 bytes is the end. A stream with nothing to give is an [`Op::Later`].
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
         Op::err(if self.node().kind().is_dir() { Errno::EISDIR } else { Errno::EBADF })
+    }
+    /// What [`OpenFile::read`] would give, in parts that are the file's own and stay as they are, where it can give them
+    /// at once. Worth asking for large reads only; nothing means: use `read`.
+    fn read_shared(&self, offset: u64, len: usize) -> Option<Vec<Bytes>> {
+        None
     }
     fn write<'a>(&'a self, offset: u64, data: &'a [u8]) -> Op<'a, usize> {
         Op::err(Errno::EBADF)

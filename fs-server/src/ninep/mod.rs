@@ -6,6 +6,7 @@ pub(crate) mod users;
 mod words;
 
 use crate::auth::Identity;
+use bytes::Bytes;
 use nine::server::{Answer, Entry, Error, FileServer, HeldLock, Listing, Lock, Opened, Peer, SetAttr};
 use nine::wire;
 use parking_lot::Mutex;
@@ -234,6 +235,10 @@ impl FileServer for Export {
 
     fn read<'a>(&'a self, open: &'a Open, offset: u64, buf: &'a mut [u8]) -> Answer<'a, usize> {
         answer(open.file.read(offset, buf))
+    }
+
+    fn read_shared(&self, open: &Open, offset: u64, count: usize) -> Option<Vec<Bytes>> {
+        open.file.read_shared(offset, count)
     }
 
     fn write<'a>(&'a self, open: &'a Open, offset: u64, data: &'a [u8]) -> Answer<'a, usize> {

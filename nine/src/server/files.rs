@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
+
 use super::answer::{Answer, Error};
 use super::perm::number_of;
 use crate::wire::{
@@ -174,6 +176,13 @@ pub trait FileServer: Send + Sync + 'static {
 
     /// Reads into `buf`, which is the reply's own; gives the number of bytes, 0 at the end.
     fn read<'a>(&'a self, file: &'a Self::Open, offset: u64, buf: &'a mut [u8]) -> Answer<'a, usize>;
+
+    /// What [`FileServer::read`] would give, in parts that the file shares instead of copying them; `None` where it
+    /// does not. Asked for large reads of what is no stream; together no more than `count` bytes.
+    fn read_shared(&self, file: &Self::Open, offset: u64, count: usize) -> Option<Vec<Bytes>> {
+        let _ = (file, offset, count);
+        None
+    }
 
     /// Writes; gives the number of bytes.
     fn write<'a>(&'a self, file: &'a Self::Open, offset: u64, data: &'a [u8]) -> Answer<'a, usize>;

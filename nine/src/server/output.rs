@@ -2,13 +2,14 @@
 //!
 //! Replies are appended to segments. A read lends its file the free end of the last segment, so data goes from the
 //! file straight into the frame; if the file has to wait, the segment stays with it until then. Segments are used
-//! again, and their bytes are initialised once.
+//! again, and their bytes are initialised once. A file that shares its data instead has it queued as it is.
 
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 
 use super::held::Lent;
@@ -19,7 +20,7 @@ const USUAL: usize = 64 << 10;
 /// How many written segments are kept.
 const SPARE: usize = 2;
 /// How many segments one system call is given.
-const VECTORS: usize = 16;
+const VECTORS: usize = 32;
 
 /// A buffer, and which part of it is to be written.
 pub(super) struct Segment {
@@ -38,11 +39,33 @@ impl Segment {
     }
 }
 
+/// What is to be written.
+enum Piece {
+    Own(Segment),
+    Shared(Bytes),
+}
+
+impl Piece {
+    fn pending(&self) -> &[u8] {
+        match self {
+            Piece::Own(segment) => &segment.bytes[segment.start..segment.end],
+            Piece::Shared(bytes) => bytes,
+        }
+    }
+
+    fn advance(&mut self, wrote: usize) {
+        match self {
+            Piece::Own(segment) => segment.start += wrote,
+            Piece::Shared(bytes) => bytes.advance(wrote),
+        }
+    }
+}
+
 /// The write side of a connection.
 #[derive(Default)]
 pub(super) struct Output {
-    /// The last takes more replies while it has room.
-    queue: VecDeque<Segment>,
+    /// The last takes more replies while it has room, if it is our own.
+    queue: VecDeque<Piece>,
     spare: Vec<Lent<[u8]>>,
     /// Written, but not flushed through the stream's own buffers.
     unflushed: bool,
@@ -51,14 +74,14 @@ pub(super) struct Output {
 impl Output {
     /// How many bytes wait to be written.
     pub(super) fn queued(&self) -> usize {
-        self.queue.iter().map(Segment::pending).sum()
+        self.queue.iter().map(|piece| piece.pending().len()).sum()
     }
 
     /// The last segment, taken out, with at least `need` bytes free; [`Output::put_back`] returns it.
     pub(super) fn take_room(&mut self, need: usize) -> Segment {
         match self.queue.pop_back() {
-            Some(last) if last.room() >= need => return last,
-            Some(last) if last.pending() == 0 => self.recycle(last.bytes),
+            Some(Piece::Own(last)) if last.room() >= need => return last,
+            Some(Piece::Own(last)) if last.pending() == 0 => self.recycle(last.bytes),
             Some(last) => self.queue.push_back(last),
             None => {}
         }
@@ -71,7 +94,12 @@ impl Output {
 
     /// Queues a segment at the end.
     pub(super) fn put_back(&mut self, segment: Segment) {
-        self.queue.push_back(segment);
+        self.queue.push_back(Piece::Own(segment));
+    }
+
+    /// Queues bytes as they are.
+    pub(super) fn share(&mut self, bytes: Bytes) {
+        self.queue.push_back(Piece::Shared(bytes));
     }
 
     /// Keeps a buffer for later.
@@ -99,28 +127,31 @@ impl Output {
         mut stream: Pin<&mut S>,
     ) -> Poll<io::Result<()>> {
         loop {
-            while self.queue.front().is_some_and(|first| first.pending() == 0) {
-                let mut first = self.queue.pop_front().expect("there is a first");
+            while self.queue.front().is_some_and(|first| first.pending().is_empty()) {
+                let Some(Piece::Own(mut first)) = self.queue.pop_front() else { continue };
                 if self.queue.is_empty() {
                     // The only one stays in place, to be filled again.
                     first.start = 0;
                     first.end = 0;
-                    self.queue.push_back(first);
+                    self.queue.push_back(Piece::Own(first));
                     break;
                 }
                 self.recycle(first.bytes);
             }
-            let Some(first) = self.queue.front().filter(|first| first.pending() > 0) else { break };
+            let Some(first) = self.queue.front() else { break };
+            if first.pending().is_empty() {
+                break;
+            }
             let wrote = if self.queue.len() > 1 && stream.is_write_vectored() {
                 let mut slices = [io::IoSlice::new(&[]); VECTORS];
                 let mut used = 0;
-                for (slice, segment) in slices.iter_mut().zip(&self.queue) {
-                    *slice = io::IoSlice::new(&segment.bytes[segment.start..segment.end]);
+                for (slice, piece) in slices.iter_mut().zip(&self.queue) {
+                    *slice = io::IoSlice::new(piece.pending());
                     used += 1;
                 }
                 ready!(stream.as_mut().poll_write_vectored(cx, &slices[..used]))?
             } else {
-                ready!(stream.as_mut().poll_write(cx, &first.bytes[first.start..first.end]))?
+                ready!(stream.as_mut().poll_write(cx, first.pending()))?
             };
             if wrote == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -136,9 +167,9 @@ impl Output {
     }
 
     fn advance(&mut self, mut wrote: usize) {
-        for segment in &mut self.queue {
-            let here = wrote.min(segment.pending());
-            segment.start += here;
+        for piece in &mut self.queue {
+            let here = wrote.min(piece.pending().len());
+            piece.advance(here);
             wrote -= here;
             if wrote == 0 {
                 break;
@@ -147,41 +178,62 @@ impl Output {
     }
 }
 
-/// Replies are encoded into the last segment. One that does not fit moves, with what is before it, to a larger one.
-impl Sink for Output {
-    fn put(&mut self, bytes: &[u8]) {
-        let fits = self.queue.back().is_some_and(|last| last.room() >= bytes.len());
-        if !fits {
-            let (waiting, start) = match self.queue.pop_back() {
-                Some(last) => (last.end, Some(last)),
-                None => (0, None),
+impl Output {
+    /// The last piece, where replies may be encoded into it.
+    fn last(&mut self) -> Option<&mut Segment> {
+        match self.queue.back_mut() {
+            Some(Piece::Own(segment)) => Some(segment),
+            Some(Piece::Shared(_)) | None => None,
+        }
+    }
+
+    /// The last segment with at least `need` bytes free: one that does not fit moves, with what is before it, to a larger
+    /// one, so that a frame stays in one piece.
+    fn enlarged(&mut self, need: usize) -> &mut Segment {
+        if self.last().is_none_or(|last| last.room() < need) {
+            let old = match self.queue.pop_back() {
+                Some(Piece::Own(last)) => Some(last),
+                shared => {
+                    self.queue.extend(shared);
+                    None
+                }
             };
-            let mut larger = Lent::new(vec![0; (waiting + bytes.len()).max(USUAL) * 2].into_boxed_slice());
-            let mut at = 0;
-            if let Some(last) = start {
-                larger[..last.end].copy_from_slice(&last.bytes[..last.end]);
-                at = last.start;
+            let waiting = old.as_ref().map_or(0, |last| last.end);
+            let mut bytes = Lent::new(vec![0; (waiting + need).max(USUAL) * 2].into_boxed_slice());
+            let mut start = 0;
+            if let Some(last) = old {
+                bytes[..last.end].copy_from_slice(&last.bytes[..last.end]);
+                start = last.start;
                 self.recycle(last.bytes);
             }
-            self.queue.push_back(Segment { bytes: larger, start: at, end: waiting });
+            self.put_back(Segment { bytes, start, end: waiting });
         }
-        let last = self.queue.back_mut().expect("a segment was just made");
+        self.last().expect("a segment of ours was just put there")
+    }
+}
+
+impl Sink for Output {
+    fn put(&mut self, bytes: &[u8]) {
+        let last = self.enlarged(bytes.len());
         last.bytes[last.end..last.end + bytes.len()].copy_from_slice(bytes);
         last.end += bytes.len();
     }
 
     fn position(&self) -> usize {
-        self.queue.back().map_or(0, |last| last.end)
+        match self.queue.back() {
+            Some(Piece::Own(last)) => last.end,
+            Some(Piece::Shared(_)) | None => 0,
+        }
     }
 
     fn patch(&mut self, at: usize, bytes: &[u8]) {
-        if let Some(last) = self.queue.back_mut() {
+        if let Some(last) = self.last() {
             last.bytes[at..at + bytes.len()].copy_from_slice(bytes);
         }
     }
 
     fn rewind(&mut self, at: usize) {
-        if let Some(last) = self.queue.back_mut() {
+        if let Some(last) = self.last() {
             last.end = at;
         }
     }

@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use thiserror::Error;
 use tracing::{Span, debug, trace, trace_span};
 
@@ -428,15 +429,21 @@ impl<F: FileServer> Session<F> {
 
     /// The header of an Rread, in front of data that is already in its place behind the segment's end.
     pub(super) fn send_data(&mut self, tag: Tag, mut segment: Segment, len: usize) {
-        let size = (READ_OVERHEAD + len) as u32;
-        let [low, high] = tag.0.to_le_bytes();
-        let header = &mut segment.bytes[segment.end..segment.end + READ_OVERHEAD];
-        header[..4].copy_from_slice(&size.to_le_bytes());
-        header[4..7].copy_from_slice(&[117, low, high]);
-        header[7..].copy_from_slice(&(len as u32).to_le_bytes());
+        read_header(&mut segment, tag, len);
         trace!(target: "nine::trace", "-> Rread tag {tag} data ({len} bytes)");
-        segment.end += size as usize;
+        segment.end += READ_OVERHEAD + len;
         self.out.put_back(segment);
+    }
+
+    /// An Rread whose data goes out from where the file has it.
+    pub(super) fn send_shared(&mut self, tag: Tag, parts: Vec<Bytes>) {
+        let len: usize = parts.iter().map(Bytes::len).sum();
+        let mut segment = self.out.take_room(READ_OVERHEAD);
+        read_header(&mut segment, tag, len);
+        trace!(target: "nine::trace", "-> Rread tag {tag} data ({len} bytes)");
+        segment.end += READ_OVERHEAD;
+        self.out.put_back(segment);
+        parts.into_iter().for_each(|part| self.out.share(part));
     }
 
     pub(super) fn error(&mut self, tag: Tag, error: &Error) {
@@ -450,6 +457,16 @@ impl<F: FileServer> Session<F> {
             self.send(tag, &Rmessage::Error { ename: Name(text), errno });
         }
     }
+}
+
+/// The header of an Rread of `len` bytes, behind the segment's end.
+fn read_header(segment: &mut Segment, tag: Tag, len: usize) {
+    let size = (READ_OVERHEAD + len) as u32;
+    let [low, high] = tag.0.to_le_bytes();
+    let header = &mut segment.bytes[segment.end..segment.end + READ_OVERHEAD];
+    header[..4].copy_from_slice(&size.to_le_bytes());
+    header[4..7].copy_from_slice(&[117, low, high]);
+    header[7..].copy_from_slice(&(len as u32).to_le_bytes());
 }
 
 impl<F: FileServer> fmt::Debug for Session<F> {

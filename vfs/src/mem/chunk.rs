@@ -1,12 +1,15 @@
-//! Buffers of file data: a vector whose largest kind is kept when it is freed.
+//! Buffers of file data: a vector whose largest kind is kept when it is freed, and which readers may hold on to. What is
+//! written while they do goes to a copy.
 //!
 //! Fresh memory costs a page fault for each 4 KiB, which is more than all else that a write does. So a buffer of the full
 //! size is faulted in by one call, and when it is freed it goes to a small pool that all memory trees share.
 
 use super::space::PAGE;
 use crate::{Errno, Result};
+use bytes::Bytes;
 use parking_lot::Mutex;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
+use std::sync::Arc;
 
 /// The most that one chunk holds.
 pub(super) const CHUNK: usize = 64 << 10;
@@ -15,18 +18,73 @@ const KEPT: usize = 512;
 
 static POOL: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
+pub(super) struct Chunk(Held);
+
+enum Held {
+    Alone(Buffer),
+    /// Readers have it too, or had.
+    Shared(Arc<Buffer>),
+}
+
+/// A vector that goes to the pool when it is freed.
 #[derive(Default)]
-pub(super) struct Chunk(Vec<u8>);
+struct Buffer(Vec<u8>);
+
+/// A part of a buffer, which stays as it is for as long as this exists.
+struct Part(Arc<Buffer>, Range<usize>);
+
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.0[self.1.clone()]
+    }
+}
+
+impl Default for Chunk {
+    fn default() -> Chunk {
+        Chunk(Held::Alone(Buffer::default()))
+    }
+}
 
 impl Chunk {
+    /// From now on its parts can be [lent](Chunk::lend).
+    pub(super) fn share(&mut self) {
+        if let Held::Alone(buffer) = &mut self.0 {
+            self.0 = Held::Shared(Arc::new(std::mem::take(buffer)));
+        }
+    }
+
+    /// A part of what it holds, as it is now, without a copy; nothing where it is not [shared](Chunk::share).
+    pub(super) fn lend(&self, part: Range<usize>) -> Option<Bytes> {
+        match &self.0 {
+            Held::Alone(_) => None,
+            Held::Shared(buffer) => Some(Bytes::from_owner(Part(buffer.clone(), part))),
+        }
+    }
+
+    /// Its vector, which nobody else has.
+    fn alone(&mut self) -> &mut Vec<u8> {
+        if let Held::Shared(buffer) = &mut self.0
+            && Arc::get_mut(buffer).is_none()
+        {
+            let mut copy = Vec::with_capacity(buffer.0.capacity());
+            copy.extend_from_slice(&buffer.0);
+            self.0 = Held::Alone(Buffer(copy));
+        }
+        match &mut self.0 {
+            Held::Alone(buffer) => &mut buffer.0,
+            Held::Shared(buffer) => &mut Arc::get_mut(buffer).expect("nobody else has it, as just seen").0,
+        }
+    }
+
     /// Makes room for `end` bytes in all; for a full chunk's where `whole` is set.
     pub(super) fn make_room(&mut self, end: usize, whole: bool) -> Result<()> {
-        if end <= self.0.capacity() {
+        if end <= self.capacity() {
             return Ok(());
         }
-        let wanted = if whole { CHUNK } else { end.max((2 * self.0.capacity()).min(CHUNK)) };
+        let wanted = if whole { CHUNK } else { end.max((2 * self.capacity()).min(CHUNK)) };
         if wanted < CHUNK {
-            return self.0.try_reserve_exact(wanted - self.0.len()).map_err(|_| Errno::ENOSPC.into());
+            let buffer = self.alone();
+            return buffer.try_reserve_exact(wanted - buffer.len()).map_err(|_| Errno::ENOSPC.into());
         }
         let pooled = POOL.lock().pop();
         let mut larger = match pooled {
@@ -38,8 +96,8 @@ impl Chunk {
                 fresh
             }
         };
-        larger.extend_from_slice(&self.0);
-        self.0 = larger;
+        larger.extend_from_slice(self);
+        *self = Chunk(Held::Alone(Buffer(larger)));
         Ok(())
     }
 }
@@ -76,7 +134,7 @@ fn give_back(mut buffer: Vec<u8>) {
     }
 }
 
-impl Drop for Chunk {
+impl Drop for Buffer {
     fn drop(&mut self) {
         if self.0.capacity() == CHUNK {
             let mut buffer = std::mem::take(&mut self.0);
@@ -95,13 +153,16 @@ impl Drop for Chunk {
 impl Deref for Chunk {
     type Target = Vec<u8>;
     fn deref(&self) -> &Vec<u8> {
-        &self.0
+        match &self.0 {
+            Held::Alone(buffer) => &buffer.0,
+            Held::Shared(buffer) => &buffer.0,
+        }
     }
 }
 
 impl DerefMut for Chunk {
     fn deref_mut(&mut self) -> &mut Vec<u8> {
-        &mut self.0
+        self.alone()
     }
 }
 
@@ -112,6 +173,18 @@ mod tests {
     fn resident_mib() -> u64 {
         let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
         (statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * PAGE) >> 20
+    }
+
+    #[test]
+    fn what_is_lent_stays_as_it_was_while_the_chunk_changes() {
+        let mut chunk = Chunk::default();
+        chunk.extend_from_slice(b"before");
+        assert!(chunk.lend(0..6).is_none(), "it is copied until somebody asks for large parts");
+        chunk.share();
+        let lent = chunk.lend(0..6).unwrap();
+        chunk[..3].copy_from_slice(b"AFT");
+        chunk.truncate(3);
+        assert_eq!((&lent[..], &chunk[..]), (&b"before"[..], &b"AFT"[..]));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use super::chunk::{CHUNK, Chunk};
 use super::space::{PAGE, Space};
 use crate::{Errno, Result};
+use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// The largest size, as off_t has it.
@@ -67,6 +68,38 @@ impl Data {
             done += part;
         }
         len
+    }
+
+    /// Sees to it that [`Data::lend`] finds what it needs in [offset, offset+len).
+    pub(super) fn share(&mut self, offset: u64, len: usize) {
+        let ((from, _), (to, _)) = (locate(offset), locate(offset.saturating_add(len as u64)));
+        if from == 0 {
+            self.first.share();
+        }
+        self.rest.range_mut(from..=to).for_each(|(_, chunk)| chunk.share());
+    }
+
+    /// What [`Data::read`] would give, in parts that are not copied. Nothing where some of it has not been shared.
+    pub(super) fn lend(&self, offset: u64, len: usize) -> Option<Vec<Bytes>> {
+        static HOLE: [u8; CHUNK] = [0; CHUNK];
+        let there = self.size.saturating_sub(offset);
+        let len = usize::try_from(there).map_or(len, |there| there.min(len));
+        let mut parts = Vec::with_capacity(len / CHUNK + 2);
+        let mut done = 0;
+        while done < len {
+            let (index, at) = locate(offset + done as u64);
+            let part = (CHUNK - at).min(len - done);
+            let chunk = if index == 0 { Some(&self.first) } else { self.rest.get(&index) };
+            let held = chunk.map_or(0, |chunk| chunk.len().saturating_sub(at).min(part));
+            if let Some(chunk) = chunk.filter(|_| held > 0) {
+                parts.push(chunk.lend(at..at + held)?);
+            }
+            if held < part {
+                parts.push(Bytes::from_static(&HOLE[held..part]));
+            }
+            done += part;
+        }
+        Some(parts)
     }
 
     /// Writes as much as there is space for, and fails only where that is nothing.
@@ -245,6 +278,23 @@ mod tests {
         assert_eq!(data.read((5 << 30) - 2, &mut buf), 3);
         assert_eq!(&buf, b"\0\0x");
         assert_eq!(data.read((5 << 30) + 1, &mut buf), 0);
+    }
+
+    #[test]
+    fn what_is_lent_is_what_a_read_gives_holes_and_the_end_included() {
+        let (space, mut data) = (space(), Data::default());
+        data.write(&space, 100, &[7; 70_000]).unwrap();
+        data.write(&space, 300_000, &[9; 10]).unwrap();
+        data.set_size(&space, 400_001).unwrap();
+        for (offset, len) in
+            [(0, 500_000), (65_000, 200_000), (299_999, 12), (399_999, 9), (400_001, 1), (0, 0)]
+        {
+            let mut read = vec![1; len];
+            let n = data.read(offset, &mut read);
+            data.share(offset, len);
+            let lent = data.lend(offset, len).unwrap().concat();
+            assert!(lent == read[..n], "{len} bytes at {offset}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::entries::Entries;
 use super::inode::{Body, Inode};
 use crate::lock::{Lock, LockOwner};
 use crate::*;
+use bytes::Bytes;
 use std::any::Any;
 use std::sync::Arc;
 
@@ -67,6 +68,31 @@ impl MemFile {
         Ok(read)
     }
 
+    fn lend(&self, offset: u64, len: usize) -> Option<Vec<Bytes>> {
+        if !self.flags.contains(OpenFlags::READ) {
+            return None;
+        }
+        let inode = self.inode();
+        let state = inode.state.read();
+        let Body::File(data) = &state.body else { return None };
+        let lent = data.lend(offset, len);
+        let stale = state.stale_atime();
+        drop(state);
+        let lent = match lent {
+            Some(parts) => parts,
+            None => {
+                let mut state = inode.state.write();
+                let data = state.data_mut().ok()?;
+                data.share(offset, len);
+                data.lend(offset, len)?
+            }
+        };
+        if stale {
+            inode.accessed();
+        }
+        Some(lent)
+    }
+
     fn list(&self, mut cookie: u64, sink: &mut Sink<'_>) -> Result<()> {
         let inode = self.inode();
         let mut batch = Batch::default();
@@ -127,6 +153,10 @@ impl OpenFile for MemFile {
 
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
         self.get(offset, buf).into()
+    }
+
+    fn read_shared(&self, offset: u64, len: usize) -> Option<Vec<Bytes>> {
+        self.lend(offset, len)
     }
 
     fn write<'a>(&'a self, offset: u64, data: &'a [u8]) -> Op<'a, usize> {

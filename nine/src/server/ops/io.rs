@@ -16,6 +16,9 @@ use crate::wire::{Data, Dialect, Fid, FsyncKind, IO_HEADER, OpenFlags, READ_OVER
 /// The most that one read of a stream gives: a read that waits keeps its buffer.
 const STREAM_READ: usize = 32 << 10;
 
+/// Reads from this size on are worth the bookkeeping of not copying what they give.
+const WORTH_SHARING: usize = 128 << 10;
+
 /// Linux fills a reader's buffer: after a short read at `offset` it asks for the rest, at `offset + n`, before it
 /// returns. On a stream that request would wait for what comes next, and the reader would not see what is there. So
 /// exactly that request is answered with nothing, once.
@@ -74,6 +77,14 @@ impl<F: FileServer> Session<F> {
         let is_rest = |rest: Rest| rest.offset == offset && rest.counts.contains(&count);
         if fills && open.rest.lock().take().is_some_and(is_rest) {
             self.reply(request.tag, Ok(Done::message(Rmessage::Read { data: Data(&[]) })));
+            return Ok(());
+        }
+        if limit >= WORTH_SHARING
+            && !open.is_stream
+            && let Some(file) = entry.file()
+            && let Some(parts) = self.files.read_shared(file, offset, limit)
+        {
+            self.send_shared(request.tag, parts);
             return Ok(());
         }
         self.read_into_reply(request, fid, offset, count, limit, fills)
