@@ -1,10 +1,11 @@
 //! The figures of docs/performance.md: each is taken beside a peer or a limit in the same run, and printed as a ratio.
 //!
-//! `make bench` runs all; `cargo run --release -p bench -- NAME…` some: guest, start, many, mount, ninep. This program is
+//! `make bench` runs all; `cargo run --release -p bench -- NAME…` some: guest, start, many, mount, ninep, hold. This program is
 //! also the server that it measures: as `bench taskfs …` it is the `taskfs` command, so that nothing else has to be built,
 //! and what is measured is never of another build.
 
 mod guest;
+mod hold;
 mod many;
 mod mount;
 mod ninep;
@@ -50,12 +51,13 @@ fn main() -> ExitCode {
 fn measure(wanted: &[String]) {
     let mut report = Report::default();
     type Section = fn(&mut Report);
-    let all: [(&str, Section); 5] = [
+    let all: [(&str, Section); 6] = [
         ("guest", guest::run),
         ("start", start::run),
         ("many", many::run),
         ("mount", mount::run),
         ("ninep", ninep::run),
+        ("hold", hold::run),
     ];
     for (name, run) in all {
         if wanted.is_empty() || wanted.iter().any(|w| w == name) {

@@ -1,8 +1,8 @@
 //! 9P over sockets: the server with its memory tree, beside a server of the same library that does nothing (the limit), and
-//! Debian's diod on tmpfs where it is installed.
+//! beside diod and unpfs on tmpfs where they are on the path.
 
 use crate::process::{Server, me, there_is, tmpfs};
-use crate::report::{Report, median};
+use crate::report::{Goal, Report, percentile};
 use nine::client::{Client, ClientError, Fid};
 use nine::wire::{Dialect, Mode, Msize, OpenFlags};
 use std::process::{Child, Command, Stdio};
@@ -66,6 +66,33 @@ const RATES: [(&str, &str); 4] = [
     ("writes of 1 MiB", "MB/s"),
 ];
 
+/// What is wanted of ours beside another: for each of [`TIMES`] of its median and its 99th percentile, and for each of
+/// [`RATES`].
+struct Goals {
+    times: [(Option<Goal>, Option<Goal>); TIMES.len()],
+    rates: [Option<Goal>; RATES.len()],
+}
+
+/// Beside a server that does nothing: 1.2 times its times and 1 / 1.2 of its rates; 1 / 1.1 where the data is what counts.
+const OF_NOTHING: Goals = Goals {
+    times: [
+        (Some(Goal::AtMost(1.2)), None),
+        (Some(Goal::AtMost(1.2)), Some(Goal::AtMost(2.0))),
+        (None, None),
+    ],
+    rates: [Some(Goal::AtLeast(0.83)), None, Some(Goal::AtLeast(0.91)), Some(Goal::AtLeast(0.91))],
+};
+
+/// So many times the speed of another server, at the median and with 64 clients.
+const fn times_faster(time: f64, rate: f64) -> Goals {
+    Goals {
+        times: [(None, None), (Some(Goal::AtMost(time)), None), (None, None)],
+        rates: [Some(Goal::AtLeast(rate)), None, None, None],
+    }
+}
+const OF_DIOD: Goals = times_faster(0.33, 3.0);
+const OF_UNPFS: Goals = times_faster(0.2, 5.0);
+
 pub fn run(report: &mut Report) {
     let ours = Server::start(&["--listen", "tcp://127.0.0.1:0"]);
     let of_ours = |address| Target { address, aname: "/tmp".into(), fixed: false, pipelines: true };
@@ -79,20 +106,35 @@ pub fn run(report: &mut Report) {
         };
         let _nothing = Running::start(me().arg(NOTHING).arg(&nothing));
         let limit = Target { address: nothing, aname: String::new(), fixed: true, pipelines: true };
-        compare(report, &of_ours(address), "nothing", &limit);
+        compare(report, &of_ours(address), "nothing", &limit, &OF_NOTHING);
     }
-    report.section("9P2000.L over loopback TCP, beside diod on tmpfs");
-    if !there_is("diod") {
-        return report.note("diod", "not run: not on this machine (apt install diod)");
+    for (name, goals) in [("diod", &OF_DIOD), ("unpfs", &OF_UNPFS)] {
+        report.section(&format!("9P2000.L over loopback TCP, beside {name} on tmpfs"));
+        if !there_is(name) {
+            report.note(name, "not run: not on the path");
+            continue;
+        }
+        let dir = tmpfs();
+        let at = format!("127.0.0.1:{}", free_port());
+        // Made here: unpfs makes none where Tlcreate lacks O_CREAT, which only Linux repeats there.
+        std::fs::write(dir.path().join(FILE), vec![7; MIB]).expect("tmpfs takes it");
+        let path = dir.path().to_str().expect("a UTF-8 path").to_owned();
+        let mut command = Command::new(name);
+        // diod's tree goes by the name that it was exported by, unpfs's has none.
+        let aname = match name {
+            "diod" => {
+                command.args(["-f", "-n", "-N", "-l", &at, "-e", &path]);
+                path
+            }
+            _ => {
+                command.args([&format!("tcp!{}", at.replace(':', "!")), &path]);
+                String::new()
+            }
+        };
+        let _peer = Running::start(&mut command);
+        let target = Target { address: format!("tcp:{at}"), aname, fixed: false, pipelines: false };
+        compare(report, &of_ours(ours.tcp()), name, &target, goals);
     }
-    let dir = tmpfs();
-    let port = free_port();
-    let address = format!("tcp:127.0.0.1:{port}");
-    let mut diod = Command::new("diod");
-    diod.args(["-f", "-n", "-N", "-l", &format!("127.0.0.1:{port}"), "-e"]).arg(dir.path());
-    let _diod = Running::start(&mut diod);
-    let aname = dir.path().to_str().expect("a UTF-8 path").to_owned();
-    compare(report, &of_ours(ours.tcp()), "diod", &Target { address, aname, fixed: false, pipelines: false });
 }
 
 /// Serves at `address` until killed.
@@ -130,12 +172,17 @@ impl Drop for Running {
     }
 }
 
-fn compare(report: &mut Report, ours: &Target, name: &str, other: &Target) {
+fn compare(report: &mut Report, ours: &Target, name: &str, other: &Target, goals: &Goals) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
     let (mut mine, mut theirs) = (Figures::default(), Figures::default());
     for _ in 0..ROUNDS {
         for (target, into) in [(ours, &mut mine), (other, &mut theirs)] {
-            let one = runtime.block_on(measure(target)).unwrap_or_else(|e| panic!("{}: {e}", target.address));
+            let one = match runtime.block_on(measure(target)) {
+                Ok(one) => one,
+                Err(error) => {
+                    return report.note(name, &format!("not measured: {}: {error}", target.address));
+                }
+            };
             for (all, times) in into.times.iter_mut().zip(one.times) {
                 all.extend(times);
             }
@@ -144,13 +191,18 @@ fn compare(report: &mut Report, ours: &Target, name: &str, other: &Target) {
             }
         }
     }
-    for (what, (mine, theirs)) in TIMES.iter().zip(mine.times.iter().zip(&theirs.times)) {
-        if !mine.is_empty() && !theirs.is_empty() {
-            report.beside(what, median(mine), name, median(theirs));
+    for (i, what) in TIMES.iter().enumerate() {
+        let (mine, theirs) = (&mine.times[i], &theirs.times[i]);
+        if mine.is_empty() || theirs.is_empty() {
+            continue;
+        }
+        for (part, goal) in [(50, goals.times[i].0), (99, goals.times[i].1)] {
+            let what = format!("{what}: p{part}");
+            report.times(&what, percentile(mine, part), name, percentile(theirs, part), goal);
         }
     }
-    for ((what, unit), (mine, theirs)) in RATES.iter().zip(mine.rates.iter().zip(theirs.rates)) {
-        report.rates(what, *mine, unit, name, theirs);
+    for (i, (what, unit)) in RATES.iter().enumerate() {
+        report.rates(what, unit, mine.rates[i], (name, theirs.rates[i]), goals.rates[i]);
     }
 }
 

@@ -18,8 +18,32 @@ struct Row {
     beside: String,
     /// Ours to the other.
     ratio: Option<f64>,
-    /// The ratio that is wanted at most.
-    goal: Option<f64>,
+    goal: Option<Goal>,
+}
+
+/// What a ratio is wanted to be.
+#[derive(Clone, Copy)]
+pub enum Goal {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Goal {
+    fn is_met(self, ratio: f64) -> bool {
+        match self {
+            Goal::AtMost(most) => ratio <= most,
+            Goal::AtLeast(least) => ratio >= least,
+        }
+    }
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Goal::AtMost(most) => write!(f, "≤ {most}"),
+            Goal::AtLeast(least) => write!(f, "≥ {least}"),
+        }
+    }
 }
 
 impl Report {
@@ -33,7 +57,7 @@ impl Report {
 
     /// A time beside a peer's, which it should not exceed.
     pub fn beat(&mut self, what: &str, ours: Duration, peer: &str, theirs: Duration) {
-        self.times(what, ours, peer, theirs, Some(1.0));
+        self.times(what, ours, peer, theirs, Some(Goal::AtMost(1.0)));
     }
 
     /// A time beside a peer's, for orientation.
@@ -41,7 +65,8 @@ impl Report {
         self.times(what, ours, peer, theirs, None);
     }
 
-    fn times(&mut self, what: &str, ours: Duration, peer: &str, theirs: Duration, goal: Option<f64>) {
+    /// A time beside a peer's, and what their ratio should be.
+    pub fn times(&mut self, what: &str, ours: Duration, peer: &str, theirs: Duration, goal: Option<Goal>) {
         self.push(Row {
             what: what.to_owned(),
             ours: shown(ours),
@@ -52,19 +77,26 @@ impl Report {
     }
 
     /// Something a second beside a peer's; more is better.
-    pub fn rates(&mut self, what: &str, ours: f64, unit: &str, peer: &str, theirs: f64) {
+    pub fn rates(
+        &mut self,
+        what: &str,
+        unit: &str,
+        ours: f64,
+        (peer, theirs): (&str, f64),
+        goal: Option<Goal>,
+    ) {
         self.push(Row {
             what: what.to_owned(),
             ours: format!("{ours:.0} {unit}"),
             beside: format!("{peer} {theirs:.0} {unit}"),
             ratio: Some(ours / theirs),
-            goal: None,
+            goal,
         });
     }
 
     /// A time beside the limit that is set for it.
     pub fn within(&mut self, what: &str, ours: Duration, limit: Duration) {
-        self.times(what, ours, "limit", limit, Some(1.0));
+        self.times(what, ours, "limit", limit, Some(Goal::AtMost(1.0)));
     }
 
     /// A figure beside the limit that is set for it.
@@ -74,7 +106,7 @@ impl Report {
             ours: format!("{ours:.0} {unit}"),
             beside: format!("limit {limit:.0} {unit}"),
             ratio: Some(ours / limit),
-            goal: Some(1.0),
+            goal: Some(Goal::AtMost(1.0)),
         });
     }
 
@@ -107,9 +139,14 @@ pub fn shown(d: Duration) -> String {
 
 /// The middle one.
 pub fn median(times: &[Duration]) -> Duration {
+    percentile(times, 50)
+}
+
+/// What `part` of a hundred did not exceed.
+pub fn percentile(times: &[Duration], part: usize) -> Duration {
     let mut sorted = times.to_vec();
     sorted.sort();
-    sorted[sorted.len() / 2]
+    sorted[sorted.len() * part / 100]
 }
 
 impl fmt::Display for Row {
@@ -117,8 +154,8 @@ impl fmt::Display for Row {
         let Row { what, ours, beside, ratio, goal } = self;
         let ratio_shown = ratio.map_or(String::new(), |ratio| format!("{ratio:.2}"));
         let verdict = match (ratio, goal) {
-            (Some(ratio), Some(goal)) if ratio <= goal => format!("≤ {goal}: met"),
-            (Some(_), Some(goal)) => format!("≤ {goal}: **missed**"),
+            (Some(ratio), Some(goal)) if goal.is_met(*ratio) => format!("{goal}: met"),
+            (Some(_), Some(goal)) => format!("{goal}: **missed**"),
             _ => String::new(),
         };
         writeln!(f, "| {what} | {ours} | {beside} | {ratio_shown} | {verdict} |")
