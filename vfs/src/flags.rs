@@ -2,6 +2,13 @@
 
 use bitflags::bitflags;
 
+/// What lseek(2) looks for with SEEK_DATA and SEEK_HOLE. The end of a file is a hole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Extent {
+    Data,
+    Hole,
+}
+
 bitflags! {
     /// open(2), as much of it as reaches a file server.
     #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -31,6 +38,17 @@ bitflags! {
     pub struct RenameFlags: u32 {
         const NOREPLACE = 1;
         const EXCHANGE = 2;
+    }
+
+    /// fallocate(2): with none of them, that later writes find their space, and the file ends behind it.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct Allocate: u32 {
+        /// The file's size stays.
+        const KEEP_SIZE = 1;
+        /// The bytes become a hole; goes with KEEP_SIZE.
+        const PUNCH_HOLE = 2;
+        /// The bytes become zeroes, and have their space.
+        const ZERO_RANGE = 0x10;
     }
 
     /// setxattr(2).

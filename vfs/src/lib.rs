@@ -29,7 +29,7 @@ mod stat;
 pub use access::{Access, check};
 pub use caller::{Caller, Gid, Guard, TaskId, Uid};
 pub use error::{Errno, Error, Result};
-pub use flags::{OpenFlags, RenameFlags, SetXattr};
+pub use flags::{Allocate, Extent, OpenFlags, RenameFlags, SetXattr};
 pub use host::{HostOptions, HostTree};
 pub use import::Import;
 pub use mem::{MemOptions, MemTree};

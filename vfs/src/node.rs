@@ -4,11 +4,11 @@
 //! checked ([`Name`]); permissions (mode bits, owners, sticky directories) are checked above, by [`crate::Place`], so a node
 //! only checks what is its own: kinds, emptiness, space. `..` never reaches a node.
 
-use crate::lock::{Lock, LockOwner};
+use crate::lock::{Lock, LockOwner, LockTable};
 use crate::*;
 use bytes::Bytes;
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 pub type NodeRef = Arc<dyn Node>;
 pub type FileRef = Arc<dyn OpenFile>;
@@ -24,6 +24,9 @@ pub enum Nature {
     /// keeps what went by (a log) and ignored where it does not (a pipe).
     Stream,
 }
+
+/// The locks on files of trees that keep none of their own. Identities are unique among all trees.
+static SYNTHETIC: LazyLock<LockTable> = LazyLock::new(LockTable::new);
 
 /// What [`OpenFile::ready`] waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -221,8 +224,13 @@ pub trait OpenFile: Any + Send + Sync {
     fn set_size(&self, size: u64) -> Op<'_, ()> {
         Op::err(Errno::EINVAL)
     }
-    /// posix_fallocate(3) for [offset, offset+len), or a hole punched there where `punch`.
-    fn allocate(&self, offset: u64, len: u64, punch: bool) -> Op<'_, ()> {
+    /// fallocate(2) for [offset, offset+len).
+    fn allocate(&self, offset: u64, len: u64, how: Allocate) -> Op<'_, ()> {
+        Op::err(Errno::EOPNOTSUPP)
+    }
+    /// The first offset from `offset` on that lies in data, or in a hole (lseek(2)); ENXIO at or behind the end, and where no
+    /// data follows. EOPNOTSUPP of a file that does not know.
+    fn seek(&self, offset: u64, extent: Extent) -> Op<'_, u64> {
         Op::err(Errno::EOPNOTSUPP)
     }
     fn fsync(&self, data_only: bool) -> Op<'_, ()> {
@@ -234,12 +242,14 @@ pub trait OpenFile: Any + Send + Sync {
     }
     /// Takes, changes or gives up a lock; where `wait` is set, waits until it can be had, else EAGAIN.
     fn lock<'a>(&'a self, owner: LockOwner, lock: Lock, wait: bool) -> Op<'a, ()> {
-        Op::err(Errno::EINVAL)
+        SYNTHETIC.lock(self.node().qid().path, owner, lock, wait)
     }
     /// The first lock that would be in the way of `lock`, and who holds it.
     fn getlock(&self, owner: LockOwner, lock: Lock) -> Op<'_, Option<(LockOwner, Lock)>> {
-        Op::ok(None)
+        Op::ok(SYNTHETIC.getlock(self.node().qid().path, owner, lock))
     }
     /// Gives up all that `owner` holds through this file: his last close.
-    fn release(&self, owner: LockOwner) {}
+    fn release(&self, owner: LockOwner) {
+        SYNTHETIC.release(self.node().qid().path, owner);
+    }
 }

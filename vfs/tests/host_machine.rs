@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use vfs::host::{HostOptions, HostTree};
-use vfs::{Caller, Device, Errno, Gid, Kind, Mode, NodeRef, SetStat, Uid};
+use vfs::{Allocate, Caller, Device, Errno, Gid, Kind, Mode, NodeRef, SetStat, Uid};
 
 /// Runs `test` with a small tmpfs mounted where only its thread sees it; not where that takes rights we do not have.
 fn with_small_tmpfs(test: impl FnOnce(&Path) + Send) {
@@ -47,7 +47,7 @@ fn a_full_file_system_says_so_and_keeps_what_it_has() {
         };
         assert!(error.is(Errno::ENOSPC) && error.text() == "file system is full", "{error:?}");
         assert_eq!(read(&file), vec![7; size as usize]);
-        assert!(now(file.allocate(0, 1 << 20, false)).unwrap_err().is(Errno::ENOSPC));
+        assert!(now(file.allocate(0, 1 << 20, Allocate::empty())).unwrap_err().is(Errno::ENOSPC));
         let error = (0..30).find_map(|i| now(root.mkdir(&me, n(&format!("{i}")), Mode::new(0o755))).err());
         assert!(error.unwrap().is(Errno::ENOSPC), "no inodes left");
         now(root.unlink(&me, n("big"))).unwrap();

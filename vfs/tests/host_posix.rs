@@ -9,10 +9,10 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
 use vfs::host::{HostOptions, HostTree};
-use vfs::lock::{Lock, LockKind, LockOwner};
+use vfs::lock::{Lock, LockKind, LockOwner, LockSort};
 use vfs::{
-    Caller, Device, Errno, Gid, Kind, Mode, Name, NodeRef, OpenFlags, RenameFlags, SetStat, SetTime,
-    SetXattr, Time, Uid,
+    Allocate, Caller, Device, Errno, Gid, Kind, Mode, Name, NodeRef, OpenFlags, RenameFlags, SetStat,
+    SetTime, SetXattr, Time, Uid,
 };
 
 const NONE: SetStat = SetStat { mode: None, uid: None, gid: None, size: None, atime: None, mtime: None };
@@ -380,10 +380,10 @@ fn append_tells_where_it_ended() {
 fn space_is_allocated_punched_cut_and_synced() {
     let host = host();
     let (_, file) = host.create("f");
-    now(file.allocate(0, 65_536, false)).unwrap();
+    now(file.allocate(0, 65_536, Allocate::empty())).unwrap();
     assert_eq!(std::fs::metadata(host.path("f")).unwrap().len(), 65_536);
     write(&file, 0, &[1; 65_536]).unwrap();
-    now(file.allocate(4096, 8192, true)).unwrap();
+    now(file.allocate(4096, 8192, Allocate::PUNCH_HOLE | Allocate::KEEP_SIZE)).unwrap();
     let content = host.get("f");
     assert!(content[4096..12_288].iter().all(|b| *b == 0) && content[12_288] == 1);
     now(file.set_size(10)).unwrap();
@@ -559,7 +559,7 @@ fn locks_hold_between_open_files_under_every_name() {
     let (node, one) = host.create("a");
     now(host.root.link(&host.me, &node, n("b"))).unwrap();
     let two = host.open("b", RW).unwrap();
-    let owner = |owner| LockOwner { client: 1, owner, pid: 7 };
+    let owner = |owner| LockOwner { client: 1, owner, sort: LockSort::Record, pid: 7 };
     let lock = |kind| Lock { kind, start: 0, end: u64::MAX };
     now(one.lock(owner(1), lock(LockKind::Write), false)).unwrap();
     assert!(now(two.lock(owner(2), lock(LockKind::Read), false)).unwrap_err().is(Errno::EAGAIN));

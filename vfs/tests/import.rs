@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::timeout;
-use vfs::lock::{Lock, LockKind, LockOwner};
+use vfs::lock::{Lock, LockKind, LockOwner, LockSort};
 use vfs::{
     BindFlags, Device, DirEntry, Errno, FileRef, Kind, MemTree, Mode, Nature, OpenFlags, Place, RenameFlags,
     SetStat, SetTime, SetXattr, Time,
@@ -262,7 +262,7 @@ async fn extended_attributes_go_over() {
 }
 
 fn owner(n: u64) -> LockOwner {
-    LockOwner { client: 1, owner: n, pid: 1000 + n as u32 }
+    LockOwner { client: 1, owner: n, sort: LockSort::Record, pid: 1000 + n as u32 }
 }
 
 fn lock(kind: LockKind, start: u64, end: u64) -> Lock {

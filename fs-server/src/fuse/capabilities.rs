@@ -16,9 +16,9 @@ pub(super) fn negotiate(config: &mut KernelConfig, ttl: Duration) {
         InitFlags::FUSE_AUTO_INVAL_DATA,
         // Several threads look up and list in one directory at once.
         InitFlags::FUSE_PARALLEL_DIROPS,
-        // fcntl(2) locks are the tree's, so that 9P clients and guests meet them. flock(2) locks stay in the kernel:
-        // fuser does not tell one sort from the other, and who takes both on one file would wait for himself.
+        // Locks are the tree's, so that other mounts, 9P clients and guests meet them.
         InitFlags::FUSE_POSIX_LOCKS,
+        InitFlags::FUSE_FLOCK_LOCKS,
         // Spares a getxattr of security.capability before each write; set-id bits are taken off here instead.
         InitFlags::FUSE_HANDLE_KILLPRIV_V2,
         // Files that are opened to append bypass the page cache, but may still be mapped.

@@ -1,11 +1,10 @@
-//! Work on open files: reading, writing, sizes, locks, and what the kernel may do with the file's pages.
+//! Work on open files: reading, writing, sizes, and what the kernel may do with the file's pages.
 
 use super::buffer::Buffer;
 use super::table::Open;
 use fuser::FopenFlags;
 use std::sync::Arc;
-use vfs::lock::{Lock, LockKind, LockOwner};
-use vfs::{Caller, Errno, Interest, Mode, Nature, Op, OpenFlags, Result, SetStat, Stat};
+use vfs::{Allocate, Caller, Errno, Extent, Interest, Mode, Nature, Op, OpenFlags, Result, SetStat, Stat};
 
 /// How the kernel is to treat an open file. `unchanged`: its pages are of the version that is opened now.
 pub(super) fn treatment(nature: Nature, flags: OpenFlags, unchanged: bool) -> FopenFlags {
@@ -112,39 +111,27 @@ async fn drop_set_id(open: &Open, who: &Caller) -> Result<()> {
 }
 
 pub(super) async fn allocate(open: Arc<Open>, offset: u64, length: u64, mode: i32) -> Result<()> {
-    const PUNCH: i32 = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
-    match mode {
-        0 => open.file.allocate(offset, length, false).await,
-        PUNCH => open.file.allocate(offset, length, true).await,
-        _ => Errno::EOPNOTSUPP.into(),
-    }
+    let how = Allocate::from_bits(mode as u32).ok_or(Errno::EOPNOTSUPP)?;
+    open.file.allocate(offset, length, how).await
 }
 
-/// fcntl(2)'s lock kinds and the kernel's inclusive range, in the namespace's words.
-pub(super) fn lock(kind: i32, start: u64, last: u64) -> Result<Lock> {
-    let kind = match kind {
-        libc::F_RDLCK => LockKind::Read,
-        libc::F_WRLCK => LockKind::Write,
-        libc::F_UNLCK => LockKind::Unlock,
+/// lseek(2) with SEEK_DATA or SEEK_HOLE. A file that does not know its holes is one piece of data.
+pub(super) async fn seek(open: Arc<Open>, who: Caller, offset: i64, whence: i32) -> Result<i64> {
+    let extent = match whence {
+        libc::SEEK_DATA => Extent::Data,
+        libc::SEEK_HOLE => Extent::Hole,
         _ => return Errno::EINVAL.into(),
     };
-    // The largest offset stands for "to the end, wherever that will be".
-    let end = if last >= i64::MAX as u64 { u64::MAX } else { last + 1 };
-    Ok(Lock { kind, start, end })
-}
-
-/// The way back: start, last byte, kind and holder for F_GETLK.
-pub(super) fn lock_answer(found: Option<(LockOwner, Lock)>) -> (u64, u64, i32, u32) {
-    match found {
-        None => (0, 0, libc::F_UNLCK, 0),
-        Some((owner, lock)) => {
-            let kind = match lock.kind {
-                LockKind::Read => libc::F_RDLCK,
-                LockKind::Write => libc::F_WRLCK,
-                LockKind::Unlock => libc::F_UNLCK,
-            };
-            let last = (lock.end.saturating_sub(1)).min(i64::MAX as u64);
-            (lock.start, last, kind, owner.pid)
+    let from = u64::try_from(offset).map_err(|_| Errno::ENXIO)?;
+    let found = match open.file.seek(from, extent).await {
+        Err(error) if error.is(Errno::EOPNOTSUPP) => {
+            let size = open.place.stat(&who).await?.size;
+            if from >= size {
+                return Errno::ENXIO.into();
+            }
+            if extent == Extent::Data { from } else { size }
         }
-    }
+        found => found?,
+    };
+    i64::try_from(found).map_err(|_| Errno::EOVERFLOW.into())
 }

@@ -14,6 +14,7 @@ mod capabilities;
 mod files;
 mod interrupt;
 mod list;
+mod locks;
 mod mountpoint;
 mod names;
 mod poll;

@@ -5,9 +5,10 @@
 use super::attr::{attributes, caller, device, open_flags, set_time};
 use super::buffer::Buffer;
 use super::capabilities;
-use super::files::{self, Write, lock, lock_answer, treatment, without_set_id};
+use super::files::{self, Write, treatment, without_set_id};
 use super::interrupt::{Patience, Watcher};
 use super::list::{Entries, Names};
+use super::locks::{self, Asked, Holder};
 use super::names::{self, Found, GENERATION};
 use super::poll;
 use super::reply::{Pending, Refuse};
@@ -19,7 +20,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use vfs::lock::LockOwner as Holder;
 use vfs::{Errno, Kind, Mode, Nature, Place, SetStat, SetXattr};
 
 pub(super) struct Session {
@@ -114,7 +114,7 @@ impl Session {
     }
 
     fn holder(&self, owner: LockOwner, pid: u32) -> Holder {
-        Holder { client: self.client, owner: owner.0, pid }
+        Holder { mount: self.client, number: owner, pid }
     }
 }
 
@@ -385,7 +385,7 @@ impl Filesystem for Session {
         let holder = self.holder(owner, request.pid());
         let work = |open: Arc<Open>| async move {
             // close(2) gives up the process's locks whatever becomes of the late writes.
-            open.file.release(holder);
+            locks::closed_by(&open, holder);
             open.file.flush().await
         };
         self.on_file("flush", request, handle, reply, work, |reply, ()| reply.ok());
@@ -531,10 +531,9 @@ impl Filesystem for Session {
         reply: ReplyLock,
     ) {
         let holder = self.holder(owner, pid);
-        let work = |open: Arc<Open>| async move { open.file.getlock(holder, lock(kind, start, end)?).await };
-        self.on_file("getlk", request, handle, reply, work, |reply, found| {
-            let (start, end, kind, pid) = lock_answer(found);
-            reply.locked(start, end, kind, pid);
+        let work = |open| locks::get(open, holder, Asked { kind, start, last: end });
+        self.on_file("getlk", request, handle, reply, work, |reply, (start, last, kind, pid)| {
+            reply.locked(start, last, kind, pid);
         });
     }
 
@@ -556,7 +555,7 @@ impl Filesystem for Session {
             Err(error) => return reply.refuse(error.errno()),
         };
         let holder = self.holder(owner, pid);
-        let work = async move { open.file.lock(holder, lock(kind, start, end)?, sleep).await };
+        let work = locks::set(open, holder, Asked { kind, start, last: end }, sleep, request.pid());
         // F_SETLKW is a wait for another program, on whatever file: any signal ends it (fcntl(2)).
         self.serve("setlk", request, Patience::None, reply, work, |reply, ()| reply.ok());
     }
@@ -594,13 +593,21 @@ impl Filesystem for Session {
         }
     }
 
-    // The three below: ENOSYS once, and the kernel does it by itself from then on.
-
-    fn lseek(&self, _: &Request, _: INodeNo, _: FileHandle, _: i64, _: i32, reply: ReplyLseek) {
-        // The trees do not tell where their holes are: SEEK_DATA and SEEK_HOLE see one piece of data.
-        reply.error(fuser::Errno::ENOSYS);
+    fn lseek(
+        &self,
+        request: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        offset: i64,
+        whence: i32,
+        reply: ReplyLseek,
+    ) {
+        let who = caller(request);
+        let work = |open| files::seek(open, who, offset, whence);
+        self.on_file("lseek", request, handle, reply, work, |reply, offset| reply.offset(offset));
     }
 
+    // ENOSYS once, and the kernel copies by itself from then on.
     fn copy_file_range(
         &self,
         _: &Request,

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::task::AbortHandle;
+use vfs::lock::LockOwner;
 use vfs::{Errno, FileRef, Namespace, Place, Result};
 
 /// One inode that the kernel knows.
@@ -108,9 +109,26 @@ pub(super) struct Open {
     poll: Mutex<Option<AbortHandle>>,
     /// For a directory: how much of it goes into one answer.
     pub(super) fit: Fit,
+    /// Who has taken locks through it and not closed it since: an open file itself, mostly (flock(2), F_OFD_SETLK), of whose
+    /// end the kernel tells nothing but that the file is closed.
+    holders: Mutex<Vec<LockOwner>>,
 }
 
 impl Open {
+    /// `owner` may hold locks through this file from now on.
+    pub(super) fn holds_locks_of(&self, owner: LockOwner) {
+        let mut holders = self.holders.lock();
+        if !holders.contains(&owner) {
+            holders.push(owner);
+        }
+    }
+
+    /// `owner` gives up all that he holds on the file.
+    pub(super) fn gives_up(&self, owner: LockOwner) {
+        self.holders.lock().retain(|holder| (holder.owner, holder.sort) != (owner.owner, owner.sort));
+        self.file.release(owner);
+    }
+
     /// Puts `waiter` in the place of the one before.
     pub(super) fn set_poll(&self, waiter: AbortHandle) {
         if let Some(before) = self.poll.lock().replace(waiter) {
@@ -123,6 +141,9 @@ impl Drop for Open {
     fn drop(&mut self) {
         if let Some(waiter) = self.poll.get_mut().take() {
             waiter.abort();
+        }
+        for holder in self.holders.get_mut().drain(..) {
+            self.file.release(holder);
         }
     }
 }
@@ -137,9 +158,9 @@ pub(super) struct Handles {
 impl Handles {
     pub(super) fn insert(&self, file: FileRef, place: Place) -> FileHandle {
         let handle = self.next.fetch_add(1, Ordering::Relaxed);
-        self.open
-            .write()
-            .insert(handle, Arc::new(Open { file, place, poll: Mutex::new(None), fit: Fit::default() }));
+        let open =
+            Open { file, place, poll: Mutex::default(), fit: Fit::default(), holders: Mutex::default() };
+        self.open.write().insert(handle, Arc::new(open));
         FileHandle(handle)
     }
 

@@ -12,7 +12,7 @@ use nine::wire;
 use parking_lot::Mutex;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use vfs::lock::{LockKind, LockOwner};
+use vfs::lock::{LockKind, LockOwner, LockSort};
 use vfs::{Caller, DirEntry, FileRef, Kind, Name, Namespace, Nature, Op, OpenFlags, Place};
 use words::{answer, error};
 
@@ -114,7 +114,12 @@ impl Open {
     fn owner(&self, lock: &Lock<'_>) -> LockOwner {
         let mut client = DefaultHasher::new();
         (self.connection, lock.client_id).hash(&mut client);
-        LockOwner { client: client.finish(), owner: u64::from(lock.proc_id), pid: lock.proc_id }
+        LockOwner {
+            client: client.finish(),
+            owner: u64::from(lock.proc_id),
+            sort: LockSort::Unknown,
+            pid: lock.proc_id,
+        }
     }
 }
 
@@ -288,12 +293,16 @@ impl FileServer for Export {
     fn setattr<'a>(&'a self, node: &'a Node, open: Option<&'a Open>, change: SetAttr) -> Answer<'a, ()> {
         let set = words::set_stat(change);
         // ftruncate(2) asks nothing of the mode bits: the file was opened for writing.
-        match (open, set.size) {
-            (Some(open), Some(size)) if set == (vfs::SetStat { size: Some(size), ..Default::default() }) => {
-                answer(open.file.set_size(size))
-            }
-            _ => answer(node.place.setstat(&node.who, set)),
-        }
+        let (Some(open), Some(size)) = (open.filter(|open| open.file.nature() == Nature::Storage), set.size)
+        else {
+            return answer(node.place.setstat(&node.who, set));
+        };
+        // Linux sends the times of the change along, which come by themselves.
+        let now = |time: &vfs::SetTime| *time == vfs::SetTime::Now;
+        let rest = vfs::SetStat { size: None, mtime: set.mtime.filter(|time| !now(time)), ..set };
+        answer(open.file.set_size(size).and_then(move |()| {
+            if rest == vfs::SetStat::default() { Op::ok(()) } else { node.place.setstat(&node.who, rest) }
+        }))
     }
 
     fn mkdir<'a>(

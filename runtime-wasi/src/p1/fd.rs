@@ -2,7 +2,7 @@
 
 use super::Call;
 use super::abi::{self, FdFlags, FstFlags, Rights, Whence};
-use vfs::{Errno, FileRef, Kind, Nature, Place, Qid, Result, SetStat, SetTime, Stat, Time};
+use vfs::{Allocate, Errno, FileRef, Kind, Nature, Place, Qid, Result, SetStat, SetTime, Stat, Time};
 
 impl Call<'_> {
     /// Writes a `filestat`. The device is the tree's part of the identity.
@@ -63,7 +63,7 @@ pub(super) async fn fd_allocate(call: &mut Call<'_>, fd: u32, offset: u64, len: 
     if len == 0 || offset.checked_add(len).is_none() {
         return Errno::EINVAL.into();
     }
-    file.allocate(offset, len, false).await
+    file.allocate(offset, len, Allocate::empty()).await
 }
 
 pub(super) async fn fd_close(call: &mut Call<'_>, fd: u32) -> Result<()> {

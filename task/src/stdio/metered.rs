@@ -4,7 +4,7 @@ use crate::{Exit, Task};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use vfs::lock::{Lock, LockOwner};
-use vfs::{FileRef, Interest, Nature, NodeRef, Op, OpenFile, Sink};
+use vfs::{Allocate, Extent, FileRef, Interest, Nature, NodeRef, Op, OpenFile, Sink};
 
 /// An open stdout or stderr of `task`. Writes to a storage file go to its end, so that both can share one.
 pub(crate) struct Metered {
@@ -77,8 +77,11 @@ impl OpenFile for Metered {
     fn set_size(&self, size: u64) -> Op<'_, ()> {
         self.file.set_size(size)
     }
-    fn allocate(&self, offset: u64, len: u64, punch: bool) -> Op<'_, ()> {
-        self.file.allocate(offset, len, punch)
+    fn allocate(&self, offset: u64, len: u64, how: Allocate) -> Op<'_, ()> {
+        self.file.allocate(offset, len, how)
+    }
+    fn seek(&self, offset: u64, extent: Extent) -> Op<'_, u64> {
+        self.file.seek(offset, extent)
     }
     fn fsync(&self, data_only: bool) -> Op<'_, ()> {
         self.file.fsync(data_only)

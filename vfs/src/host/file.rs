@@ -85,14 +85,19 @@ impl OpenFile for HostFile {
         let done = retry_on_intr(|| rustix::fs::ftruncate(&self.fd, size)).map_err(Error::from);
         done.and_then(|()| self.written()).into()
     }
-    fn allocate(&self, offset: u64, len: u64, punch: bool) -> Op<'_, ()> {
-        let how = if punch {
-            FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE
-        } else {
-            FallocateFlags::empty()
-        };
+    fn allocate(&self, offset: u64, len: u64, how: Allocate) -> Op<'_, ()> {
+        let how = FallocateFlags::from_bits_retain(how.bits());
         let done = retry_on_intr(|| rustix::fs::fallocate(&self.fd, how, offset, len)).map_err(Error::from);
         done.and_then(|()| self.written()).into()
+    }
+    fn seek(&self, offset: u64, extent: Extent) -> Op<'_, u64> {
+        let from = match extent {
+            Extent::Data => rustix::fs::SeekFrom::Data(offset),
+            Extent::Hole => rustix::fs::SeekFrom::Hole(offset),
+        };
+        // The descriptor's own offset is of use to nobody else while this holds the place where appends read it.
+        let _one = self.end.lock();
+        rustix::fs::seek(&self.fd, from).map_err(Error::from).into()
     }
     fn fsync(&self, data_only: bool) -> Op<'_, ()> {
         sync(self.fd.clone(), data_only)

@@ -2,7 +2,7 @@
 //! close that has nothing to give up asks nothing.
 
 use super::tree::Tree;
-use crate::lock::{Lock, LockKind, LockOwner};
+use crate::lock::{Lock, LockKind, LockOwner, LockSort};
 use crate::{Errno, Error, Result};
 use nine::client::Fid;
 use nine::wire::{self, LockFlags, LockStatus, LockedRange};
@@ -29,7 +29,8 @@ impl Holders {
 
     /// The name of an owner: he is one for the server too, whichever of his processes asks.
     fn client_id(&self, owner: LockOwner) -> String {
-        format!("{}:{:x}:{:x}", self.prefix, owner.client, owner.owner)
+        let sort = if owner.sort == LockSort::Whole { "w" } else { "" };
+        format!("{}:{:x}:{:x}{sort}", self.prefix, owner.client, owner.owner)
     }
 
     /// Whom the server names.
@@ -37,16 +38,19 @@ impl Holders {
         let ours = || {
             let rest = std::str::from_utf8(client_id).ok()?.strip_prefix(&self.prefix)?.strip_prefix(':')?;
             let (client, owner) = rest.split_once(':')?;
+            let owner = owner.trim_end_matches('w');
             Some((u64::from_str_radix(client, 16).ok()?, u64::from_str_radix(owner, 16).ok()?))
         };
         let (client, owner) = ours().unwrap_or((u64::MAX, pid.into()));
-        LockOwner { client, owner, pid }
+        LockOwner { client, owner, sort: LockSort::Unknown, pid }
     }
 
     /// The owner with the process number that he goes by at the server.
     fn known(&self, file: u64, owner: LockOwner, remember: bool) -> LockOwner {
         let mut asked = self.asked.lock();
-        let same = |known: &&LockOwner| (known.client, known.owner) == (owner.client, owner.owner);
+        let same = |known: &&LockOwner| {
+            (known.client, known.owner, known.sort) == (owner.client, owner.owner, owner.sort)
+        };
         if let Some(known) = asked.get(&file).and_then(|owners| owners.iter().find(same)) {
             return *known;
         }
@@ -104,7 +108,9 @@ impl Holders {
     pub fn release(&self, fid: &Fid, file: u64, owner: LockOwner) {
         let mut asked = self.asked.lock();
         let Some(owners) = asked.get_mut(&file) else { return };
-        let same = |known: &LockOwner| (known.client, known.owner) == (owner.client, owner.owner);
+        let same = |known: &LockOwner| {
+            (known.client, known.owner, known.sort) == (owner.client, owner.owner, owner.sort)
+        };
         let Some(at) = owners.iter().position(same) else { return };
         let owner = owners.swap_remove(at);
         if owners.is_empty() {

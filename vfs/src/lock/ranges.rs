@@ -26,7 +26,7 @@ impl Ranges {
         self.0.iter().filter(move |held| {
             let exclusive = held.lock.kind == LockKind::Write || lock.kind == LockKind::Write;
             let overlap = held.lock.start < lock.end && lock.start < held.lock.end;
-            lock.kind != LockKind::Unlock && exclusive && overlap && held.owner.key() != owner.key()
+            lock.kind != LockKind::Unlock && exclusive && overlap && held.owner.meets(owner)
         })
     }
 
@@ -71,11 +71,12 @@ impl Ranges {
 
 #[cfg(test)]
 mod tests {
+    use super::super::LockSort;
     use super::*;
     use proptest::prelude::*;
 
     fn owner(n: u64) -> LockOwner {
-        LockOwner { client: 0, owner: n, pid: n as u32 }
+        LockOwner { client: 0, owner: n, sort: LockSort::Record, pid: n as u32 }
     }
 
     fn shown(ranges: &Ranges) -> Vec<(u64, LockKind, u64, u64)> {

@@ -4,7 +4,7 @@
 //! dropped. Waiters are woken in the order they came; what nobody holds, a newcomer may take before them, as in Linux.
 
 use super::ranges::{Held, Ranges};
-use super::{Lock, LockKind, LockOwner};
+use super::{Lock, LockKind, LockOwner, LockSort};
 use crate::{Errno, Op, Result};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -29,7 +29,7 @@ pub struct LockTable {
 struct State {
     files: HashMap<u64, FileLocks>,
     /// What each owner waits for: file and ticket.
-    waits: HashMap<(u64, u64), Vec<(u64, u64)>>,
+    waits: HashMap<(u64, u64, LockSort), Vec<(u64, u64)>>,
     last_ticket: u64,
 }
 
@@ -177,7 +177,7 @@ impl Future for Wait<'_> {
         if ticket.is_none() && locks.is_full() {
             return Poll::Ready(Errno::ENOLCK.into());
         }
-        if state.deadlocks(file, owner, lock) {
+        if owner.sort != LockSort::Whole && state.deadlocks(file, owner, lock) {
             return Poll::Ready(Errno::EDEADLK.into());
         }
         let ticket = ticket.unwrap_or_else(|| {
@@ -221,9 +221,9 @@ mod tests {
     use std::sync::atomic::AtomicU32;
     use std::task::Wake;
 
-    const A: LockOwner = LockOwner { client: 1, owner: 1, pid: 10 };
-    const B: LockOwner = LockOwner { client: 1, owner: 2, pid: 20 };
-    const C: LockOwner = LockOwner { client: 2, owner: 1, pid: 30 };
+    const A: LockOwner = LockOwner { client: 1, owner: 1, sort: LockSort::Record, pid: 10 };
+    const B: LockOwner = LockOwner { client: 1, owner: 2, sort: LockSort::Record, pid: 20 };
+    const C: LockOwner = LockOwner { client: 2, owner: 1, sort: LockSort::Record, pid: 30 };
 
     fn read(start: u64, end: u64) -> Lock {
         Lock { kind: LockKind::Read, start, end }

@@ -4,6 +4,8 @@
 //! doubling; the others are in an ordered map, so a hole costs nothing, wherever it is. What a chunk does not hold, up to
 //! the file's size, is zeroes. No chunk holds anything beyond the file's size.
 
+mod holes;
+
 use super::chunk::{CHUNK, Chunk};
 use super::space::{PAGE, Space};
 use crate::{Errno, Result};

@@ -180,7 +180,7 @@ impl OpenFile for MemFile {
         }
     }
 
-    fn allocate(&self, offset: u64, len: u64, punch: bool) -> Op<'_, ()> {
+    fn allocate(&self, offset: u64, len: u64, how: Allocate) -> Op<'_, ()> {
         let inode = match self.writable() {
             Ok(_) if len == 0 => return Op::err(Errno::EINVAL),
             Ok(inode) => inode,
@@ -188,13 +188,7 @@ impl OpenFile for MemFile {
         };
         let mut state = inode.state.write();
         let space = &inode.tree().space;
-        let done = state.data_mut().and_then(|data| {
-            if punch {
-                data.punch(space, offset, len);
-                return Ok(());
-            }
-            data.allocate(space, offset, len)
-        });
+        let done = state.data_mut().and_then(|data| data.fallocate(space, offset, len, how));
         if done.is_ok() {
             inode.changed(&mut state);
             if !self.as_root {
@@ -202,6 +196,13 @@ impl OpenFile for MemFile {
             }
         }
         done.into()
+    }
+
+    fn seek(&self, offset: u64, extent: Extent) -> Op<'_, u64> {
+        match &self.inode().state.read().body {
+            Body::File(data) => data.seek(offset, extent).ok_or_else(|| Errno::ENXIO.into()).into(),
+            _ => Op::err(Errno::ESPIPE),
+        }
     }
 
     fn lock<'a>(&'a self, owner: LockOwner, lock: Lock, wait: bool) -> Op<'a, ()> {

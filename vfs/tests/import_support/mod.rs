@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::io::DuplexStream;
 use tokio::sync::Notify;
-use vfs::lock::{self, LockKind, LockOwner};
+use vfs::lock::{self, LockKind, LockOwner, LockSort};
 use vfs::{
     Caller, Device, DirEntry, FileRef, Gid, Import, Kind, MemTree, Mode, Name, NameBuf, Namespace, Nature,
     Node, NodeRef, Op, OpenFile, OpenFlags, Place, Qid, SetStat, SetXattr, Stat, Time, TreeTag, Uid,
@@ -86,7 +86,8 @@ fn range(request: &Lock<'_>) -> (LockOwner, lock::Lock) {
     };
     let end = if request.length == 0 { u64::MAX } else { request.start + request.length };
     let client = request.client_id.iter().fold(7u64, |sum, b| sum.wrapping_mul(31) + u64::from(*b));
-    let owner = LockOwner { client, owner: request.proc_id.into(), pid: request.proc_id };
+    let owner =
+        LockOwner { client, owner: request.proc_id.into(), sort: LockSort::Record, pid: request.proc_id };
     (owner, lock::Lock { kind, start: request.start, end })
 }
 

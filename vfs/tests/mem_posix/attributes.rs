@@ -3,7 +3,7 @@
 use crate::world::*;
 use std::thread::sleep;
 use std::time::Duration;
-use vfs::lock::{Lock, LockKind, LockOwner};
+use vfs::lock::{Lock, LockKind, LockOwner, LockSort};
 use vfs::*;
 
 /// Longer than a tick of the clock that stamps files.
@@ -166,7 +166,7 @@ fn extended_attributes_have_their_limits_and_count_as_space() {
 fn record_locks_exclude_other_owners_and_go_with_their_last_close() {
     let w = world();
     let (one, two) = (w.put("f", b""), w.open("f", RW).unwrap());
-    let owner = |owner| LockOwner { client: 1, owner, pid: owner as u32 };
+    let owner = |owner| LockOwner { client: 1, owner, sort: LockSort::Record, pid: owner as u32 };
     let lock = Lock { kind: LockKind::Write, start: 0, end: 10 };
     done(one.lock(owner(1), lock, false)).unwrap();
     fails(done(two.lock(owner(2), lock, false)), Errno::EAGAIN);

@@ -50,7 +50,7 @@ fn nothing_reaches_beyond_the_largest_offset() {
     assert_eq!(w.stat("f").size, max);
     fails(done(file.set_size(max + 1)), Errno::EFBIG);
     fails(w.truncate("f", u64::MAX), Errno::EFBIG);
-    fails(done(file.allocate(max, 1, false)), Errno::EFBIG);
+    fails(done(file.allocate(max, 1, Allocate::empty())), Errno::EFBIG);
     assert_eq!(done(file.read(u64::MAX, &mut [0; 4])).unwrap(), 0);
 }
 
@@ -93,7 +93,7 @@ fn a_file_does_only_what_it_was_opened_for() {
     fails(done(reader.write(0, b"x")), Errno::EBADF);
     fails(done(reader.append(b"x")), Errno::EBADF);
     fails(done(reader.set_size(0)), Errno::EINVAL);
-    fails(done(reader.allocate(0, 1, false)), Errno::EBADF);
+    fails(done(reader.allocate(0, 1, Allocate::empty())), Errno::EBADF);
     let writer = w.open("f", OpenFlags::WRITE).unwrap();
     fails(done(writer.read(0, &mut [0; 1])), Errno::EBADF);
     w.mkdir("d").unwrap();
@@ -108,12 +108,12 @@ fn a_hole_reads_as_zeroes_and_gives_its_space_back() {
     let w = world();
     let file = w.put("f", &[7; 1 << 20]);
     let before = w.stat("f").blocks;
-    done(file.allocate(4096, (1 << 20) - 8192, true)).unwrap();
+    done(file.allocate(4096, (1 << 20) - 8192, Allocate::PUNCH_HOLE | Allocate::KEEP_SIZE)).unwrap();
     assert!(w.stat("f").blocks < before / 8);
     assert_eq!(w.stat("f").size, 1 << 20);
     let bytes = w.bytes("f");
     assert!(bytes.iter().enumerate().all(|(i, b)| (*b == 7) != (4096..(1 << 20) - 4096).contains(&i)));
-    fails(done(file.allocate(0, 0, false)), Errno::EINVAL);
+    fails(done(file.allocate(0, 0, Allocate::empty())), Errno::EINVAL);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_full_tree_takes_what_fits_and_then_nothing_until_space_is_freed() {
     let other = w.create("b").unwrap();
     assert_eq!(done(other.write(0, &[2; 20 << 10])).unwrap(), 20 << 10);
     fails(done(other.write(20 << 10, &[2; 8 << 10])), Errno::ENOSPC);
-    fails(done(file.allocate(0, 1 << 20, false)), Errno::ENOSPC);
+    fails(done(file.allocate(0, 1 << 20, Allocate::empty())), Errno::ENOSPC);
     let stat = done(w.root.statfs()).unwrap();
     assert_eq!((stat.blocks, stat.bfree, stat.files, stat.ffree), (16, 1, 3, 0));
     fails(w.create("c"), Errno::ENOSPC);
@@ -142,7 +142,7 @@ fn allocating_reserves_the_space_that_later_writes_need() {
     let w =
         world_of(MemOptions { max_bytes: 64 << 10, ..MemOptions::default() }, Caller::new(Uid(0), Gid(0)));
     let file = w.create("a").unwrap();
-    done(file.allocate(0, 48 << 10, false)).unwrap();
+    done(file.allocate(0, 48 << 10, Allocate::empty())).unwrap();
     assert_eq!(w.stat("a").size, 48 << 10);
     w.put("b", &[1; 16 << 10]);
     assert_eq!(done(file.write(0, &[3; 48 << 10])).unwrap(), 48 << 10);

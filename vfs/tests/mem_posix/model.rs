@@ -177,7 +177,11 @@ fn run(w: &World, step: &Step) -> Result<()> {
             Ok(())
         }
         Step::Truncate(path, size) => w.truncate(path, *size),
-        Step::Punch(path, at, len) => done(w.open(path, OpenFlags::WRITE)?.allocate(*at, *len, true)),
+        Step::Punch(path, at, len) => done(w.open(path, OpenFlags::WRITE)?.allocate(
+            *at,
+            *len,
+            Allocate::PUNCH_HOLE | Allocate::KEEP_SIZE,
+        )),
         Step::Unlink(path) => {
             let (dir, last) = split(w, path)?;
             done(dir.unlink(who, name(&last)))
