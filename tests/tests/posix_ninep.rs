@@ -1,0 +1,26 @@
+//! What a 9P2000.L client that is not the superuser may do with a file that he has open, as Linux asks for it.
+
+use nine::client::Client;
+use nine::wire::{AttrMask, Dialect, Mode, Msize, OpenFlags, SetAttrFields, SetAttrMask, Uid};
+use tests::Server;
+
+/// pjdfstest's ftruncate::affected_create_flags_only.
+#[tokio::test]
+async fn a_file_that_was_made_unwritable_is_cut_through_the_fid_that_made_it() {
+    let server = Server::start(&[]);
+    let stream = tokio::net::UnixStream::connect(server.path("sock")).await.expect("it listens");
+    let client = Client::connect(stream, Dialect::P9P2000L, Msize(1 << 16)).await.expect("it speaks .L");
+    let root = client.attach(b"", Some(Uid(65534)), b"/").await.expect("a root");
+    let mut made = root.walk(["tmp"]).await.expect("/tmp");
+    let flags = OpenFlags::from_bits_retain((libc::O_RDWR | libc::O_CREAT) as u32);
+    made.create(b"unwritable", flags, Mode(0)).await.expect("everyone may make files there");
+    made.write(0, b"content").await.expect("it was opened for writing");
+    // ftruncate(2) on v9fs: the size, and the times of the change, which are the server's own.
+    let valid = SetAttrMask::SIZE | SetAttrMask::MTIME | SetAttrMask::CTIME;
+    made.setattr(SetAttrFields { valid, size: 3, ..SetAttrFields::default() }).await.expect("ftruncate");
+    assert_eq!(made.getattr(AttrMask::BASIC).await.expect("its attributes").size, 3);
+    // truncate(2) goes by the mode.
+    let closed = root.walk(["tmp", "unwritable"]).await.expect("the file");
+    let refused = closed.setattr(SetAttrFields { valid, ..SetAttrFields::default() }).await;
+    assert_eq!(refused.expect_err("nobody may write to it").errno(), Some(libc::EACCES as u32));
+}
