@@ -3,6 +3,8 @@
 mod memory;
 mod peer;
 
+use std::sync::Arc;
+
 use memory::Memory;
 use nine::wire::*;
 use peer::Peer;
@@ -162,21 +164,55 @@ async fn the_rest_of_a_short_read_of_a_stream_is_nothing_once() {
     peer.expect(4, data(b"!")).await;
 }
 
+/// Begins a connection as a mount of Linux does: the root is fid 0, and looked at before anything else.
+async fn linux(memory: Arc<Memory>, dialect: Dialect, msize: u32) -> Peer {
+    let mut peer = Peer::with(memory, dialect, msize).await;
+    peer.attach().await;
+    match dialect {
+        Dialect::P9P2000L => {
+            let mask = AttrMask::BASIC | AttrMask::GEN;
+            peer.ask(0, Tmessage::Getattr { fid: Fid(0), mask }).await;
+            peer.expect_kind(0, "Rgetattr").await;
+        }
+        Dialect::P9P2000 | Dialect::P9P2000U => {
+            peer.ask(0, Tmessage::Stat { fid: Fid(0) }).await;
+            peer.expect_kind(0, "Rstat").await;
+        }
+    }
+    peer
+}
+
 #[tokio::test]
 async fn the_rest_for_a_kernels_buffer_that_is_larger_than_a_message_is_nothing_once() {
+    for dialect in [Dialect::P9P2000L, Dialect::P9P2000U, Dialect::P9P2000] {
+        let memory = Memory::new();
+        let mut peer = linux(memory.clone(), dialect, 8192).await;
+        let full = 8192 - IO_HEADER;
+        peer.open_for_reading(5, &["pipe"]).await;
+        memory.feed(b"line\n");
+        peer.ask(1, Tmessage::Read { fid: Fid(5), offset: 0, count: full }).await;
+        peer.expect(1, data(b"line\n")).await;
+        peer.ask(2, Tmessage::Read { fid: Fid(5), offset: 5, count: full }).await;
+        peer.expect(2, data(b"")).await;
+        peer.ask(3, Tmessage::Read { fid: Fid(5), offset: 5, count: full }).await;
+        memory.feed(b"more");
+        peer.expect(3, data(b"more")).await;
+        // A smaller buffer is filled in every dialect too.
+        peer.ask(4, Tmessage::Read { fid: Fid(5), offset: 9, count: full - 4 }).await;
+        peer.expect(4, data(b"")).await;
+        memory.feed(b"!");
+        peer.ask(5, Tmessage::Read { fid: Fid(5), offset: 9, count: 10 }).await;
+        peer.expect(5, data(b"!")).await;
+        peer.ask(6, Tmessage::Read { fid: Fid(5), offset: 10, count: 9 }).await;
+        peer.expect(6, data(b"")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_reader_of_full_messages_that_is_no_kernel_means_what_it_asks() {
     let memory = Memory::new();
     let mut peer = Peer::attached(memory.clone()).await;
     let full = (1 << 20) - IO_HEADER;
-    peer.open(5, &["pipe"], OpenFlags::LARGEFILE).await;
-    memory.feed(b"line\n");
-    peer.ask(1, Tmessage::Read { fid: Fid(5), offset: 0, count: full }).await;
-    peer.expect(1, data(b"line\n")).await;
-    peer.ask(2, Tmessage::Read { fid: Fid(5), offset: 5, count: full }).await;
-    peer.expect(2, data(b"")).await;
-    peer.ask(3, Tmessage::Read { fid: Fid(5), offset: 5, count: full }).await;
-    memory.feed(b"more");
-    peer.expect(3, data(b"more")).await;
-    // A program that reads full messages, and is no kernel, means what it asks.
     peer.open(6, &["pipe"], OpenFlags::empty()).await;
     memory.feed(b"ab");
     peer.ask(4, Tmessage::Read { fid: Fid(6), offset: 0, count: full }).await;
@@ -187,14 +223,25 @@ async fn the_rest_for_a_kernels_buffer_that_is_larger_than_a_message_is_nothing_
 }
 
 #[tokio::test]
-async fn in_plain_9p2000_the_rest_of_a_stream_is_waited_for() {
+async fn a_kernels_reader_that_does_not_block_is_not_taken_to_fill_its_buffer() {
+    let memory = Memory::new();
+    let mut peer = linux(memory.clone(), Dialect::P9P2000L, 8192).await;
+    let full = 8192 - IO_HEADER;
+    peer.open(5, &["pipe"], OpenFlags::NONBLOCK).await;
+    memory.feed(b"ab");
+    peer.ask(1, Tmessage::Read { fid: Fid(5), offset: 0, count: full }).await;
+    peer.expect(1, data(b"ab")).await;
+    memory.feed(b"cd");
+    peer.ask(2, Tmessage::Read { fid: Fid(5), offset: 2, count: full }).await;
+    peer.expect(2, data(b"cd")).await;
+}
+
+#[tokio::test]
+async fn in_plain_9p2000_others_than_the_kernel_wait_for_the_rest_of_a_stream() {
     let memory = Memory::new();
     let mut peer = Peer::with(memory.clone(), Dialect::P9P2000, 8192).await;
     peer.attach().await;
-    peer.ask(1, peer::walk(0, 5, &["pipe"]).as_message()).await;
-    peer.expect_walk(1, 1).await;
-    peer.ask(1, Tmessage::Open { fid: Fid(5), mode: OpenMode::empty() }).await;
-    peer.expect_kind(1, "Ropen").await;
+    peer.open_for_reading(5, &["pipe"]).await;
     memory.feed(b"ab");
     peer.ask(1, Tmessage::Read { fid: Fid(5), offset: 0, count: 10 }).await;
     peer.expect(1, data(b"ab")).await;

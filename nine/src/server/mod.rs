@@ -12,8 +12,8 @@
 //! - **Tflush** drops the old request's future, which is its cancellation, and is always answered.
 //! - **Tclunk** of a stream ends the reads that wait on it with EINTR. On other files it waits for them: they end.
 //! - **Streams** ([`Opened::is_stream`]). Linux fills its reader's buffer: after a short read it asks for the rest
-//!   before it returns. In the dialects that Linux speaks, exactly that request is answered with nothing, once; so
-//!   `cat` shows a live file line by line. One read of a stream gives at most 32 KiB.
+//!   before it returns. Exactly that request is answered with nothing, once; so `cat` shows a live file line by line.
+//!   In plain 9P2000 that holds for Linux alone, which shows itself in how a mount begins. One read of a stream gives at most 32 KiB.
 //! - **Bad input.** What is no message ends its own connection, is answered with the reason and logged with it. What
 //!   is a message but makes no sense (unknown fids, fids and tags in use, `a/b` for a name, offsets beyond 2^63)
 //!   gets an error.
@@ -28,6 +28,7 @@ mod files;
 mod flight;
 mod held;
 mod input;
+mod linux;
 mod listing;
 mod ops;
 mod output;

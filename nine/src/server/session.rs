@@ -20,6 +20,7 @@ use super::files::{FileServer, HeldLock, Listing};
 use super::flight::{Claims, Flights, Landed, Serial};
 use super::held::{Called, Lent};
 use super::input::Input;
+use super::linux::Linux;
 use super::ops;
 use super::output::{Output, Segment};
 use crate::wire::{
@@ -97,6 +98,7 @@ pub(super) struct Session<F: FileServer> {
     /// Not known before Tversion.
     agreed: Option<Dialect>,
     msize: Msize,
+    linux: Linux,
     pub(super) fids: Fids<F>,
     flights: Flights<Outcome<F>>,
     pub(super) out: Output,
@@ -114,6 +116,7 @@ impl<F: FileServer> Session<F> {
             context,
             agreed: None,
             msize,
+            linux: Linux::default(),
             fids: Fids::new(config.fids),
             flights: Flights::new(),
             out: Output::default(),
@@ -130,6 +133,11 @@ impl<F: FileServer> Session<F> {
 
     pub(super) fn dialect(&self) -> Dialect {
         self.agreed.unwrap_or(Dialect::P9P2000)
+    }
+
+    /// Whether the client is Linux's own.
+    pub(super) fn is_linux(&self) -> bool {
+        self.linux == Linux::Yes
     }
 
     /// Whether another request may be taken.
@@ -174,6 +182,7 @@ impl<F: FileServer> Session<F> {
                 self.flush(cx, tag, oldtag);
                 return Ok(());
             }
+            _ if self.linux.is_open() => self.linux.note(tag, &message),
             _ => {}
         }
         if !self.flights.is_empty() && self.flights.has_tag(tag) {
@@ -220,6 +229,7 @@ impl<F: FileServer> Session<F> {
         let ours = Msize(self.config.msize.0.clamp(Config::MIN_MSIZE, Config::MAX_MSIZE));
         let dialect = Dialect::for_version(version.0).filter(|_| msize.0 >= Config::MIN_MSIZE);
         self.agreed = dialect;
+        self.linux = Linux::default();
         self.msize = if dialect.is_some() { msize.min(ours) } else { ours };
         debug!(client = %msize, msize = %self.msize, wanted = %version, dialect = dialect.map(Dialect::version));
         // A client whose frames are too small to be of use is told so in the only way that version(5) has.

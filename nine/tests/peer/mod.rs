@@ -77,6 +77,18 @@ impl Peer {
         self.expect_kind(901, "Rlopen").await;
     }
 
+    /// In whichever dialect is spoken.
+    pub async fn open_for_reading(&mut self, fid: u32, names: &[&str]) {
+        if self.dialect == Dialect::P9P2000L {
+            return self.open(fid, names, OpenFlags::empty()).await;
+        }
+        self.queue(900, walk(0, fid, names).as_message());
+        self.queue(901, Tmessage::Open { fid: Fid(fid), mode: OpenMode::empty() });
+        self.send().await;
+        self.expect_walk(900, names.len()).await;
+        self.expect_kind(901, "Ropen").await;
+    }
+
     pub fn queue(&mut self, tag: u16, message: Tmessage<'_>) {
         message.encode(self.dialect, Tag(tag), &mut self.queued).expect("a message of the dialect");
     }

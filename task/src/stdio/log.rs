@@ -132,12 +132,13 @@ impl Log {
         Log { inner: Mutex::new(inner), grown: Notify::new(), room: Notify::new() }
     }
 
-    /// All that was ever written, in bytes (4096 where nothing was yet, but may still be); and when last.
+    /// All that was ever written, in bytes (1 where nothing was yet, but may still be); and when last.
     pub fn len(&self) -> (u64, Time) {
         let inner = self.inner.lock();
-        // tail(1) reads a regular file of length 0 to its end before it shows anything, which here is the end of the task. A
-        // page is what sysfs says for texts that are made when read: wc(1) and others know not to believe it.
-        let length = if inner.end() == 0 && !inner.ended() { 4096 } else { inner.end() };
+        // tail(1) reads a regular file of length 0 to its end before it shows anything, which here is the end of the task. More
+        // than a byte would not do: since 6.8 Linux's 9P client asks again, and waits, where a read ends before the length
+        // that it knows, and the first read is rarely shorter than this.
+        let length = if inner.end() == 0 && !inner.ended() { 1 } else { inner.end() };
         (length, inner.changed)
     }
 

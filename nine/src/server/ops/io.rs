@@ -5,7 +5,7 @@ use std::task::Context;
 
 use super::check_offset;
 use crate::server::answer::Error;
-use crate::server::fid::{FidEntry, OpenFid, Rest, State};
+use crate::server::fid::{FidEntry, Rest, State};
 use crate::server::files::FileServer;
 use crate::server::held::{CalledInto, call, call_into};
 use crate::server::input::Input;
@@ -24,17 +24,30 @@ const WORTH_SHARING: usize = 128 << 10;
 /// exactly that request is answered with nothing, once.
 ///
 /// A buffer larger than a message makes `asked` as much as a message holds (`most`), and the rest may be as much again,
-/// which is also what a client asks that does not fill buffers. Only where the kernel shows itself, by a flag that
-/// programs do not set, is that taken for the rest: up to Linux 6.1, where the default msize is 24 bytes short of cat's
-/// buffer.
-fn note_short_read<F: FileServer>(open: &OpenFid<F>, offset: u64, asked: u32, got: usize, most: u32) {
-    let got = got as u32;
-    let rest = || {
-        let is_kernel = open.flags & (OpenFlags::LARGEFILE | OpenFlags::NONBLOCK) == OpenFlags::LARGEFILE;
-        let up_to = if is_kernel && asked >= most { asked } else { asked - got };
-        Rest { offset: offset.wrapping_add(got.into()), counts: asked - got..=up_to }
+/// which is also what a client asks that does not fill buffers. Only from Linux, whose every short read is followed by one
+/// for the rest (but for files opened O_NONBLOCK), is that taken for the rest.
+fn note_short_read<F: FileServer>(entry: &FidEntry<F>, offset: u64, asked: u32, got: usize, fills: Fills) {
+    let (got, Some(open)) = (got as u32, entry.opened()) else { return };
+    let up_to = |rest| match fills {
+        Fills::Not => None,
+        Fills::Beyond { most } if asked == most && !open.flags.contains(OpenFlags::NONBLOCK) => Some(asked),
+        Fills::Within | Fills::Beyond { .. } => Some(rest),
     };
-    *open.rest.lock() = (got > 0 && got < asked).then(rest);
+    let short = asked.checked_sub(got).filter(|&rest| got > 0 && rest > 0);
+    if let Some((rest, up_to)) = short.and_then(|rest| Some((rest, up_to(rest)?))) {
+        *open.rest.lock() = Some(Rest { offset: offset.wrapping_add(got.into()), counts: rest..=up_to });
+    }
+}
+
+/// What a client does after a short read of a stream.
+#[derive(Clone, Copy)]
+enum Fills {
+    /// Nothing: its readers get what came.
+    Not,
+    /// It asks for the rest of a buffer that a message can hold.
+    Within,
+    /// And for that of larger ones, of which it asks `most` at a time.
+    Beyond { most: u32 },
 }
 
 impl<F: FileServer> Session<F> {
@@ -71,11 +84,16 @@ impl<F: FileServer> Session<F> {
                 }
             };
         }
-        // The clients that fill their buffers are Linux's; plain 9P2000 readers mean what they ask.
-        let fills = open.is_stream && self.dialect() != Dialect::P9P2000;
+        let fills = match self.dialect() {
+            _ if !open.is_stream => Fills::Not,
+            _ if self.is_linux() => Fills::Beyond { most: self.msize() - IO_HEADER },
+            // Readers of plain 9P2000 mean what they ask.
+            Dialect::P9P2000 => Fills::Not,
+            Dialect::P9P2000L | Dialect::P9P2000U => Fills::Within,
+        };
         let limit = if open.is_stream { limit.min(STREAM_READ) } else { limit };
         let is_rest = |rest: Rest| rest.offset == offset && rest.counts.contains(&count);
-        if fills && open.rest.lock().take().is_some_and(is_rest) {
+        if !matches!(fills, Fills::Not) && open.rest.lock().take().is_some_and(is_rest) {
             self.reply(request.tag, Ok(Done::message(Rmessage::Read { data: Data(&[]) })));
             return Ok(());
         }
@@ -98,10 +116,9 @@ impl<F: FileServer> Session<F> {
         offset: u64,
         count: u32,
         limit: usize,
-        fills: bool,
+        fills: Fills,
     ) -> Result<(), Error> {
         let entry = self.fids.opened(fid)?;
-        let most = self.msize() - IO_HEADER;
         let Segment { bytes, start, end } = self.out.take_room(READ_OVERHEAD + limit);
         let data = end + READ_OVERHEAD..end + READ_OVERHEAD + limit;
         let place = data.clone();
@@ -115,9 +132,7 @@ impl<F: FileServer> Session<F> {
                 let segment = Segment { bytes, start, end };
                 match result.map(|got| got.min(limit)) {
                     Ok(got) => {
-                        if fills && let Some(open) = entry.opened() {
-                            note_short_read(open, offset, count, got, most);
-                        }
+                        note_short_read(entry, offset, count, got, fills);
                         self.send_data(request.tag, segment, got);
                     }
                     Err(error) => {
@@ -135,9 +150,7 @@ impl<F: FileServer> Session<F> {
                 self.pend(request, pinned, async move {
                     let (result, (_files, entry, bytes)) = held.await;
                     let got = result?.min(limit);
-                    if fills && let Some(open) = entry.opened() {
-                        note_short_read(open, offset, count, got, most);
-                    }
+                    note_short_read(&entry, offset, count, got, fills);
                     // The header goes in front of the data, where there was room for it.
                     Ok(Body::Data(Segment { bytes, start: end, end }, got).into())
                 });
