@@ -18,24 +18,38 @@ run() { new "$@"; echo start > "$t/ctl"; }
 gone() { # gone PID: it ends within two seconds
     for _ in $(seq 200); do kill -0 "$1" 2>/dev/null || { echo gone; return; }; sleep 0.01; done; echo "still there"
 }
+W=$(mktemp -d /tmp/habit.XXXXXX); trap 'rm -rf "$W"' EXIT # for what a row writes beside the mount
 cd /
 "#;
 
-/// Runs every row on the mount `mount`: `run` takes a script and gives what it printed on standard output and on standard
-/// error. Panics with all that went wrong. With TASKFS_HABIT=WORDS only the rows with these words in their name are run.
-pub fn every_habit(mount: &str, run: impl Fn(&str) -> (String, String)) {
+/// The rows to be run: all, or with TASKFS_HABIT=WORDS those with these words in their name.
+pub fn wanted() -> Vec<&'static Habit> {
     let only = std::env::var("TASKFS_HABIT").unwrap_or_default();
+    HABITS.iter().filter(|habit| habit.name.contains(&only)).collect()
+}
+
+impl Habit {
+    /// The row as a whole script.
+    pub fn whole(&self) -> String {
+        format!("{PRELUDE}{}", self.script)
+    }
+
+    /// What is wrong with what it printed on standard output and on standard error, if anything.
+    pub fn fault(&self, (out, err): &(String, String)) -> Option<String> {
+        (out != self.expect).then(|| {
+            format!("{}\n  expected {:?}\n  got      {out:?}\n  stderr   {err:?}", self.name, self.expect)
+        })
+    }
+}
+
+/// Runs every row on the mount `mount`: `run` takes a script and gives what it printed on standard output and on standard
+/// error. Panics with all that went wrong.
+pub fn every_habit(mount: &str, run: impl Fn(&str) -> (String, String)) {
     let mut wrong = Vec::new();
-    for habit in HABITS.iter().filter(|habit| habit.name.contains(&only)) {
-        let (out, err) = run(&format!("{PRELUDE}{}", habit.script));
-        let right = out == habit.expect;
-        eprintln!("{mount}: {} {}", if right { "ok  " } else { "FAIL" }, habit.name);
-        if !right {
-            wrong.push(format!(
-                "{}\n  expected {:?}\n  got      {out:?}\n  stderr   {err:?}",
-                habit.name, habit.expect
-            ));
-        }
+    for habit in wanted() {
+        let fault = habit.fault(&run(&habit.whole()));
+        eprintln!("{mount}: {} {}", if fault.is_none() { "ok  " } else { "FAIL" }, habit.name);
+        wrong.extend(fault);
     }
     assert!(wrong.is_empty(), "{mount}: {} of {} habits:\n{}", wrong.len(), HABITS.len(), wrong.join("\n"));
 }
@@ -48,10 +62,17 @@ pub const HABITS: &[Habit] = &[
         expect: "Hello, world!\n0\n",
     },
     Habit {
+        name: "looking around makes nothing",
+        script: r#"before=$(ls $M/task | wc -l); ls -lR $M/task > /dev/null; stat $M/task/new $M/task/clone > /dev/null
+                   grep -r --exclude-dir='[0-9]*' nothing-like-this $M/task; find $M/task -maxdepth 1 > /dev/null
+                   test $(ls $M/task | wc -l) = $before && echo unchanged"#,
+        expect: "unchanged\n",
+    },
+    Habit {
         name: "wait gives the same line to early and late readers",
-        script: r#"new /guests/exit.wasm 3; cat $t/wait > /tmp/early.$id & sleep 0.2; echo start > $t/ctl; wait
-                   cat $t/wait > /tmp/late.$id; cmp /tmp/early.$id /tmp/late.$id && echo same
-                   sed -E "s/^$id [0-9]+ [0-9]+ [0-9]+ //" /tmp/late.$id; rm /tmp/early.$id /tmp/late.$id"#,
+        script: r#"new /guests/exit.wasm 3; cat $t/wait > $W/early & sleep 0.2; echo start > $t/ctl; wait
+                   cat $t/wait > $W/late; cmp $W/early $W/late && echo same
+                   sed -E "s/^$id [0-9]+ [0-9]+ [0-9]+ //" $W/late"#,
         expect: "same\n'exit status 3'\n",
     },
     Habit {
@@ -105,39 +126,32 @@ pub const HABITS: &[Habit] = &[
         expect: "Hello, world!\ntested\n0\n1\n2\n1\nlisted\n",
     },
     Habit {
-        name: "looking around makes nothing",
-        script: r#"before=$(ls $M/task | wc -l); ls -lR $M/task > /dev/null; stat $M/task/new $M/task/clone > /dev/null
-                   grep -r --exclude-dir='[0-9]*' nothing-like-this $M/task; find $M/task -maxdepth 1 > /dev/null
-                   test $(ls $M/task | wc -l) = $before && echo unchanged"#,
-        expect: "unchanged\n",
-    },
-    Habit {
         name: "output shows live, line by line",
-        script: r#"run /guests/cat.wasm; (cat $t/stdio/1 > /tmp/live.$id) & echo first > $t/stdio/0
-                   for _ in $(seq 300); do grep -q first /tmp/live.$id && break; sleep 0.01; done; cat /tmp/live.$id
-                   echo second > $t/stdio/0; echo eof > $t/ctl; wait; cat /tmp/live.$id; rm /tmp/live.$id"#,
+        script: r#"run /guests/cat.wasm; (cat $t/stdio/1 > $W/live) & echo first > $t/stdio/0
+                   for _ in $(seq 300); do grep -q first $W/live && break; sleep 0.01; done; cat $W/live
+                   echo second > $t/stdio/0; echo eof > $t/ctl; wait; cat $W/live"#,
         expect: "first\nfirst\nsecond\n",
     },
     Habit {
         name: "tail -f follows the output of a running program",
         script: r#"run /guests/cat.wasm; echo first > $t/stdio/0; sleep 0.3
-                   (timeout 20 tail -f $t/stdio/1 > /tmp/tail.$id) & p=$!
-                   for _ in $(seq 300); do grep -q first /tmp/tail.$id 2>/dev/null && break; sleep 0.01; done
+                   (timeout 20 tail -f $t/stdio/1 > $W/tail) & p=$!
+                   for _ in $(seq 300); do grep -q first $W/tail 2>/dev/null && break; sleep 0.01; done
                    echo second > $t/stdio/0
-                   for _ in $(seq 300); do grep -q second /tmp/tail.$id && break; sleep 0.01; done
-                   cat /tmp/tail.$id; pkill -P $p tail 2>/dev/null; kill $p 2>/dev/null; wait 2>/dev/null
-                   echo kill > $t/ctl; rm /tmp/tail.$id"#,
+                   for _ in $(seq 300); do grep -q second $W/tail && break; sleep 0.01; done
+                   cat $W/tail; pkill -P $p tail 2>/dev/null; kill $p 2>/dev/null; wait 2>/dev/null
+                   echo kill > $t/ctl"#,
         expect: "first\nsecond\n",
     },
     Habit {
         name: "tail -f follows a file that a program writes",
         script: r#"echo before > $M/tmp/log; new /guests/cat.wasm; echo "bind /tmp/log /task/$id/stdio/1" > $t/ctl; echo start > $t/ctl
-                   (timeout 20 tail -f $M/tmp/log > /tmp/tail.$id) & p=$!
-                   for _ in $(seq 300); do grep -q before /tmp/tail.$id 2>/dev/null && break; sleep 0.01; done
+                   (timeout 20 tail -f $M/tmp/log > $W/tail) & p=$!
+                   for _ in $(seq 300); do grep -q before $W/tail 2>/dev/null && break; sleep 0.01; done
                    echo after > $t/stdio/0
-                   for _ in $(seq 500); do grep -q after /tmp/tail.$id && break; sleep 0.01; done
-                   cat /tmp/tail.$id; pkill -P $p tail 2>/dev/null; kill $p 2>/dev/null; wait 2>/dev/null
-                   echo kill > $t/ctl; rm /tmp/tail.$id $M/tmp/log"#,
+                   for _ in $(seq 500); do grep -q after $W/tail && break; sleep 0.01; done
+                   cat $W/tail; pkill -P $p tail 2>/dev/null; kill $p 2>/dev/null; wait 2>/dev/null
+                   echo kill > $t/ctl; rm $M/tmp/log"#,
         expect: "before\nafter\n",
     },
     Habit {

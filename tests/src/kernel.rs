@@ -3,12 +3,13 @@
 //! Its programs are this machine's (`hostsh`), its files its own, and this machine's loopback is 10.0.2.2 for it.
 
 use crate::{cannot_run, finish, top};
+use std::fmt::Write;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 /// A booted kernel.
 pub struct Kernel {
-    /// `base` or `backports`.
+    /// `base`, `backports`, `newest` or `older`: see `tests/qemu/guest --help`.
     pub name: String,
     /// As `uname -r` says.
     pub version: String,
@@ -21,13 +22,28 @@ fn harness() -> Command {
     command
 }
 
+fn said(command: &str) -> Result<String, String> {
+    let output = harness().arg(command).output().map_err(|error| format!("tests/qemu/guest: {error}"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Whether guests run under KVM here, not under emulation, which takes ten times as long.
+pub fn is_fast() -> bool {
+    said("accelerator").is_ok_and(|accelerator| accelerator.trim() == "kvm")
+}
+
 impl Kernel {
     /// Boots the prepared kernel `name`; where that cannot be, says that `what` is not run.
     pub fn boot(name: &str, what: &str) -> Option<Kernel> {
-        let there = match harness().arg("kernels").output() {
-            Ok(there) => String::from_utf8_lossy(&there.stdout).into_owned(),
+        Self::boot_with(name, what, &[])
+    }
+
+    /// With further options of `guest boot`.
+    pub fn boot_with(name: &str, what: &str, options: &[&str]) -> Option<Kernel> {
+        let there = match said("kernels") {
+            Ok(there) => there,
             Err(error) => {
-                cannot_run(what, &format!("tests/qemu/guest: {error}"));
+                cannot_run(what, &error);
                 return None;
             }
         };
@@ -36,8 +52,9 @@ impl Kernel {
             return None;
         };
         let state = tempfile::tempdir().expect("a temporary directory");
-        let boot = harness().arg("boot").arg(state.path()).args(["--kernel", name, "--host-root"]).spawn();
-        let booted = finish(boot.expect("python3 starts"), "booting", Duration::from_secs(240));
+        let mut boot = harness();
+        boot.arg("boot").arg(state.path()).args(["--kernel", name, "--host-root"]).args(options);
+        let booted = finish(boot.spawn().expect("python3 starts"), "booting", Duration::from_secs(240));
         match booted.status.code() {
             Some(0) => {}
             // What the harness finds missing on this machine.
@@ -59,28 +76,59 @@ impl Kernel {
         finish(command.spawn().expect("python3 starts"), script, Duration::from_secs(u64::from(seconds) + 60))
     }
 
+    /// Mounts a server that listens on this machine's `port` at `dir`; `options` as mount -o takes them. On `trans=unix` a
+    /// relay in the guest leads there.
+    pub fn mount(&self, dir: &str, port: u16, options: &str) {
+        let (relay, source, transport) = if options.contains("trans=unix") {
+            let socket = format!("/tmp/taskfs.{port}");
+            (format!("unix-relay {socket} {port} && "), socket, String::new())
+        } else {
+            (String::new(), "10.0.2.2".to_owned(), format!("trans=tcp,port={port},"))
+        };
+        let script = format!("{relay}mkdir -p {dir} && mount -t 9p -o {transport}{options} {source} {dir}");
+        let out = self.exec(&script, 60);
+        assert!(out.status.success(), "{}: {script}: {}", self.version, String::from_utf8_lossy(&out.stdout));
+    }
+
     /// Runs a bash script there, with this machine's bash and coreutils, as `uid`: standard output and standard error.
     pub fn bash(&self, script: &str, vars: &[(&str, &str)], uid: u32, seconds: u32) -> (String, String) {
+        self.bash_each(&[script], vars, uid, seconds).pop().expect("as many results as scripts")
+    }
+
+    /// Runs bash scripts one after another, each for so many seconds at most.
+    pub fn bash_each(
+        &self,
+        scripts: &[&str],
+        vars: &[(&str, &str)],
+        uid: u32,
+        seconds: u32,
+    ) -> Vec<(String, String)> {
         let vars: String = vars.iter().map(|(name, value)| format!("{name}='{value}' ")).collect();
         let who = match uid {
             0 => String::new(),
             uid => format!("setpriv --reuid {uid} --regid {uid} --clear-groups "),
         };
-        let output = self.exec(
-            &format!(
-                "s=$(mktemp /tmp/row.XXXXXX); cat > $s <<'END OF SCRIPT'\n{script}\nEND OF SCRIPT\nchmod 644 $s\n\
+        let mut all = "s=$(mktemp /tmp/row.XXXXXX); chmod 644 $s\n".to_owned();
+        for script in scripts {
+            write!(
+                all,
+                "cat > $s <<'END OF SCRIPT'\n{script}\nEND OF SCRIPT\n\
                  hostsh {vars}timeout -s KILL {seconds} {who}bash $s > $s.out 2> $s.err\n\
-                 cat $s.out; printf '\\036'; cat $s.err; rm $s $s.out $s.err"
-            ),
-            seconds + 30,
-        );
-        let all = String::from_utf8_lossy(&output.stdout).into_owned();
-        match all.split_once('\u{1e}') {
-            Some((out, err)) => (out.to_owned(), err.to_owned()),
-            None => {
-                panic!("{} ({}): {all}{}", self.name, output.status, String::from_utf8_lossy(&output.stderr))
-            }
+                 cat $s.out; printf '\\036'; cat $s.err; printf '\\035'\n"
+            )
+            .expect("a string takes all");
         }
+        all.push_str("rm $s $s.out $s.err");
+        let output = self.exec(&all, (seconds + 30) * scripts.len() as u32);
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let results: Vec<_> = printed
+            .split_terminator('\u{1d}')
+            .filter_map(|result| result.split_once('\u{1e}'))
+            .map(|(out, err)| (out.to_owned(), err.to_owned()))
+            .collect();
+        let harness = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(results.len(), scripts.len(), "{} ({}): {printed}{harness}", self.name, output.status);
+        results
     }
 }
 

@@ -7,6 +7,9 @@ pub mod bystander;
 pub mod door;
 pub mod habits;
 pub mod kernel;
+pub mod live;
+pub mod matrix;
+pub mod users;
 pub mod wire;
 
 use std::io::{BufRead, BufReader, Read, Write};
