@@ -84,11 +84,12 @@ fn readers(followers: bool) -> String {
     if followers { follow.chain(enough).collect() } else { follow.collect() }
 }
 
-/// The output of a running program, line by line.
-pub fn output_shows_each_line_as_it_comes(kernel: &Kernel, mount: &str) -> String {
+/// The output of a running program, line by line. `tail` where it can follow: see [`crate::matrix`].
+pub fn output_shows_each_line_as_it_comes(kernel: &Kernel, mount: &str, tail: bool) -> String {
+    let tail = if tail { "tail -f $F" } else { "cat $F" };
     let script = format!(
         r#"{}{WORDS}run /guests/cat.wasm; F=$t/stdio/1
-{}(timeout 300 tail ---disable-inotify -f $F > $W/out/tail) & tail=$!
+{}(timeout 300 {tail} > $W/out/tail) & tail=$!
 for n in 1 2 3 4; do echo "line $n" > $t/stdio/0; arrived $n; done
 pkill -P $tail; wait $tail 2>/dev/null
 echo eof > $t/ctl; wait
