@@ -26,24 +26,4 @@ pub fn every_process_is_its_own_user(kernel: &Kernel) {
         assert_eq!(out, "secret\n", "{where_}");
         kernel.exec(&format!("umount {at}"), 60);
     }
-    one_user_alone_may_come_in(kernel);
-}
-
-/// access=UID: nobody else reaches the mount, not even root.
-fn one_user_alone_may_come_in(kernel: &Kernel) {
-    let server = serve();
-    let at = format!("/mnt/{}", server.port());
-    kernel.mount(&at, server.port(), "version=9p2000.L,cache=none,access=1000");
-    let as_user = |uid, script: &str| kernel.bash(script, &[("M", &at)], uid, 60);
-    let made = as_user(1000, "echo mine > $M/tmp/mine; stat -c %u $M/tmp/mine");
-    assert_eq!(made, ("1000\n".to_owned(), String::new()), "{}", kernel.version);
-    for other in [0, 1001] {
-        let (out, err) = as_user(other, "cat $M/tmp/mine");
-        assert_eq!(out, "", "{} uid {other}", kernel.version);
-        assert!(
-            err.contains("Permission denied") || err.contains("Operation not permitted"),
-            "{other}: {err}"
-        );
-    }
-    kernel.exec(&format!("umount {at}"), 60);
 }
