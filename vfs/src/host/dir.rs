@@ -7,10 +7,9 @@ use super::node::HostNode;
 use super::seen::{FileId, Seen};
 use crate::*;
 use parking_lot::Mutex;
-use rustix::fd::OwnedFd;
-use rustix::fs::{FileType, RawDir, SeekFrom};
-use std::mem::MaybeUninit;
-use std::ops::Range;
+use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::fs::{FileType, SeekFrom};
+use rustix::io::retry_on_intr;
 use std::sync::Arc;
 
 pub(super) struct HostDir {
@@ -21,22 +20,19 @@ pub(super) struct HostDir {
     listing: Mutex<Listing>,
 }
 
+/// As many bytes of entries as one system call asks for.
+const SPACE: usize = 32 * 1024;
+
 /// Where the last reader stopped.
 #[derive(Default)]
 struct Listing {
     /// Behind the entry with this cookie.
     at: u64,
     begun: bool,
-    /// What the kernel gave beyond that, and no sink took yet.
-    left: Vec<Left>,
+    /// What the kernel gave last, of which the entries from `next` to `end` were not taken yet.
+    buf: Vec<u8>,
     next: usize,
-    names: Vec<u8>,
-}
-
-struct Left {
-    name: Range<usize>,
-    qid: Qid,
-    cookie: u64,
+    end: usize,
 }
 
 impl HostDir {
@@ -69,68 +65,82 @@ impl HostDir {
             listing.restart(cookie);
         }
         listing.begun = true;
-        if !listing.give_left(sink) {
-            return Ok(());
-        }
-        let mut space = [MaybeUninit::<u8>::uninit(); 32 * 1024];
-        let mut entries = RawDir::new(&*self.fd, &mut space);
-        let mut full = false;
-        while !(full && entries.is_buffer_empty()) {
-            let entry = match entries.next() {
-                // A directory that was removed is empty.
-                None | Some(Err(rustix::io::Errno::NOENT)) => break,
-                Some(Err(rustix::io::Errno::INTR)) => continue,
-                Some(entry) => entry?,
-            };
-            let cookie = entry.next_entry_cookie();
-            let named = Name::new(entry.file_name().to_bytes()).ok();
-            let qid = named.and_then(|name| self.entry_qid(name, entry.ino(), entry.file_type()));
-            let (Some(name), Some(qid)) = (named, qid) else {
-                // `.` and `..`, mostly.
-                if !full {
-                    listing.at = cookie;
+        loop {
+            while let Some(entry) = entry_at(&listing.buf[listing.next..listing.end]) {
+                let named = Name::new(entry.name).ok();
+                let qid = named.and_then(|name| self.entry_qid(name, entry.ino, entry.file_type));
+                // `.` and `..`, mostly, are passed over.
+                if let (Some(name), Some(qid)) = (named, qid)
+                    && !sink(DirEntry { name, qid, cookie: entry.cookie })
+                {
+                    return Ok(());
                 }
-                continue;
-            };
-            full = full || !sink(DirEntry { name, qid, cookie });
-            if full {
-                listing.leave(name, qid, cookie);
-            } else {
+                let (cookie, len) = (entry.cookie, entry.len);
                 listing.at = cookie;
+                listing.next += len;
+            }
+            if !listing.fill(&self.fd)? {
+                return Ok(());
             }
         }
-        Ok(())
     }
 }
 
 impl Listing {
     fn restart(&mut self, at: u64) {
-        self.left.clear();
-        self.names.clear();
-        self.next = 0;
         self.at = at;
+        (self.next, self.end) = (0, 0);
     }
 
-    fn leave(&mut self, name: Name<'_>, qid: Qid, cookie: u64) {
-        let start = self.names.len();
-        self.names.extend_from_slice(name.as_bytes());
-        self.left.push(Left { name: start..self.names.len(), qid, cookie });
+    /// Asks the kernel for more; false at the end.
+    fn fill(&mut self, dir: &OwnedFd) -> Result<bool> {
+        self.buf.resize(SPACE, 0);
+        self.restart(self.at);
+        self.end = match getdents(dir, &mut self.buf) {
+            // A directory that was removed is empty.
+            Err(rustix::io::Errno::NOENT) => 0,
+            len => len?,
+        };
+        Ok(self.end > 0)
     }
+}
 
-    /// Gives what was left over; false when the sink wants no more.
-    fn give_left(&mut self, sink: &mut Sink<'_>) -> bool {
-        while let Some(Left { name, qid, cookie }) = self.left.get(self.next) {
-            let name = Name::new(&self.names[name.clone()]).expect("was a name when it was left over");
-            if !sink(DirEntry { name, qid: *qid, cookie: *cookie }) {
-                return false;
-            }
-            self.at = *cookie;
-            self.next += 1;
-        }
-        let at = self.at;
-        self.restart(at);
-        true
-    }
+/// One `struct linux_dirent64` (getdents64(2)).
+struct Raw<'a> {
+    ino: u64,
+    cookie: u64,
+    len: usize,
+    file_type: FileType,
+    name: &'a [u8],
+}
+
+/// The entry at the start of `buf`; none where there is no whole one.
+fn entry_at(buf: &[u8]) -> Option<Raw<'_>> {
+    let (ino, rest) = buf.split_first_chunk::<8>()?;
+    let (cookie, rest) = rest.split_first_chunk::<8>()?;
+    let (len, rest) = rest.split_first_chunk::<2>()?;
+    let len = usize::from(u16::from_ne_bytes(*len));
+    let (kind, rest) = rest.split_first()?;
+    let name = rest.get(..len.checked_sub(19)?)?;
+    Some(Raw {
+        ino: u64::from_ne_bytes(*ino),
+        cookie: u64::from_ne_bytes(*cookie),
+        len,
+        file_type: FileType::from_raw_mode(u32::from(*kind) << 12),
+        name: name.split(|byte| *byte == 0).next()?,
+    })
+}
+
+fn getdents(dir: &OwnedFd, buf: &mut [u8]) -> rustix::io::Result<usize> {
+    retry_on_intr(|| {
+        // SAFETY: the kernel writes no more than the buffer's length.
+        let len =
+            unsafe { libc::syscall(libc::SYS_getdents64, dir.as_raw_fd(), buf.as_mut_ptr(), buf.len()) };
+        usize::try_from(len).map_err(|_| {
+            let error = std::io::Error::last_os_error();
+            rustix::io::Errno::from_io_error(&error).expect("a system call fails with an errno")
+        })
+    })
 }
 
 impl OpenFile for HostDir {

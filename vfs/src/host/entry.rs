@@ -49,7 +49,10 @@ impl HostNode {
         match seen {
             // A mount point that must not be crossed.
             Ok(seen) if self.tree.options.stay_on_device && seen.id().dev != self.device() => None,
-            Ok(seen) => Some(Ok(seen.stat(self.tree.path(seen.id())))),
+            Ok(seen) => {
+                let path = self.tree.path(seen.id());
+                Some(Ok(seen.stat(path)))
+            }
             Err(error) => Some(Err(error)),
         }
     }

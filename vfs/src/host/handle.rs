@@ -75,6 +75,14 @@ impl Handle {
         }
         fd
     }
+    /// What `ask` says of the descriptor, where it is open; no system call of it may take long.
+    pub fn ask<T>(&self, ask: impl FnOnce(&OwnedFd) -> T) -> Option<T> {
+        let fd = self.fd.lock();
+        if fd.is_some() && !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+        }
+        fd.as_deref().map(ask)
+    }
     pub fn is_open(&self) -> bool {
         self.fd.lock().is_some()
     }

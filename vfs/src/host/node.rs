@@ -163,7 +163,10 @@ impl HostNode {
     }
 
     pub fn seen(&self) -> Result<Seen> {
-        let seen = Seen::of(&*self.fd()?)?;
+        let seen = match self.handle.ask(|fd| Seen::of(fd)) {
+            Some(seen) => seen?,
+            None => Seen::of(&*self.fd()?)?,
+        };
         self.noticed(&seen);
         Ok(seen)
     }

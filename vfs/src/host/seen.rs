@@ -1,9 +1,10 @@
 //! What the kernel says of a file, and what follows from it: which file it is, its kind, its version.
 
-use crate::{Device, Errno, Error, Gid, Kind, Mode, Qid, Result, Stat, Time, Uid};
-use rustix::fd::AsFd;
-use rustix::fs::{AtFlags, Statx, StatxFlags, StatxTimestamp, statx};
+use crate::{Device, Errno, Error, Gid, Kind, Mode, Name, Qid, Result, Stat, Time, Uid};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::ffi::CStr;
 use std::hash::Hasher;
+use std::mem::MaybeUninit;
 
 /// Which file: unique on the machine while the file exists.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -32,8 +33,10 @@ impl Hasher for FileIdHasher {
 
 /// One answer of statx(2).
 pub(super) struct Seen {
-    x: Statx,
-    kind: Kind,
+    id: FileId,
+    /// But for the path of its qid, which the tree numbers.
+    stat: Stat,
+    has_birth: bool,
 }
 
 /// When a file was made, where its file system tells: an inode number that is used again has another one.
@@ -46,102 +49,118 @@ pub(super) struct Mark {
     id: FileId,
     born: Born,
     /// Of a file; a directory's changes with every entry.
-    access: (u32, u32, u32, i64, u32),
+    access: Option<(Mode, Uid, Gid, Time)>,
 }
 
-const WANTED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME);
+const WANTED: u32 = libc::STATX_BASIC_STATS | libc::STATX_BTIME;
+
+/// statx(2), into the caller's buffer: what it gives is large, and looked at for every call of a guest.
+fn statx(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Seen> {
+    let mut buf = MaybeUninit::<libc::statx>::uninit();
+    let flags = flags | libc::AT_NO_AUTOMOUNT;
+    // SAFETY: the name ends in NUL, and the kernel writes a whole `struct statx` or fails.
+    let x = unsafe {
+        if libc::statx(dir.as_raw_fd(), name.as_ptr(), flags, WANTED, buf.as_mut_ptr()) != 0 {
+            return Err(std::io::Error::last_os_error().into());
+        }
+        buf.assume_init_ref()
+    };
+    let Some(kind) = Kind::from_bits(u32::from(x.stx_mode)) else {
+        return Err(Error::new(Errno::EIO, format!("unknown kind of file: mode {:o}", x.stx_mode)));
+    };
+    let id = FileId { dev: rustix::fs::makedev(x.stx_dev_major, x.stx_dev_minor), ino: x.stx_ino };
+    let stat = Stat {
+        qid: Qid { kind, version: version(kind, x), path: 0 },
+        mode: Mode::new(u32::from(x.stx_mode)),
+        uid: Uid(x.stx_uid),
+        gid: Gid(x.stx_gid),
+        nlink: u64::from(x.stx_nlink),
+        size: x.stx_size,
+        blocks: x.stx_blocks,
+        blksize: x.stx_blksize,
+        rdev: Device { major: x.stx_rdev_major, minor: x.stx_rdev_minor },
+        atime: time(&x.stx_atime),
+        mtime: time(&x.stx_mtime),
+        ctime: time(&x.stx_ctime),
+        btime: time(&x.stx_btime),
+    };
+    Ok(Seen { id, stat, has_birth: x.stx_mask & libc::STATX_BTIME != 0 })
+}
 
 impl Seen {
     /// The file of the descriptor itself; O_PATH will do.
     pub fn of(fd: impl AsFd) -> Result<Seen> {
-        Seen::checked(statx(fd, c"", AtFlags::EMPTY_PATH | AtFlags::NO_AUTOMOUNT, WANTED)?)
+        statx(fd.as_fd(), c"", libc::AT_EMPTY_PATH)
     }
     /// The entry `name` of `dir`, without following it.
     pub fn entry(dir: impl AsFd, name: &[u8]) -> Result<Seen> {
-        Seen::checked(statx(dir, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT, WANTED)?)
-    }
-    fn checked(x: Statx) -> Result<Seen> {
-        match Kind::from_bits(u32::from(x.stx_mode)) {
-            Some(kind) => Ok(Seen { x, kind }),
-            None => Err(Error::new(Errno::EIO, format!("unknown kind of file: mode {:o}", x.stx_mode))),
-        }
+        let mut bytes = [0; Name::MAX + 1];
+        let name = bytes.get_mut(..name.len()).map(|start| start.copy_from_slice(name));
+        let name = name.and_then(|()| CStr::from_bytes_until_nul(&bytes).ok()).ok_or(Errno::ENAMETOOLONG)?;
+        statx(dir.as_fd(), name, libc::AT_SYMLINK_NOFOLLOW)
     }
 
     pub fn id(&self) -> FileId {
-        let dev = rustix::fs::makedev(self.x.stx_dev_major, self.x.stx_dev_minor);
-        FileId { dev, ino: self.x.stx_ino }
+        self.id
     }
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.stat.qid.kind
     }
     pub fn born(&self) -> Born {
-        if self.x.stx_mask & StatxFlags::BTIME.bits() == 0 {
-            return Born(0, 0);
-        }
-        Born(self.x.stx_btime.tv_sec, self.x.stx_btime.tv_nsec)
+        if self.has_birth { Born(self.stat.btime.secs, self.stat.btime.nanos) } else { Born(0, 0) }
     }
     pub fn mark(&self) -> Mark {
-        let x = &self.x;
-        let access = match self.kind {
-            Kind::Dir => Default::default(),
-            _ => (u32::from(x.stx_mode), x.stx_uid, x.stx_gid, x.stx_ctime.tv_sec, x.stx_ctime.tv_nsec),
+        let stat = &self.stat;
+        let access = match self.kind() {
+            Kind::Dir => None,
+            _ => Some((stat.mode, stat.uid, stat.gid, stat.ctime)),
         };
-        Mark { id: self.id(), born: self.born(), access }
+        Mark { id: self.id, born: self.born(), access }
     }
     pub fn is_marked(&self, mark: &Mark) -> bool {
         self.mark() == *mark
     }
     pub fn size(&self) -> u64 {
-        self.x.stx_size
+        self.stat.size
     }
     pub fn uid(&self) -> Uid {
-        Uid(self.x.stx_uid)
+        self.stat.uid
     }
     pub fn gid(&self) -> Gid {
-        Gid(self.x.stx_gid)
+        self.stat.gid
     }
     pub fn mode(&self) -> Mode {
-        Mode::new(u32::from(self.x.stx_mode))
+        self.stat.mode
     }
     /// Whether a write by another than root takes a set-id bit away.
     pub fn is_set_id(&self) -> bool {
         self.mode().bits() & (libc::S_ISUID | libc::S_ISGID) != 0
     }
-
-    /// Changes when the content of a regular file does, as far as its times tell; 0 for all else.
     pub fn version(&self) -> u32 {
-        if self.kind != Kind::File {
-            return 0;
-        }
-        let times = [self.x.stx_mtime, self.x.stx_ctime];
-        let mixed = times.iter().fold(0u64, |sum, t| {
-            let nanos = (t.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(u64::from(t.tv_nsec));
-            (sum ^ nanos).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
-        });
-        ((mixed >> 32) as u32).max(1)
+        self.stat.qid.version
     }
 
     /// All of it, for a node that is numbered `path`.
-    pub fn stat(&self, path: u64) -> Stat {
-        let x = &self.x;
-        Stat {
-            qid: Qid { kind: self.kind, version: self.version(), path },
-            mode: self.mode(),
-            uid: self.uid(),
-            gid: self.gid(),
-            nlink: u64::from(x.stx_nlink),
-            size: x.stx_size,
-            blocks: x.stx_blocks,
-            blksize: x.stx_blksize,
-            rdev: Device { major: x.stx_rdev_major, minor: x.stx_rdev_minor },
-            atime: time(x.stx_atime),
-            mtime: time(x.stx_mtime),
-            ctime: time(x.stx_ctime),
-            btime: time(x.stx_btime),
-        }
+    pub fn stat(self, path: u64) -> Stat {
+        let mut stat = self.stat;
+        stat.qid.path = path;
+        stat
     }
 }
 
-fn time(t: StatxTimestamp) -> Time {
+/// Changes when the content of a regular file does, as far as its times tell; 0 for all else.
+fn version(kind: Kind, x: &libc::statx) -> u32 {
+    if kind != Kind::File {
+        return 0;
+    }
+    let times = [&x.stx_mtime, &x.stx_ctime];
+    let mixed = times.iter().fold(0u64, |sum, t| {
+        let nanos = (t.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(u64::from(t.tv_nsec));
+        (sum ^ nanos).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+    });
+    ((mixed >> 32) as u32).max(1)
+}
+
+fn time(t: &libc::statx_timestamp) -> Time {
     Time { secs: t.tv_sec, nanos: t.tv_nsec }
 }
