@@ -10,6 +10,7 @@ pub mod kernel;
 pub mod live;
 pub mod matrix;
 pub mod users;
+pub mod programs;
 pub mod wire;
 
 use std::io::{BufRead, BufReader, Read, Write};
