@@ -1,4 +1,4 @@
-//! What file operations cost a guest on the memory tree, beside the same C source compiled natively on tmpfs.
+//! What file operations cost a guest on the memory tree and on a host directory, beside the same C source compiled natively.
 
 use crate::process::{guest, taskfs, tmpfs};
 use crate::report::{Report, median};
@@ -8,28 +8,55 @@ use std::time::Duration;
 
 const ROUNDS: usize = 7;
 
+/// What a guest on a host directory may take of what a native program takes there.
+const NATIVE: f64 = 1.2;
+
 pub fn run(report: &mut Report) {
     let tmpfs = tmpfs();
     report.section("A guest's file operations on the memory tree, beside native C on tmpfs");
-    pair(report, "fsops", 1e-9, tmpfs.path());
+    pair(report, "fsops", 1e-9, &[], "/tmp", tmpfs.path(), 1.0);
     report.section("1000 files of 1 KiB in a guest, beside native C on tmpfs: each step over all files");
-    pair(report, "smallfiles", 1e-3, tmpfs.path());
+    pair(report, "smallfiles", 1e-3, &[], "/tmp", tmpfs.path(), 1.0);
+    // The temporary directory is on a disk, as a rule.
+    let disk = tempfile::tempdir().expect("a temporary directory");
+    for (name, dir) in [("tmpfs", tmpfs.path()), ("a disk", disk.path())] {
+        let bind = format!("{}:/host", dir.display());
+        let options = ["--bind", &bind];
+        report.section(&format!("A guest's file operations on a host directory, beside native C there: {name}"));
+        pair(report, "fsops", 1e-9, &options, "/host", dir, NATIVE);
+        report.section(&format!("1000 files of 1 KiB on a host directory, beside native C there: {name}"));
+        pair(report, "smallfiles", 1e-3, &options, "/host", dir, NATIVE);
+    }
 }
 
-/// Runs both in turn, so that what the machine does besides falls on both.
-fn pair(report: &mut Report, program: &str, unit: f64, tmpfs: &Path) {
+/// Runs both in turn, so that what the machine does besides falls on both: the guest on `dir` of its namespace, the
+/// native program on `beside`.
+fn pair(
+    report: &mut Report,
+    program: &str,
+    unit: f64,
+    options: &[&str],
+    dir: &str,
+    beside: &Path,
+    goal: f64,
+) {
     let (mut ours, mut native) = (Figures::new(), Figures::new());
     for _ in 0..ROUNDS {
-        read(taskfs().arg("run").arg(guest(&format!("{program}.wasm"))).arg("/tmp"), unit, &mut ours);
-        read(Command::new(guest("native").join(program)).arg(tmpfs), unit, &mut native);
+        let mut run = taskfs();
+        run.arg("run").args(options).arg(guest(&format!("{program}.wasm"))).arg(dir);
+        read(&mut run, unit, &mut ours);
+        read(Command::new(guest("native").join(program)).arg(beside), unit, &mut native);
     }
     let ours_has_total = ours.iter().any(|(name, _)| name == "total");
     for ((name, ours), (same, native)) in ours.iter().zip(&native) {
         assert_eq!(name, same, "one source");
+        let (ours, native) = (median(ours), median(native));
         // What is promised of a program with several steps is their sum.
-        let step = ours_has_total && name != "total";
-        let row = if step { Report::beside } else { Report::beat };
-        row(report, name, median(ours), "native", median(native));
+        if ours_has_total && name != "total" {
+            report.beside(name, ours, "native", native);
+        } else {
+            report.beat(name, ours, "native", native, goal);
+        }
     }
 }
 

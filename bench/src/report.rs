@@ -55,9 +55,9 @@ impl Report {
         self.0.last_mut().expect("every part begins with a section").rows.push(row);
     }
 
-    /// A time beside a peer's, which it should not exceed.
-    pub fn beat(&mut self, what: &str, ours: Duration, peer: &str, theirs: Duration) {
-        self.times(what, ours, peer, theirs, Some(Goal::AtMost(1.0)));
+    /// A time beside a peer's, of which it may be `goal` times as long.
+    pub fn beat(&mut self, what: &str, ours: Duration, peer: &str, theirs: Duration, goal: f64) {
+        self.times(what, ours, peer, theirs, Some(Goal::AtMost(goal)));
     }
 
     /// A time beside a peer's, for orientation.
