@@ -12,7 +12,7 @@ pub struct Program {
 }
 
 /// Before every script: strict mode, the directory, and the words that scripts share. `$D` is the directory, `$N` how much
-/// work there is to do (1, or 10 in the long runs).
+/// work there is to do (1, or 3 in the long runs).
 const PRELUDE: &str = r#"
 set -eu
 umask 022

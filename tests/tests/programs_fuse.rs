@@ -17,14 +17,14 @@ fn programs_do_on_a_host_directory_what_they_do_on_tmpfs() {
 
 #[test]
 #[ignore = "soak: takes minutes"]
-fn programs_do_ten_times_as_much_on_the_memory_tree() {
-    programs("the memory tree over FUSE, 10 times", "tmp", 10);
+fn programs_do_three_times_as_much_on_the_memory_tree() {
+    programs("the memory tree over FUSE, 3 times", "tmp", 3);
 }
 
 #[test]
 #[ignore = "soak: takes minutes"]
-fn programs_do_ten_times_as_much_on_a_host_directory() {
-    programs("a host directory over FUSE, 10 times", "host", 10);
+fn programs_do_three_times_as_much_on_a_host_directory() {
+    programs("a host directory over FUSE, 3 times", "host", 3);
 }
 
 fn programs(on: &str, below: &str, n: u32) {
