@@ -22,7 +22,9 @@ pub fn run(report: &mut Report) {
     for (name, dir) in [("tmpfs", tmpfs.path()), ("a disk", disk.path())] {
         let bind = format!("{}:/host", dir.display());
         let options = ["--bind", &bind];
-        report.section(&format!("A guest's file operations on a host directory, beside native C there: {name}"));
+        report.section(&format!(
+            "A guest's file operations on a host directory, beside native C there: {name}"
+        ));
         pair(report, "fsops", 1e-9, &options, "/host", dir, NATIVE);
         report.section(&format!("1000 files of 1 KiB on a host directory, beside native C there: {name}"));
         pair(report, "smallfiles", 1e-3, &options, "/host", dir, NATIVE);
