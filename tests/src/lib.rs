@@ -9,8 +9,8 @@ pub mod habits;
 pub mod kernel;
 pub mod live;
 pub mod matrix;
-pub mod users;
 pub mod programs;
+pub mod users;
 pub mod wire;
 
 use std::io::{BufRead, BufReader, Read, Write};
