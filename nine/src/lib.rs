@@ -71,6 +71,8 @@
 //! With tracing's filter at `nine::trace=trace`, server and client print every message in the manual's words:
 //! `<- Tread tag 3 fid 5 offset 0 count 8192`. Requests have spans (`9p`, level trace), connections too (debug).
 
+#![deny(unsafe_code)] // but for one module: server/held.rs
+
 pub mod client;
 pub mod server;
 pub mod wire;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::wire::{DecodeError, EncodeError, TooManyNames};
+use crate::wire::{DecodeError, EncodeError, Rmessage, TooManyNames};
 
 /// Why there is no answer, or what the server refused.
 #[derive(Clone, Debug, Error)]
@@ -53,6 +53,20 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// What a reply refuses, if it does.
+    pub(super) fn refusal(reply: &Rmessage<'_>) -> Option<Self> {
+        let (errno, text) = match reply {
+            Rmessage::Lerror { ecode } => {
+                (ecode.0, io::Error::from_raw_os_error(ecode.0.cast_signed()).to_string())
+            }
+            Rmessage::Error { ename, errno } => {
+                (errno.0.map_or(0, |errno| errno.0), String::from_utf8_lossy(ename.0).into_owned())
+            }
+            _ => return None,
+        };
+        Some(Self::Refused { errno, text })
+    }
+
     /// The errno, where the server gave one.
     pub fn errno(&self) -> Option<u32> {
         match self {

@@ -335,17 +335,7 @@ impl Reply {
     pub(super) fn message(&self) -> Result<Rmessage<'_>, ClientError> {
         let (tag, message) = Rmessage::decode(self.dialect, &self.frame)?;
         tracing::trace!(target: "nine::trace", "-> {}", message.with_tag(tag));
-        match message {
-            Rmessage::Lerror { ecode } => {
-                let text = std::io::Error::from_raw_os_error(ecode.0.cast_signed()).to_string();
-                Err(ClientError::Refused { errno: ecode.0, text })
-            }
-            Rmessage::Error { ename, errno } => Err(ClientError::Refused {
-                errno: errno.0.map_or(0, |errno| errno.0),
-                text: String::from_utf8_lossy(ename.0).into_owned(),
-            }),
-            message => Ok(message),
-        }
+        ClientError::refusal(&message).map_or(Ok(message), Err)
     }
 
     /// The part of the frame that `slice`, which the message borrowed from it, is; without copying.

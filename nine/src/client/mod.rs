@@ -7,6 +7,8 @@
 //! What a dialect has no message for is said with those it has (a getattr is a Tstat in 9P2000), or refused with
 //! [`ClientError::NotInDialect`].
 
+#![forbid(unsafe_code)]
+
 mod classic;
 mod error;
 mod fid;
@@ -76,7 +78,10 @@ impl Client {
             (_, Rmessage::Version { version: spoken, .. }) => {
                 return Err(ClientError::Version(String::from_utf8_lossy(spoken.0).into_owned()));
             }
-            (_, other) => return Err(ClientError::Unexpected { asked: "Tversion", answered: other.name() }),
+            (_, other) => {
+                let unexpected = ClientError::Unexpected { asked: "Tversion", answered: other.name() };
+                return Err(ClientError::refusal(&other).unwrap_or(unexpected));
+            }
         };
         if agreed.0 <= wire::IO_HEADER {
             return Err(ClientError::Version(format!("{dialect} in frames of {agreed} bytes")));

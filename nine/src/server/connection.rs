@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tracing::{Instrument, debug_span, warn};
+use tracing::{Instrument, debug, debug_span};
 
 use super::config::Config;
 use super::files::FileServer;
 use super::input::Inbox;
 use super::session::{Fault, Session};
+use super::watch::Watch;
 
 /// How long a peer that has closed its side, or is thrown out, may take to read its last replies.
 const LINGER: Duration = Duration::from_secs(2);
@@ -32,7 +33,7 @@ pub enum ServeError {
     #[error("the connection broke: {0}")]
     Io(#[from] io::Error),
     /// The peer sent what is no 9P.
-    #[error("the peer broke the protocol: {0}")]
+    #[error("the peer was thrown out: {0}")]
     Protocol(#[from] Fault),
 }
 
@@ -40,7 +41,7 @@ pub enum ServeError {
 /// cancelled, all fids are clunked.
 ///
 /// # Errors
-/// The stream's, or the fault that the peer was thrown out for, which has also been logged.
+/// The stream's, or the fault that the peer was thrown out for: the caller logs it as often as it likes.
 pub async fn serve<F, S>(
     files: Arc<F>,
     context: Arc<F::Context>,
@@ -56,9 +57,18 @@ where
         let mut stream = pin!(stream);
         let mut session = Session::new(files, context, config);
         let mut inbox = Inbox::new();
-        let ended = poll_fn(|cx| poll(cx, &mut session, &mut inbox, stream.as_mut())).await;
+        let mut watch = Watch::new(&session.config);
+        let ended = poll_fn(|cx| {
+            let ended = poll(cx, &mut session, &mut inbox, stream.as_mut());
+            session.account();
+            match ended {
+                Poll::Pending => watch.poll(cx, &session, &inbox).map(|fault| Err(fault.into())),
+                ready => ready,
+            }
+        })
+        .await;
         if let Err(ServeError::Protocol(fault)) = &ended {
-            warn!(%fault, "a 9P peer broke the protocol; its connection ends");
+            debug!(%fault, "a 9P peer is thrown out");
         }
         session.end();
         for node in std::mem::take(&mut session.to_remove) {
@@ -96,15 +106,18 @@ fn poll<F: FileServer, S: AsyncRead + AsyncWrite>(
 ) -> Poll<Result<(), ServeError>> {
     loop {
         // What is at hand, as far as its replies may be kept.
-        let mut more = false;
-        while session.accepts() {
-            let Some((frame, part)) = inbox.next_frame(session.msize()).map_err(Fault::from)? else { break };
+        let more = loop {
+            if !session.accepts() {
+                break true;
+            }
+            let Some((frame, part)) = inbox.next_frame(session.msize()).map_err(Fault::from)? else {
+                break false;
+            };
             session.request(cx, &frame, part)?;
             if session.out.queued() > STEP {
-                more = true;
-                break;
+                break true;
             }
-        }
+        };
         session.poll_done(cx);
         let wrote = session.out.poll_write(cx, stream.as_mut())?;
         if more && wrote.is_ready() {

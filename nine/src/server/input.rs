@@ -41,12 +41,24 @@ pub(super) struct Inbox {
     buffer: Arc<Input>,
     /// What is read and not yet taken.
     unread: Range<usize>,
+    /// Whole frames that were taken.
+    frames: u64,
     lent: Vec<Arc<Input>>,
 }
 
 impl Inbox {
     pub(super) fn new() -> Self {
-        Self { buffer: Input::new(USUAL), unread: 0..0, lent: Vec::new() }
+        Self { buffer: Input::new(USUAL), unread: 0..0, frames: 0, lent: Vec::new() }
+    }
+
+    /// How many whole frames there have been.
+    pub(super) fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Whether a frame has begun whose end is not there.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.unread.is_empty()
     }
 
     /// The next whole frame, if there is one.
@@ -56,6 +68,7 @@ impl Inbox {
             Some(size) if size <= unread.len() => {
                 let frame = self.unread.start..self.unread.start + size;
                 self.unread.start = frame.end;
+                self.frames += 1;
                 Ok(Some((self.buffer.clone(), frame)))
             }
             _ => Ok(None),

@@ -14,7 +14,7 @@
 //! - **Streams** ([`Opened::is_stream`]). Linux fills its reader's buffer: after a short read it asks for the rest
 //!   before it returns. Exactly that request is answered with nothing, once; so `cat` shows a live file line by line.
 //!   In plain 9P2000 that holds for Linux alone, which shows itself in how a mount begins. One read of a stream gives at most 32 KiB.
-//! - **Bad input.** What is no message ends its own connection, is answered with the reason and logged with it. What
+//! - **Bad input.** What is no message ends its own connection and is answered with the reason. What
 //!   is a message but makes no sense (unknown fids, fids and tags in use, `a/b` for a name, offsets beyond 2^63)
 //!   gets an error.
 //! - **Bounds** are in [`Config`].
@@ -26,6 +26,7 @@ mod connection;
 mod fid;
 mod files;
 mod flight;
+#[allow(unsafe_code)]
 mod held;
 mod input;
 mod linux;
@@ -34,9 +35,10 @@ mod ops;
 mod output;
 mod perm;
 mod session;
+mod watch;
 
 pub use answer::{Answer, Error, Later};
-pub use config::Config;
+pub use config::{Buffers, Config};
 pub use connection::{ServeError, serve};
 pub use files::{Entry, FileServer, HeldLock, Listing, Lock, Opened, Peer, SetAttr, SetTime};
 pub use session::Fault;

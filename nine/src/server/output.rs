@@ -67,6 +67,8 @@ pub(super) struct Output {
     /// The last takes more replies while it has room, if it is our own.
     queue: VecDeque<Piece>,
     spare: Vec<Lent<[u8]>>,
+    /// Bytes that the stream has taken.
+    taken: u64,
     /// Written, but not flushed through the stream's own buffers.
     unflushed: bool,
 }
@@ -75,6 +77,11 @@ impl Output {
     /// How many bytes wait to be written.
     pub(super) fn queued(&self) -> usize {
         self.queue.iter().map(|piece| piece.pending().len()).sum()
+    }
+
+    /// How many bytes the peer has taken so far.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// The last segment, taken out, with at least `need` bytes free; [`Output::put_back`] returns it.
@@ -157,6 +164,7 @@ impl Output {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.unflushed = true;
+            self.taken += wrote as u64;
             self.advance(wrote);
         }
         if self.unflushed {

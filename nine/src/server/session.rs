@@ -8,6 +8,7 @@ use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -37,6 +38,18 @@ pub enum Fault {
     /// It did not begin with Tversion.
     #[error("{0} before Tversion")]
     NoVersion(&'static str),
+    /// It did not say Tversion in time.
+    #[error("no Tversion within {0:?}")]
+    NoHandshake(Duration),
+    /// It began a frame and did not send the rest in time.
+    #[error("the rest of a frame did not come within {0:?}")]
+    HalfFrame(Duration),
+    /// It took none of its replies for too long.
+    #[error("replies were not read for {0:?}")]
+    Unread(Duration),
+    /// It asked nothing for too long.
+    #[error("nothing was asked for {0:?}")]
+    Idle(Duration),
 }
 
 /// What a request comes to, before it is encoded.
@@ -106,6 +119,8 @@ pub(super) struct Session<F: FileServer> {
     pub(super) listing: Option<Lent<Listing>>,
     /// Files opened with ORCLOSE whose fids nobody clunked: the connection's end is their clunk.
     pub(super) to_remove: Vec<F::Node>,
+    /// What [`Config::shared`] has been told that this connection keeps.
+    kept: usize,
 }
 
 impl<F: FileServer> Session<F> {
@@ -122,6 +137,7 @@ impl<F: FileServer> Session<F> {
             out: Output::default(),
             listing: None,
             to_remove: Vec::new(),
+            kept: 0,
             config,
         }
     }
@@ -142,7 +158,32 @@ impl<F: FileServer> Session<F> {
 
     /// Whether another request may be taken.
     pub(super) fn accepts(&self) -> bool {
-        self.out.queued() < self.config.unread
+        let queued = self.out.queued();
+        queued == 0 || (queued < self.config.unread && self.may_keep(self.flights.pinned() + queued))
+    }
+
+    /// Whether all connections together leave room for this one to keep so many bytes.
+    fn may_keep(&self, bytes: usize) -> bool {
+        self.config.shared.as_ref().is_none_or(|shared| shared.allow(self.kept, bytes))
+    }
+
+    /// Tells the others what this connection keeps.
+    pub(super) fn account(&mut self) {
+        let Some(shared) = &self.config.shared else { return };
+        let now = self.flights.pinned() + self.out.queued();
+        if now != self.kept {
+            shared.change(self.kept, now);
+            self.kept = now;
+        }
+    }
+
+    pub(super) fn has_version(&self) -> bool {
+        self.agreed.is_some()
+    }
+
+    /// Whether a request has not been answered.
+    pub(super) fn has_pending(&self) -> bool {
+        !self.flights.is_empty()
     }
 
     /// The most data that a reply holds.
@@ -281,7 +322,10 @@ impl<F: FileServer> Session<F> {
     }
 
     fn too_busy(&self, bytes: usize) -> bool {
-        self.flights.len() >= self.config.in_flight || self.flights.pinned() + bytes > self.config.buffered
+        let pinned = self.flights.pinned();
+        self.flights.len() >= self.config.in_flight
+            || pinned + bytes > self.config.buffered
+            || !self.may_keep(pinned + bytes)
     }
 
     fn start(
@@ -477,6 +521,14 @@ fn read_header(segment: &mut Segment, tag: Tag, len: usize) {
     header[..4].copy_from_slice(&size.to_le_bytes());
     header[4..7].copy_from_slice(&[117, low, high]);
     header[7..].copy_from_slice(&(len as u32).to_le_bytes());
+}
+
+impl<F: FileServer> Drop for Session<F> {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.config.shared {
+            shared.change(self.kept, 0);
+        }
+    }
 }
 
 impl<F: FileServer> fmt::Debug for Session<F> {

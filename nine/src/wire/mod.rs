@@ -7,6 +7,8 @@
 //!
 //! What the numbers mean to a file server is left to [`crate::server`] and [`crate::client`].
 
+#![forbid(unsafe_code)]
+
 mod attr;
 mod decode;
 mod dirent;

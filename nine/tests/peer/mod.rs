@@ -143,6 +143,12 @@ impl Peer {
         assert_eq!((got, message.name()), (Tag(tag), name), "{message:?}");
     }
 
+    /// The next reply is of that kind, whatever its tag.
+    pub async fn expect_kind_of_any(&mut self, name: &str) {
+        let (_, reply) = self.next().await;
+        assert!(reply.starts_with(name), "{reply}");
+    }
+
     pub async fn expect_walk(&mut self, tag: u16, names: usize) {
         let frame = self.next_frame().await;
         match Rmessage::decode(self.dialect, &frame) {
