@@ -42,7 +42,9 @@ impl Peer {
     fn parse(word: &str) -> Option<Peer> {
         let (host, port) = word.rsplit_once(':')?;
         let stars_in_front_only = !host.trim_start_matches('*').contains('*');
-        if host.is_empty() || !stars_in_front_only {
+        // Nothing else is in a name or an address; a line end or a quote would make other lines of it when it is shown.
+        let plain = host.chars().all(|c| c.is_alphanumeric() || "*.-_:[]%".contains(c));
+        if host.is_empty() || !stars_in_front_only || !plain {
             return None;
         }
         let port = if port == "*" { None } else { Some(port.parse().ok()?) };
@@ -109,6 +111,10 @@ impl Cap {
             && !path.contains(&0);
         if !plain {
             return Err("want an absolute path without . and ..");
+        }
+        // It could not be shown so that it can be written back.
+        if std::str::from_utf8(path).is_err() {
+            return Err("not UTF-8");
         }
         let mut access = Access::empty();
         for word in words.iter().flat_map(|w| w.split(|b| *b == b',')) {
@@ -343,11 +349,27 @@ mod tests {
 
     #[test]
     fn bad_lines_say_what_they_lack() {
-        for line in ["", "fs:/", "fs:rel read", "fs:/a/../b read", "net:connect x", "env", "spawn 3", "frob"]
-        {
+        for line in [
+            "",
+            "fs:/",
+            "fs:rel read",
+            "fs:/a/../b read",
+            "net:connect x",
+            "net:connect 'a b:1'",
+            "net:connect 'a:1\nspawn\nnet:connect b:1'",
+            "env",
+            "spawn 3",
+            "frob",
+        ] {
             let error = Cap::parse(&rc::split(line.as_bytes()).expect("balanced")).expect_err(line);
             assert!(error.text().starts_with("bad capability"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_shown_as_text_is_refused() {
+        let words = [b"fs:/a\xff".to_vec(), b"read".to_vec()];
+        assert!(Cap::parse(&words).expect_err("not UTF-8").text().contains("not UTF-8"));
     }
 
     #[test]

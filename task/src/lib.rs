@@ -33,7 +33,7 @@ mod usage;
 pub use caps::{Cap, Caps, Peer};
 pub use exit::Exit;
 pub use life::{End, Life, State};
-pub use limits::{Limits, parse_size, show_size, show_time};
+pub use limits::{Limits, parse_size, parse_time, show_size, show_time};
 pub use ns_text::Change;
 pub use registry::Registry;
 pub use runtime::{Capability, Fit, Program, Running, Runtime, Start};

@@ -86,7 +86,8 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
 }
 
-fn parse_time(text: &str) -> Result<Duration, String> {
+/// A time: `2s`, `500ms`, `5m`; seconds where nothing is said.
+pub fn parse_time(text: &str) -> Result<Duration, String> {
     let (digits, unit) = split_unit(text);
     let nanos: u64 = match unit {
         "ns" => 1,

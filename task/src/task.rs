@@ -278,7 +278,16 @@ impl Task {
         self.last_error.lock().clone()
     }
     pub(crate) fn remember(&self, error: &Error) {
-        *self.last_error.lock() = Some(error.text().to_owned());
+        // A line of ctl: a name with a line end in it must not make two of it.
+        let line = error.text().chars().fold(String::new(), |mut line, c| {
+            if c.is_control() {
+                line.extend(c.escape_default())
+            } else {
+                line.push(c)
+            }
+            line
+        });
+        *self.last_error.lock() = Some(line);
     }
 
     /// `pid user-ms sys-ms real-ms 'message'` (cmd(3)).

@@ -3,7 +3,7 @@
 use super::{Command, Parsed, Verb, Wrong};
 use crate::Task;
 use std::sync::Arc;
-use vfs::{Caller, Op};
+use vfs::{Caller, Errno, Error, Op};
 
 pub(super) const ALIAS: Verb = Verb { name: "alias", takes: "name", does: "name it, for people", parse };
 
@@ -11,6 +11,7 @@ struct Alias(String);
 
 fn parse(words: &[&str]) -> Parsed {
     match words {
+        [name] if name.contains('\n') => Err(Error::new(Errno::EINVAL, "an alias is one line").into()),
         [name] => Ok(Box::new(Alias((*name).to_owned()))),
         _ => Err(Wrong::Arguments),
     }

@@ -200,6 +200,11 @@ mod tests {
     }
 
     #[test]
+    fn an_alias_is_one_line() {
+        assert_eq!(error(b"alias 'a\nb'\n"), "alias: an alias is one line");
+    }
+
+    #[test]
     fn nothing_is_an_empty_message() {
         for message in [&b""[..], b"\n", b" \t \n\n"] {
             assert_eq!(error(message), "empty control message");

@@ -37,10 +37,20 @@ fn parse_exec(words: &[&str]) -> Parsed {
 
 impl Command for Exec {
     fn apply<'a>(&'a self, task: &'a Arc<Task>, who: &'a Caller) -> Op<'a, ()> {
+        let mut before = Vec::new();
         let set = task.change_spec("exec", |spec| {
-            spec.argv = self.argv.clone();
+            before = std::mem::replace(&mut spec.argv, self.argv.clone());
             Ok(())
         });
-        Op::from(set).and_then(|()| task.start(who))
+        Op::from(set).and_then(|()| task.start(who)).map_err(|error| {
+            // What could not be started changes nothing, unless somebody has set another command since.
+            let _started_since = task.change_spec("exec", |spec| {
+                if spec.argv == self.argv {
+                    spec.argv = before;
+                }
+                Ok(())
+            });
+            error
+        })
     }
 }

@@ -184,7 +184,7 @@ impl Place {
         if path.len() > MAX_PATH {
             return Errno::ENAMETOOLONG.into();
         }
-        let must_be_dir = path.ends_with(b"/");
+        let mut must_be_dir = path.ends_with(b"/");
         let root = self.namespace().root();
         let mut here = if path.starts_with(b"/") { root.clone() } else { self.clone() };
         let mut todo = Todo { components: Vec::new(), links: 0 };
@@ -208,6 +208,8 @@ impl Place {
             if target.starts_with(b"/") {
                 here = root.clone();
             }
+            // What a link says is a path like any other: with a slash at its end it names a directory.
+            must_be_dir |= last && target.ends_with(b"/");
             todo.push(&target);
         }
         if must_be_dir && !here.kind().is_dir() {
