@@ -5,6 +5,7 @@
 
 use crate::addr::{Addr, is_loopback};
 use crate::fault::Fault;
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
@@ -18,9 +19,10 @@ pub enum Listener {
 
 /// An accepted connection.
 pub enum Peer {
-    Tcp(tokio::net::TcpStream),
-    /// Before the handshake.
-    Tls(tokio::net::TcpStream),
+    /// With the address it comes from.
+    Tcp(tokio::net::TcpStream, SocketAddr),
+    /// The same, before the handshake.
+    Tls(tokio::net::TcpStream, SocketAddr),
     /// With the peer's user, as the kernel tells it.
     Unix(UnixStream, u32),
 }
@@ -57,14 +59,14 @@ impl Listener {
     pub async fn accept(&self) -> std::io::Result<Peer> {
         match self {
             Listener::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, from) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok(Peer::Tcp(stream))
+                Ok(Peer::Tcp(stream, from))
             }
             Listener::Tls(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, from) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok(Peer::Tls(stream))
+                Ok(Peer::Tls(stream, from))
             }
             Listener::Unix { listener, .. } => {
                 let (stream, _) = listener.accept().await?;

@@ -3,7 +3,10 @@
 use crate::auth::{Acceptor, Identity};
 use crate::listen::{Listener, Peer};
 use crate::ninep::{Connection, Export};
-use nine::server::{Config, serve};
+use crate::places::{Full, Place, Places, Whose};
+use crate::refusal;
+use crate::warnings::Warnings;
+use nine::server::{Config, Fault, ServeError, serve};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,8 +20,24 @@ use tracing::Instrument;
 pub struct Limits {
     pub connection: Config,
     pub connections: usize,
+    /// Of one user, or from one address.
+    pub peer_connections: usize,
     /// For TLS listeners.
     pub tls: Option<Acceptor>,
+}
+
+/// What the accept loops of a server share.
+struct Door {
+    export: Arc<Export>,
+    config: Config,
+    tls: Option<Acceptor>,
+    places: Arc<Places>,
+    /// Those who are being told that there is no place.
+    refusals: Arc<Semaphore>,
+    faults: Warnings,
+    full: Warnings,
+    strangers: Warnings,
+    broken: Warnings,
 }
 
 /// The listeners and connections of a server.
@@ -29,40 +48,50 @@ pub struct Serving {
 
 static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
 
-/// One connection, from its first byte to its last; of `identity` where its peer had to say who it is.
+/// One connection, from its first byte to its last, of `identity` where its peer had to say who it is; gives what the peer
+/// was thrown out for.
 pub async fn connection<S: AsyncRead + AsyncWrite>(
     export: Arc<Export>,
     stream: S,
     config: Config,
     identity: Option<Identity>,
-) {
+) -> Option<Fault> {
     let id = NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed);
     let span = tracing::debug_span!("connection", id);
     async {
         tracing::debug!("connected");
         match serve(export, Arc::new(Connection { id, identity }), stream, config).await {
             Ok(()) => tracing::debug!("disconnected"),
-            Err(error) => tracing::debug!("disconnected: {error}"),
+            Err(error) => {
+                tracing::debug!("disconnected: {error}");
+                if let ServeError::Protocol(fault) = error {
+                    return Some(fault);
+                }
+            }
         }
+        None
     }
     .instrument(span)
-    .await;
+    .await
 }
 
 /// Accepts on every listener until stopped.
 pub fn start(listeners: Vec<Listener>, export: Arc<Export>, limits: Limits) -> Serving {
     let (stop, stopped) = watch::channel(false);
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let door = Arc::new(Door {
+        export,
+        config: limits.connection,
+        tls: limits.tls,
+        places: Places::new(limits.connections, limits.peer_connections),
+        refusals: Arc::new(Semaphore::new(refusal::AT_ONCE)),
+        faults: Warnings::new(),
+        full: Warnings::new(),
+        strangers: Warnings::new(),
+        broken: Warnings::new(),
+    });
     let mut set = JoinSet::new();
     for listener in listeners {
-        set.spawn(accept(
-            listener,
-            export.clone(),
-            limits.connection.clone(),
-            limits.tls.clone(),
-            places.clone(),
-            stopped.clone(),
-        ));
+        set.spawn(accept(listener, door.clone(), stopped.clone()));
     }
     Serving { stop, listeners: set }
 }
@@ -76,14 +105,7 @@ impl Serving {
     }
 }
 
-async fn accept(
-    listener: Listener,
-    export: Arc<Export>,
-    config: Config,
-    tls: Option<Acceptor>,
-    places: Arc<Semaphore>,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn accept(listener: Listener, door: Arc<Door>, mut stopped: watch::Receiver<bool>) {
     let me = rustix::process::geteuid().as_raw();
     let mut connections = JoinSet::new();
     loop {
@@ -92,55 +114,80 @@ async fn accept(
             Some(_) = connections.join_next() => continue,
             _ = stopped.changed() => break,
         };
-        let peer = match accepted {
-            Ok(peer) => peer,
+        match accepted {
+            Ok(Peer::Unix(_, uid)) if uid != me && uid != 0 => {
+                let addr = listener.local_addr();
+                door.strangers
+                    .warn(format_args!("{addr}: user {uid} was turned away: the socket is user {me}'s"));
+            }
+            Ok(Peer::Unix(stream, uid)) => match door.place(&listener, Whose::User(uid)) {
+                Ok(place) => drop(connections.spawn(door.clone().serve(stream, place, None))),
+                Err(full) => door.refuse(&mut connections, stream, full),
+            },
+            Ok(Peer::Tcp(stream, from)) => match door.place(&listener, Whose::Address(from.ip())) {
+                Ok(place) => drop(connections.spawn(door.clone().serve(stream, place, None))),
+                Err(full) => door.refuse(&mut connections, stream, full),
+            },
+            // Who is not known yet is told nothing.
+            Ok(Peer::Tls(stream, from)) => {
+                if let Ok(place) = door.place(&listener, Whose::Address(from.ip())) {
+                    connections.spawn(door.clone().serve_over_tls(stream, place));
+                }
+            }
             Err(error) => {
                 // Out of descriptors, most likely: those who are connected go on, and closing makes room.
-                tracing::warn!("{}: accept: {error}", listener.local_addr());
+                door.broken.warn(format_args!("{}: accept: {error}", listener.local_addr()));
                 tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let Ok(place) = places.clone().try_acquire_owned() else {
-            tracing::warn!("{}: too many connections: one was turned away", listener.local_addr());
-            continue;
-        };
-        let (export, config) = (export.clone(), config.clone());
-        match peer {
-            Peer::Unix(_, uid) if uid != me && uid != 0 => {
-                tracing::warn!(
-                    "{}: user {uid} was turned away: the socket is user {me}'s",
-                    listener.local_addr()
-                );
-            }
-            Peer::Unix(stream, _) => {
-                connections.spawn(async move {
-                    connection(export, stream, config, None).await;
-                    drop(place);
-                });
-            }
-            Peer::Tcp(stream) => {
-                connections.spawn(async move {
-                    connection(export, stream, config, None).await;
-                    drop(place);
-                });
-            }
-            Peer::Tls(stream) => {
-                // Whoever makes TLS listeners gives the acceptor too: `taskfs serve` refuses to start otherwise.
-                let Some(acceptor) = tls.clone() else { continue };
-                connections.spawn(async move {
-                    let peer = stream.peer_addr().map_or_else(|_| "?".to_owned(), |addr| addr.to_string());
-                    match acceptor.accept(stream).await {
-                        Ok((stream, identity)) => {
-                            tracing::debug!("{peer} is {}", identity.name);
-                            connection(export, stream, config, Some(identity)).await;
-                        }
-                        Err(error) => tracing::warn!("{peer} was turned away: {error}"),
-                    }
-                    drop(place);
-                });
             }
         }
     }
     connections.shutdown().await;
+}
+
+impl Door {
+    fn place(&self, listener: &Listener, whose: Whose) -> Result<Place, Full> {
+        self.places.take(whose).inspect_err(|full| {
+            self.full.warn(format_args!("{}: {full}: one was turned away", listener.local_addr()));
+        })
+    }
+
+    /// Tells a peer that there is no place for it, unless too many are being told already.
+    fn refuse<S>(&self, connections: &mut JoinSet<()>, stream: S, full: Full)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        if let Ok(turn) = self.refusals.clone().try_acquire_owned() {
+            connections.spawn(async move {
+                refusal::tell(stream, &full.to_string()).await;
+                drop(turn);
+            });
+        }
+    }
+
+    async fn serve<S>(self: Arc<Door>, stream: S, place: Place, identity: Option<Identity>)
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let whose = place.whose();
+        let fault = connection(self.export.clone(), stream, self.config.clone(), identity).await;
+        drop(place);
+        match fault {
+            // Which is no fault of anybody's.
+            None | Some(Fault::Idle(_)) => {}
+            Some(fault) => self.faults.warn(format_args!("a peer ({whose}) was thrown out: {fault}")),
+        }
+    }
+
+    async fn serve_over_tls(self: Arc<Door>, stream: tokio::net::TcpStream, place: Place) {
+        // Whoever makes TLS listeners gives the acceptor too: `taskfs serve` refuses to start otherwise.
+        let Some(acceptor) = self.tls.clone() else { return };
+        let whose = place.whose();
+        match acceptor.accept(stream).await {
+            Ok((stream, identity)) => {
+                tracing::debug!("{whose} is {}", identity.name);
+                self.serve(stream, place, Some(identity)).await;
+            }
+            Err(error) => self.strangers.warn(format_args!("{whose} was turned away: {error}")),
+        }
+    }
 }

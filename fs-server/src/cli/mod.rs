@@ -1,6 +1,7 @@
 //! The command line: one file a command. Messages name the file or the option that was wrong; exit statuses are those of
 //! sysexits(3).
 
+mod bounds;
 mod client;
 pub mod doctor;
 mod mount;

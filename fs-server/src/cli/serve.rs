@@ -1,12 +1,13 @@
 //! `taskfs serve`: puts a server together from the command line and runs it until it is told to stop.
 
+use super::bounds::Bounds;
 use crate::addr::{Addr, is_loopback};
 use crate::auth::ServerTls;
 use crate::fault::Fault;
 use crate::fuse;
 use crate::listen::Listener;
 use crate::ninep::Export;
-use crate::serving::{self, Limits};
+use crate::serving;
 use crate::world::{BindSpec, RootSpec, World};
 use clap::Args;
 use std::path::PathBuf;
@@ -26,12 +27,8 @@ pub struct Serve {
     tls: ServerTls,
     #[command(flatten)]
     pub world: WorldArgs,
-    /// The largest 9P message, header included
-    #[arg(long, value_name = "BYTES", default_value_t = 1024 * 1024 + 24)]
-    msize: u32,
-    /// The most connections at once
-    #[arg(long, value_name = "N", default_value_t = 16384)]
-    connections: usize,
+    #[command(flatten)]
+    bounds: Bounds,
 }
 
 /// What the namespace is made of; the same for `serve` and `run`.
@@ -95,9 +92,7 @@ impl Serve {
             println!("listening on {addr}");
         }
         let export = Arc::new(Export::new(world.ns.clone()));
-        let connection = nine::server::Config { msize: nine::wire::Msize(self.msize), ..Default::default() };
-        let limits = Limits { connection, connections: self.connections, tls };
-        let serving = serving::start(listeners, export, limits);
+        let serving = serving::start(listeners, export, self.bounds.limits(tls));
 
         let mut mounts = Vec::new();
         for dir in &self.mount {
