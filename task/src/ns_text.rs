@@ -95,14 +95,19 @@ impl Task {
     /// any other is added to what is there. All of a rebuilding or nothing of it is done.
     pub async fn write_ns(self: &Arc<Task>, who: &Caller, text: &[u8]) -> Result<()> {
         let changes = parse(text)?;
-        let Some(Change::Mount { spec, old, .. }) = changes.first().filter(|c| c.mounts_root()) else {
+        let Some(Change::Mount { flags, spec, old }) = changes.first().filter(|c| c.mounts_root()) else {
             for change in &changes {
                 self.change_ns(who, change).await?;
             }
             return Ok(());
         };
         self.life.must_be_new("ns")?;
-        let ns = Namespace::new(self.tree(who, spec, old.as_bytes()).await?, spec);
+        let root = self.tree(who, spec, old.as_bytes()).await?;
+        let ns = Namespace::new(root.clone(), spec);
+        if !flags.contains(BindFlags::CREATE) {
+            // It takes no new entries where it becomes a member of a union.
+            ns.mount(root, spec, &ns.root(), *flags)?;
+        }
         let mut cwd = self.spec.lock().cwd.clone();
         for change in &changes[1..] {
             self.apply(who, &ns, change, &mut cwd).await.map_err(|e| e.context(change))?;

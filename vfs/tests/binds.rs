@@ -246,12 +246,16 @@ fn links_are_followed_through_binds_and_end_in_eloop() {
     link("rel", "a/../b/./x");
     link("loop", "loop");
     link("out", "../../../../a/x");
+    link("slash", "a/x/");
+    link("dir", "a/");
     w.bind("/a", "/b", BindFlags::empty());
     assert_eq!(w.read("/abs"), "/a/x");
     assert_eq!(w.read("/rel"), "/a/x");
     assert_eq!(w.read("/out"), "/a/x");
     assert!(w.try_place("/loop").expect_err("a loop").is(Errno::ELOOP));
     assert!(w.try_place("/abs/").expect_err("a file").is(Errno::ENOTDIR));
+    assert!(w.try_place("/slash").expect_err("a file").is(Errno::ENOTDIR));
+    assert_eq!(w.read("/dir/x"), "/a/x");
     assert!(w.try_place("").expect_err("nothing").is(Errno::ENOENT));
 }
 
