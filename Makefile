@@ -27,7 +27,8 @@ GUESTS = $(MAKE) -s --no-print-directory -C examples/guests BUILD=$(CURDIR)/buil
 SKIPPED := $(CURDIR)/build/skipped.txt
 
 SCRIPTS = .ci/run $(wildcard mount-scripts/*.sh examples/*.sh setup/*) \
-	$(addprefix tests/qemu/,init run-script hostsh unix-relay) tests/soak/run $(wildcard tests/soak/parts/*)
+	$(addprefix tests/qemu/,init run-script hostsh unix-relay) tests/soak/run $(wildcard tests/soak/parts/*) \
+	$(addprefix fuzz/,run miri sanitize)
 
 help:
 	@echo 'make demo    set up, build, and watch tasks run through nothing but cat and echo'
