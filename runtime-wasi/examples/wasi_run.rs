@@ -1,13 +1,13 @@
 //! Runs one WASI program over a memory tree, and ends as it ends: for trying programs and conformance suites.
 //!
-//! `wasi_run [--copy DIR] [--env K=V]… [--component] [--trace] PROGRAM [ARG…]`: with `--copy`, what is in DIR is copied into
-//! the tree first; with `--component`, a preview 1 module is made a preview 2 component; with `--trace`, its calls are shown.
+//! `wasi_run [--copy DIR] [--env K=V]… [--cap CAP]… [--component] [--trace] PROGRAM [ARG…]`: with `--copy`, what is in DIR is
+//! copied into the tree first; with `--component`, a preview 1 module is made a preview 2 component; with `--trace`, its calls are shown.
 
 use runtime_wasi::{Config, WasiRuntime};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use task::{Limits, Runtime, Start, Trace, Usage};
+use task::{Cap, Caps, Limits, Runtime, Start, Trace, Usage};
 use vfs::mem::MemTree;
 use vfs::{Caller, Errno, Error, FileRef, Mode, Name, Namespace, OpenFlags, Place, Result, TaskId};
 
@@ -62,12 +62,14 @@ async fn main() -> Result<()> {
     let who = Caller::me();
     let ns = Namespace::new(MemTree::new().root(), "mem");
     let mut env = Vec::new();
+    let mut caps = Caps::fresh();
+    let mut config = Config::default();
     let mut wrap = false;
     let trace = Trace::default();
     let usage = || {
         Error::new(
             Errno::EINVAL,
-            "usage: wasi_run [--copy DIR] [--env K=V]... [--component] [--trace] PROGRAM [ARG...]",
+            "usage: wasi_run [--copy DIR] [--env K=V]... [--cap CAP]... [--cache DIR] [--component] [--trace] PROGRAM [ARG...]",
         )
     };
     let program = loop {
@@ -79,6 +81,12 @@ async fn main() -> Result<()> {
                 let pair = args.next().ok_or_else(usage)?;
                 let (key, value) = pair.split_once('=').ok_or_else(usage)?;
                 env.push((key.as_bytes().to_vec(), value.as_bytes().to_vec()));
+            }
+            option if option == "--cache" => config.cache_dir = Some(args.next().ok_or_else(usage)?.into()),
+            option if option == "--cap" => {
+                let line = args.next().ok_or_else(usage)?;
+                let words: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+                caps.grant(Cap::parse(&words)?);
             }
             option if option == "--component" => wrap = true,
             option if option == "--trace" => trace.listen(Some(Arc::new(|line| eprintln!("{line}")))),
@@ -105,11 +113,12 @@ async fn main() -> Result<()> {
         ns,
         who,
         stdio: [stdin, stdout.clone(), stderr.clone()],
+        caps: Arc::new(caps),
         limits: Limits::default(),
         usage: Arc::new(Usage::default()),
         trace,
     };
-    let runtime = WasiRuntime::new(Config::default())?;
+    let runtime = WasiRuntime::new(config)?;
     let exit = runtime.start(start).await?.wait().await;
     std::io::stdout().write_all(&content(&stdout).await?)?;
     std::io::stderr().write_all(&content(&stderr).await?)?;

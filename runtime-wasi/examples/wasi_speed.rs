@@ -51,6 +51,7 @@ impl Bench {
             cwd: self.ns.root(),
             who: self.who.clone(),
             stdio: self.stdio.clone(),
+            caps: Arc::default(),
             limits: Limits::default(),
             usage: usage.clone(),
             trace: Trace::default(),

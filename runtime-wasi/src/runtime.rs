@@ -66,6 +66,7 @@ pub struct WasiRuntime {
     ticker: Arc<Ticker>,
     slots: Arc<Slots>,
     budget: Arc<Budget>,
+    sockets: Arc<p2::Sockets>,
     turns: Turns,
     max_program_bytes: u64,
     threads: usize,
@@ -110,6 +111,7 @@ impl WasiRuntime {
             ticker: Arc::new(Ticker::start(engine.clone())?),
             slots: Arc::new(Slots::new(config.max_instances)),
             budget: Arc::new(Budget::new(config.guest_bytes)),
+            sockets: Arc::new(p2::Sockets::new()),
             turns: Turns::new(threads),
             engine,
             cache,
@@ -189,7 +191,7 @@ impl WasiRuntime {
             }
             Entry::Component(command) => {
                 let stderr = start.stdio[2].clone();
-                let guest = p2::Guest::new(start, given, control.clone(), budget);
+                let guest = p2::Guest::new(start, given, control.clone(), budget, self.sockets.clone());
                 self.set_going(guest, command, name, stderr, control, slot)
             }
         })
@@ -291,6 +293,7 @@ impl Runtime for WasiRuntime {
         let line = |name, value: &str| Capability { name, value: value.to_owned() };
         vec![
             line("runs", "wasi_snapshot_preview1 wasi_unstable wasi:cli/command@0.2"),
+            line("network", "wasi:sockets and wasi:http outgoing, under net: capabilities (preview 2)"),
             line("detects", "magic \\0asm; extensions .wasm .wat"),
             line("limits", "memory cpu wall files output"),
             line("isolation", "wasmtime (in the server), the task's namespace as its only files"),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! fs:/path read [write]        files at and below a path of the task's namespace; `write` alone does not read
-//! net:connect host:port        `*` for any host, any port, or the front of a host name: *.example.org:443
+//! net:connect host:port        `*` for any host, any port, or the front of a host name: *.example.org:443 [::1]:80
 //! net:listen host:port
 //! env NAME…                    environment variables that reach the program; * for all
 //! spawn                        make tasks (below this one)
@@ -14,6 +14,7 @@
 use crate::rc;
 use std::any::Any;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use vfs::{Access, Caller, Errno, Error, Guard, Result};
 
@@ -41,6 +42,7 @@ pub struct Peer {
 impl Peer {
     fn parse(word: &str) -> Option<Peer> {
         let (host, port) = word.rsplit_once(':')?;
+        let host = bare(host);
         let stars_in_front_only = !host.trim_start_matches('*').contains('*');
         // Nothing else is in a name or an address; a line end or a quote would make other lines of it when it is shown.
         let plain = host.chars().all(|c| c.is_alphanumeric() || "*.-_:[]%".contains(c));
@@ -48,17 +50,19 @@ impl Peer {
             return None;
         }
         let port = if port == "*" { None } else { Some(port.parse().ok()?) };
-        Some(Peer { host: host.to_ascii_lowercase(), port })
+        Some(Peer { host: canonical(host), port })
     }
 
     /// Whether this pattern takes `host:port`.
     pub fn takes(&self, host: &str, port: u16) -> bool {
-        let host = host.to_ascii_lowercase();
-        let fits = match self.host.strip_prefix('*') {
+        self.takes_host(host) && self.port.is_none_or(|p| p == port)
+    }
+    fn takes_host(&self, host: &str) -> bool {
+        let host = canonical(bare(host));
+        match self.host.strip_prefix('*') {
             Some(tail) => host.ends_with(tail),
             None => host == self.host,
-        };
-        fits && self.port.is_none_or(|p| p == port)
+        }
     }
 
     fn covers(&self, inner: &Peer) -> bool {
@@ -72,11 +76,28 @@ impl Peer {
     }
 }
 
+/// A host without the brackets that an IPv6 address has before a port.
+fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
+/// One spelling for each host: an address in its short form, a name in small letters, without the root's dot.
+fn canonical(host: &str) -> String {
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().to_string(),
+        Err(_) => host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase(),
+    }
+}
+
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]", self.host)?,
+            false => f.write_str(&self.host)?,
+        }
         match self.port {
-            Some(port) => write!(f, "{}:{port}", self.host),
-            None => write!(f, "{}:*", self.host),
+            Some(port) => write!(f, ":{port}"),
+            None => write!(f, ":*"),
         }
     }
 }
@@ -235,11 +256,36 @@ impl Caps {
     pub fn env(&self, name: &str) -> bool {
         self.0.iter().any(|cap| matches!(cap, Cap::Env(names) if names.iter().any(|n| n == "*" || n == name)))
     }
-    pub fn connect(&self, host: &str, port: u16) -> bool {
-        self.0.iter().any(|cap| matches!(cap, Cap::Connect(peer) if peer.takes(host, port)))
+    /// Whether it may connect to, or send to, `port` of `host`, a name or an address; fails naming what is missing.
+    pub fn allow_connect(&self, host: &str, port: u16) -> Result<()> {
+        let may = self.0.iter().any(|cap| matches!(cap, Cap::Connect(peer) if peer.takes(host, port)));
+        if may {
+            Ok(())
+        } else {
+            Err(missing(&Cap::Connect(Peer { host: canonical(bare(host)), port: Some(port) })))
+        }
     }
-    pub fn listen(&self, host: &str, port: u16) -> bool {
-        self.0.iter().any(|cap| matches!(cap, Cap::Listen(peer) if peer.takes(host, port)))
+    /// Whether it may listen on `port` of its own address `host`.
+    pub fn allow_listen(&self, host: &str, port: u16) -> Result<()> {
+        let may = self.0.iter().any(|cap| matches!(cap, Cap::Listen(peer) if peer.takes(host, port)));
+        if may {
+            Ok(())
+        } else {
+            Err(missing(&Cap::Listen(Peer { host: canonical(bare(host)), port: Some(port) })))
+        }
+    }
+    /// Whether it may ask for the addresses of `name`: who may connect there, at any port.
+    pub fn allow_look_up(&self, name: &str) -> Result<()> {
+        let may = self.0.iter().any(|cap| matches!(cap, Cap::Connect(peer) if peer.takes_host(name)));
+        if may {
+            Ok(())
+        } else {
+            Err(missing(&Cap::Connect(Peer { host: canonical(bare(name)), port: None })))
+        }
+    }
+    /// Whether it may listen anywhere.
+    pub fn listens(&self) -> bool {
+        self.0.iter().any(|cap| matches!(cap, Cap::Listen(_)))
     }
     /// Whether every file of the namespace may be read and written: then nothing needs to be asked.
     pub fn all_files(&self) -> bool {
@@ -273,7 +319,10 @@ impl Caps {
 }
 
 fn denied(path: &[u8], want: Access) -> Error {
-    let cap = Cap::Fs { path: path.to_vec(), access: want & (Access::READ | Access::WRITE) };
+    missing(&Cap::Fs { path: path.to_vec(), access: want & (Access::READ | Access::WRITE) })
+}
+
+fn missing(cap: &Cap) -> Error {
     Error::new(Errno::EACCES, format!("permission denied: no capability {:?}", cap.to_string()))
 }
 
@@ -322,7 +371,13 @@ mod tests {
         let error = caps.allow(b"/data/x", Access::WRITE).expect_err("read only");
         assert_eq!(error.text(), "permission denied: no capability \"fs:/data/x write\"");
         assert!(caps.allow(b"/database", Access::READ).is_err(), "a name is not a prefix");
-        assert!(!caps.spawn() && !caps.connect("a", 1));
+        assert!(!caps.spawn());
+        let error = caps.allow_connect("Example.org.", 80).expect_err("no network");
+        assert_eq!(error.text(), "permission denied: no capability \"net:connect example.org:80\"");
+        let error = caps.allow_listen("::1", 80).expect_err("no network");
+        assert_eq!(error.text(), "permission denied: no capability \"net:listen [::1]:80\"");
+        let error = caps.allow_look_up("example.org").expect_err("no network");
+        assert_eq!(error.text(), "permission denied: no capability \"net:connect example.org:*\"");
     }
 
     #[test]
@@ -334,12 +389,44 @@ mod tests {
     }
 
     #[test]
+    fn a_host_is_the_same_however_it_is_spelt_and_a_pattern_takes_what_ends_as_it_does() {
+        let caps = caps(&[
+            "net:connect *.Example.org:443",
+            "net:connect 127.0.0.1:*",
+            "net:connect [0:0::1]:80",
+            "net:listen 10.0.0.1:53",
+        ]);
+        for (host, port) in [
+            ("www.example.org", 443),
+            ("WWW.EXAMPLE.ORG.", 443),
+            ("127.0.0.1", 9),
+            ("::ffff:127.0.0.1", 9),
+            ("::1", 80),
+            ("[::1]", 80),
+        ] {
+            assert!(caps.allow_connect(host, port).is_ok(), "{host}:{port}");
+        }
+        for (host, port) in [
+            ("example.org", 443),
+            ("www.example.org", 80),
+            ("www.example.org.evil.net", 443),
+            ("127.0.0.2", 9),
+        ] {
+            assert!(caps.allow_connect(host, port).is_err(), "{host}:{port}");
+        }
+        assert!(caps.allow_look_up("a.example.org").is_ok() && caps.allow_look_up("example.net").is_err());
+        assert!(caps.allow_listen("10.0.0.1", 53).is_ok() && caps.allow_listen("10.0.0.1", 54).is_err());
+        assert!(caps.allow_connect("10.0.0.1", 53).is_err(), "listening is not connecting");
+    }
+
+    #[test]
     fn lines_are_read_back_as_they_are_shown() {
         for line in [
             "fs:/ read write",
             "'fs:/a b' read",
             "net:connect *.example.org:443",
             "net:listen 127.0.0.1:*",
+            "net:connect [::1]:80",
             "env HOME PATH",
             "spawn",
         ] {

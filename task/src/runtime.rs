@@ -7,7 +7,7 @@
 //!
 //! A runtime never sees a transport. The files it serves its guest are those of `Start::ns`, asked for as `Start::who`.
 
-use crate::{Exit, Limits, Trace, Usage};
+use crate::{Caps, Exit, Limits, Trace, Usage};
 use futures_util::future::BoxFuture;
 use std::fmt;
 use std::sync::Arc;
@@ -53,6 +53,8 @@ pub struct Start {
     pub who: Caller,
     /// stdin, stdout, stderr.
     pub stdio: [FileRef; 3],
+    /// What it may do; the files among it are in `who` already.
+    pub caps: Arc<Caps>,
     pub limits: Limits,
     pub usage: Arc<Usage>,
     pub trace: Trace,

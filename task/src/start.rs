@@ -77,6 +77,7 @@ impl Task {
             cwd,
             who: guest,
             stdio,
+            caps,
             limits: self.limits(),
             usage: self.usage.clone(),
             trace: self.trace.clone(),

@@ -1,6 +1,9 @@
 //! What the host keeps for one component: the data of its wasmtime store.
 
 use super::descriptor::{Descriptor, Handle};
+use super::http::Hooks;
+use super::net::{Net, Sockets};
+use super::sockets::Held;
 use crate::budget::Budget;
 use crate::control::Control;
 use crate::guest::Given;
@@ -11,6 +14,8 @@ use std::time::Instant;
 use task::{Start, Trace, Usage};
 use vfs::{Caller, Errno, Error, FileRef, Place, Result};
 use wasmtime::component::{ResourceTable, ResourceTableError};
+use wasmtime_wasi::sockets::WasiSocketsCtx;
+use wasmtime_wasi_http::WasiHttpCtx;
 
 /// Handles of all kinds together (descriptors, streams, pollables …): each costs the server some hundred bytes. A guest
 /// that wants more traps.
@@ -33,6 +38,12 @@ pub(crate) struct Guest {
     pub began: Instant,
     /// Open files, stdio included.
     files: usize,
+    pub(super) net: Arc<Net>,
+    /// What wasmtime-wasi knows of the guest's network, once it asked for a socket.
+    pub(super) sockets: Option<WasiSocketsCtx>,
+    pub(super) held: Held,
+    pub(super) http: WasiHttpCtx,
+    pub(super) hooks: Hooks,
 }
 
 /// Components know no other strings than UTF-8; what is none is shown as it is to people.
@@ -42,7 +53,13 @@ fn text(bytes: &[u8]) -> String {
 
 impl Guest {
     /// The guest as it is before its first instruction.
-    pub fn new(start: Start, given: Vec<Given>, control: Arc<Control>, budget: Arc<Budget>) -> Guest {
+    pub fn new(
+        start: Start,
+        given: Vec<Given>,
+        control: Arc<Control>,
+        budget: Arc<Budget>,
+        sockets: Arc<Sockets>,
+    ) -> Guest {
         let cwd = text(&start.cwd.path());
         let mut env: Vec<(String, String)> =
             start.env.iter().map(|(name, value)| (text(name), text(value))).collect();
@@ -53,6 +70,7 @@ impl Guest {
         table.set_max_capacity(MAX_HANDLES);
         let parts = Parts::OF_COMPONENT;
         let limiter = MemoryLimiter::new(control.limits.clone(), start.usage.clone(), budget, parts);
+        let net = Arc::new(Net::new(start.caps, &start.who, start.trace.clone(), sockets));
         let guest = Guest {
             table,
             args: start.argv.iter().map(|word| text(word)).collect(),
@@ -67,6 +85,11 @@ impl Guest {
             limiter,
             began: Instant::now(),
             files: 3,
+            hooks: Hooks(net.clone()),
+            net,
+            sockets: None,
+            held: Held::default(),
+            http: WasiHttpCtx::new(),
         };
         guest.count_files();
         guest
@@ -78,8 +101,13 @@ impl Guest {
 
     /// Fails where as many files are open as may be.
     pub fn room(&self) -> Result<()> {
+        self.room_for(0)
+    }
+
+    /// The same, where as many sockets are open besides.
+    pub(super) fn room_for(&self, sockets: usize) -> Result<()> {
         let limit = self.control.limits.files();
-        if self.files < limit {
+        if self.files + sockets < limit {
             return Ok(());
         }
         Err(Error::new(Errno::EMFILE, format!("files limit {limit} reached")))

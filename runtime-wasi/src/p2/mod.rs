@@ -5,6 +5,7 @@
 //!           ─► filesystem          ─► ours: descriptor ─► Place, OpenFile ─► vfs
 //!           ─► io/streams          ─► wasmtime-wasi-io's resources; those of files and stdio are ours (input, output)
 //!           ─► io/poll             ─► wasmtime-wasi-io
+//!           ─► sockets, http       ─► net: may it? ─► wasmtime-wasi, wasmtime-wasi-http
 //! ```
 //!
 //! Files and stdio never leave the namespace's own road: an operation on memory is done at once, one that has to wait is
@@ -18,14 +19,19 @@ mod descriptor;
 mod fault;
 mod files;
 mod guest;
+mod http;
 mod input;
 mod listing;
+mod lookup;
 mod names;
+mod net;
 mod output;
 mod random;
 mod run;
+mod sockets;
 
 pub(crate) use guest::Guest;
+pub(crate) use net::Sockets;
 pub(crate) use run::{Command, run};
 
 use wasmtime::component::{HasData, Linker, LinkerInstance, ResourceTable};
@@ -49,6 +55,9 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
     cli::define(linker)?;
     clocks::define(linker)?;
     random::define(linker)?;
+    sockets::define(linker)?;
+    lookup::define(linker)?;
+    http::define(linker)?;
     let mut types = instance(linker, "filesystem/types")?;
     files::define(&mut types)?;
     names::define(&mut types)?;

@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 use runtime_wasi::{Config, WasiRuntime};
 use std::sync::Arc;
 use std::time::Duration;
-use task::{Exit, Limits, Running, Runtime, Start, Trace, Usage};
+use task::{Caps, Exit, Limits, Running, Runtime, Start, Trace, Usage};
 use tokio::sync::Notify;
 use vfs::mem::MemTree;
 use vfs::{
@@ -138,6 +138,7 @@ pub struct Task {
 pub struct With {
     pub argv: Vec<&'static str>,
     pub env: Vec<(&'static str, &'static str)>,
+    pub caps: Caps,
     pub limits: Limits,
     pub trace: Trace,
     pub cwd: Option<&'static str>,
@@ -198,6 +199,7 @@ impl Host {
             ns: self.ns.clone(),
             who: self.who.clone(),
             stdio: [stdin.clone(), stdout.clone(), stderr.clone()],
+            caps: Arc::new(with.caps),
             limits: with.limits,
             usage: usage.clone(),
             trace: with.trace,

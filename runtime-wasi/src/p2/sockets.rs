@@ -1,0 +1,129 @@
+//! `wasi:sockets`: wasmtime-wasi's TCP and UDP, where every address is asked of the task's capabilities first ([`Net`]), and
+//! where a guest has only so many sockets.
+
+use super::net::{MAX_SOCKETS, SocketSlot};
+use super::{Guest, instance};
+use std::collections::HashMap;
+use std::sync::Arc;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, Resource, ResourceTable};
+use wasmtime_wasi::WasiCtxBuilder;
+use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
+use wasmtime_wasi::p2::bindings::sockets::tcp::HostTcpSocket;
+use wasmtime_wasi::p2::bindings::sockets::{
+    instance_network, network, tcp, tcp_create_socket, udp, udp_create_socket,
+};
+use wasmtime_wasi::p2::{SocketError, TcpSocket, UdpSocket};
+use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsCtx, WasiSocketsCtxView};
+use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
+
+/// The sockets of one guest, by their handles. Those that it closed are found out when it wants another.
+#[derive(Default)]
+pub(super) struct Held(HashMap<u32, SocketSlot>);
+
+impl Held {
+    fn still(&mut self, table: &ResourceTable) -> usize {
+        self.0.retain(|rep, _| {
+            table.get(&Resource::<TcpSocket>::new_borrow(*rep)).is_ok()
+                || table.get(&Resource::<UdpSocket>::new_borrow(*rep)).is_ok()
+        });
+        self.0.len()
+    }
+}
+
+type Answer<T> = wasmtime::Result<(Result<T, ErrorCode>,)>;
+type Store<'s> = StoreContextMut<'s, Guest>;
+
+/// What wasmtime-wasi's part works on; made when a guest first asks for it.
+fn view(guest: &mut Guest) -> WasiSocketsCtxView<'_> {
+    let net = &guest.net;
+    let ctx = guest.sockets.get_or_insert_with(|| context(net.clone()));
+    WasiSocketsCtxView { ctx, table: &mut guest.table }
+}
+
+fn context(net: Arc<super::net::Net>) -> WasiSocketsCtx {
+    let mut ctx = WasiCtxBuilder::new()
+        .socket_addr_check(move |peer, to| {
+            let admitted = net.admits(peer, to);
+            Box::pin(async move { admitted })
+        })
+        .allow_tcp(true)
+        .allow_udp(true)
+        .build();
+    ctx.sockets().clone()
+}
+
+pub(super) fn define(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    use wasmtime_wasi::p2::bindings::LinkOptions;
+    instance_network::add_to_linker::<Guest, WasiSockets>(linker, view)?;
+    network::add_to_linker::<Guest, WasiSockets>(linker, &(&LinkOptions::default()).into(), view)?;
+    tcp::add_to_linker::<Guest, WasiSockets>(linker, view)?;
+    udp::add_to_linker::<Guest, WasiSockets>(linker, view)?;
+
+    instance(linker, "sockets/tcp-create-socket")?
+        .func_wrap("create-tcp-socket", |mut store: Store<'_>, (family,): (IpAddressFamily,)| {
+            create_tcp(store.data_mut(), family)
+        })?;
+    instance(linker, "sockets/udp-create-socket")?.func_wrap_async(
+        "create-udp-socket",
+        |mut store: Store<'_>, (family,): (IpAddressFamily,)| {
+            Box::new(async move { create_udp(store.data_mut(), family).await })
+        },
+    )?;
+    linker.allow_shadowing(true);
+    instance(linker, "sockets/tcp")?
+        .func_wrap("[method]tcp-socket.accept", |mut store: Store<'_>, (this,): (Resource<TcpSocket>,)| {
+            accept(store.data_mut(), this)
+        })?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// A place for one more socket, where this guest, its limit on files and the server have one.
+fn slot(guest: &mut Guest) -> Option<SocketSlot> {
+    let open = guest.held.still(&guest.table);
+    if open >= MAX_SOCKETS || guest.room_for(open).is_err() {
+        return None;
+    }
+    guest.net.sockets.take()
+}
+
+fn told<T>(error: SocketError) -> Answer<T> {
+    Ok((Err(error.downcast()?),))
+}
+
+fn create_tcp(guest: &mut Guest, family: IpAddressFamily) -> Answer<Resource<TcpSocket>> {
+    let Some(slot) = slot(guest) else { return Ok((Err(ErrorCode::NewSocketLimit),)) };
+    match tcp_create_socket::Host::create_tcp_socket(&mut view(guest), family) {
+        Ok(socket) => {
+            guest.held.0.insert(socket.rep(), slot);
+            Ok((Ok(socket),))
+        }
+        Err(error) => told(error),
+    }
+}
+
+async fn create_udp(guest: &mut Guest, family: IpAddressFamily) -> Answer<Resource<UdpSocket>> {
+    let Some(slot) = slot(guest) else { return Ok((Err(ErrorCode::NewSocketLimit),)) };
+    match udp_create_socket::Host::create_udp_socket(&mut view(guest), family).await {
+        Ok(socket) => {
+            guest.held.0.insert(socket.rep(), slot);
+            Ok((Ok(socket),))
+        }
+        Err(error) => told(error),
+    }
+}
+
+/// The connection that was accepted, what comes from it and what goes to it.
+type Accepted = (Resource<TcpSocket>, Resource<DynInputStream>, Resource<DynOutputStream>);
+
+fn accept(guest: &mut Guest, this: Resource<TcpSocket>) -> Answer<Accepted> {
+    let Some(slot) = slot(guest) else { return Ok((Err(ErrorCode::NewSocketLimit),)) };
+    match view(guest).accept(this) {
+        Ok(accepted) => {
+            guest.held.0.insert(accepted.0.rep(), slot);
+            Ok((Ok(accepted),))
+        }
+        Err(error) => told(error),
+    }
+}
