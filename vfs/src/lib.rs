@@ -25,6 +25,7 @@ mod ns;
 mod op;
 mod qid;
 mod stat;
+mod watch;
 
 pub use access::{Access, check};
 pub use caller::{Caller, Gid, Guard, TaskId, Uid};
@@ -39,3 +40,4 @@ pub use ns::{BindFlags, Created, Follow, Namespace, NsLine, Parent, Place};
 pub use op::Op;
 pub use qid::{Kind, Qid, TreeTag};
 pub use stat::{Device, Mode, SetStat, SetTime, Stat, StatFs, Time};
+pub use watch::{Change, Mark, Telling, Watch, Watcher, Watchers};

@@ -8,7 +8,7 @@ use crate::lock::{Lock, LockOwner, LockTable};
 use crate::*;
 use bytes::Bytes;
 use std::any::Any;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Weak};
 
 pub type NodeRef = Arc<dyn Node>;
 pub type FileRef = Arc<dyn OpenFile>;
@@ -60,6 +60,12 @@ pub trait Node: Any + Send + Sync {
         Nature::Storage
     }
     fn stat(&self) -> Op<'_, Stat>;
+
+    /// Asks that `watcher` be told of the next change of each sort in `what`, from now on. Says how much of that the tree
+    /// does.
+    fn watch(&self, watcher: &Weak<dyn Watcher>, what: Watch) -> Telling {
+        Telling::Nothing
+    }
 
     /// Where this directory is the way into another namespace (a task's root): the place to go on from.
     fn portal(&self) -> Option<Place> {

@@ -2,11 +2,11 @@
 //!
 //! # What the kernel may cache
 //!
-//! Guests and 9P clients change the same files, and nothing tells the kernel. After `echo start > ctl; cat wait` a shell
-//! must see what the guest wrote, however fast that was, so names and attributes are asked for each time (a time to live
-//! of zero), and a read at the end asks for the size again. Pages stay cached while a file's version does; a change of
-//! size or time drops them (FUSE_AUTO_INVAL_DATA). [`super::Options::cache`] trades this for speed where nobody else
-//! changes the files.
+//! Guests and 9P clients change the same files: after `echo start > ctl; cat wait` a shell must see what the guest wrote,
+//! however fast that was. A tree that tells of its changes ([`vfs::Watch`]: the memory tree) is believed, names, attributes
+//! and pages, until it does; then the kernel is told (`notices`), before anyone is answered who could know of the change
+//! (`gate`). What does not tell is asked each time; its pages stay cached while a file's version does, and a change of size
+//! or time drops them (FUSE_AUTO_INVAL_DATA). Synthetic files are never cached.
 
 use fuser::{FileAttr, FileType, INodeNo, Request, TimeOrNow};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -2,17 +2,16 @@
 
 use super::buffer::LARGEST;
 use fuser::{InitFlags, KernelConfig};
-use std::time::Duration;
 
-/// Asks for what this server can do. `ttl` is how long the kernel may believe names and attributes.
-pub(super) fn negotiate(config: &mut KernelConfig, ttl: Duration) {
+/// Asks for what this server can do.
+pub(super) fn negotiate(config: &mut KernelConfig) {
     // Each is used where this kernel has it.
     for wanted in [
         // Readahead and large reads as several requests at once (fuser asks for it and for big writes itself).
         InitFlags::FUSE_ASYNC_DIO,
         // `echo x > ctl` is one open that truncates, not an open and a setattr.
         InitFlags::FUSE_ATOMIC_O_TRUNC,
-        // Guests change files behind the kernel's back: a new size or time drops the pages.
+        // Where a tree does not tell of changes, a new size or time drops the pages.
         InitFlags::FUSE_AUTO_INVAL_DATA,
         // Several threads look up and list in one directory at once.
         InitFlags::FUSE_PARALLEL_DIROPS,
@@ -23,16 +22,14 @@ pub(super) fn negotiate(config: &mut KernelConfig, ttl: Duration) {
         InitFlags::FUSE_HANDLE_KILLPRIV_V2,
         // Files that are opened to append bypass the page cache, but may still be mapped.
         InitFlags::FUSE_DIRECT_IO_ALLOW_MMAP,
+        // Entries with attributes, where the program then asks for them (`ls -l`).
+        InitFlags::FUSE_DO_READDIRPLUS,
+        InitFlags::FUSE_READDIRPLUS_AUTO,
         // Not FUSE_WRITEBACK_CACHE: what is written must be seen by guests at once.
         // Not FUSE_DONT_MASK: the kernel applies the umask. Not FUSE_NO_OPEN_SUPPORT: opening is an event here.
     ] {
         // What is not had is done without.
         let _ = config.add_capabilities(wanted);
-    }
-    if !ttl.is_zero() {
-        // Entries with attributes, where the program then asks for them (`ls -l`). What is believed for no time at all
-        // would be asked for again: in vain.
-        let _ = config.add_capabilities(InitFlags::FUSE_DO_READDIRPLUS | InitFlags::FUSE_READDIRPLUS_AUTO);
     }
     // Both are below what fuser refuses.
     let _ = config.set_max_write(LARGEST as u32);

@@ -1,7 +1,7 @@
 //! Work on open files: reading, writing, sizes, and what the kernel may do with the file's pages.
 
 use super::buffer::Buffer;
-use super::table::Open;
+use super::handles::Open;
 use fuser::FopenFlags;
 use std::sync::Arc;
 use vfs::{Allocate, Caller, Errno, Extent, Interest, Mode, Nature, Op, OpenFlags, Result, SetStat, Stat};

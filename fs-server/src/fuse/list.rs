@@ -1,15 +1,16 @@
 //! Listing directories: names alone (READDIR), or names with attributes (READDIRPLUS), which spare `ls -l` a question each.
 
 use super::attr::{attributes, listed_type};
-use super::names::{Found, GENERATION};
-use super::table::{Inodes, Open, number};
+use super::handles::Open;
+use super::inodes::{Inodes, number};
+use super::names::{Dir, FoundEntry, GENERATION};
 use fuser::{FileType, INodeNo, ReplyDirectory, ReplyDirectoryPlus};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use vfs::{Caller, DirEntry, FileRef, Kind, NameBuf, Place, Qid, Result};
+use vfs::{Caller, DirEntry, FileRef, Kind, NameBuf, Place, Qid, Result, Stat};
 
 /// Where a listing goes on: 0 is `.`, 1 is `..`, and from 2 the directory's own cookies, moved by two.
 const OWN: u64 = 2;
@@ -125,14 +126,21 @@ impl Names {
 pub(super) struct Entries {
     open: Arc<Open>,
     dots: Dots,
-    itself: Found,
-    entries: Vec<Listed<Found>>,
+    itself: Stat,
+    entries: Vec<Listed<FoundEntry>>,
 }
 
 impl Entries {
-    pub(super) async fn collect(open: Arc<Open>, who: Caller, mut offset: u64) -> Result<Entries> {
+    pub(super) async fn collect(
+        inodes: Arc<Inodes>,
+        ino: INodeNo,
+        open: Arc<Open>,
+        who: Caller,
+        mut offset: u64,
+    ) -> Result<Entries> {
         let dots = dots(&open.place, offset);
-        let itself = Found::at(open.place.clone(), &who).await?;
+        let dir = Dir::new(&inodes, ino, open.place.clone());
+        let itself = open.place.stat(&who).await?;
         loop {
             let listed = batch(&open.file, offset, open.fit.expected()).await?;
             let Some(last) = listed.last() else {
@@ -142,8 +150,7 @@ impl Entries {
             let mut entries = Vec::with_capacity(listed.len());
             for Listed { name, next, .. } in listed {
                 // What is gone by now is not there.
-                let Ok(place) = open.place.walk(&who, &name).await else { continue };
-                let Ok(what) = Found::at(place, &who).await else { continue };
+                let Ok(what) = dir.lookup(&name, &who).await else { continue };
                 entries.push(Listed { name, next, what });
             }
             if !entries.is_empty() {
@@ -153,24 +160,27 @@ impl Entries {
     }
 
     /// Each entry that the kernel takes counts as a lookup.
-    pub(super) fn answer(self, inodes: &Inodes, ttl: &Duration, mut reply: ReplyDirectoryPlus) {
+    pub(super) fn answer(self, mut reply: ReplyDirectoryPlus) {
         for (next, name, ino) in self.dots {
             // The kernel takes no attributes from these two and counts no lookup.
-            let attr = attributes(ino, &self.itself.stat);
-            if reply.add(ino, next, name, ttl, &attr, GENERATION) {
+            let attr = attributes(ino, &self.itself);
+            if reply.add(ino, next, name, &Duration::ZERO, &attr, GENERATION) {
                 return reply.ok();
             }
         }
-        let mut taken = 0;
-        for Listed { name, next, what } in &self.entries {
-            let attr = what.entry(inodes);
-            if reply.add(attr.ino, *next, OsStr::from_bytes(name), ttl, &attr, GENERATION) {
-                inodes.forget(attr.ino, 1);
+        let (mut taken, offered) = (0, self.entries.len());
+        for Listed { name, next, what } in self.entries {
+            let attr = what.attributes();
+            // One time for both.
+            let ttl = what.ttl();
+            let ttl = ttl.name.min(ttl.status);
+            if reply.add(attr.ino, next, OsStr::from_bytes(&name), &ttl, &attr, GENERATION) {
                 break;
             }
+            what.give();
             taken += 1;
         }
-        self.open.fit.learn(self.entries.len(), taken);
+        self.open.fit.learn(offered, taken);
         reply.ok();
     }
 }

@@ -5,7 +5,7 @@
 //! whole file, the one sort that flock(2) knows, the system call that the asking thread sits in tells (proc_pid_syscall(5)).
 //! Where that is not to be seen, the lock is of unknown sort and excludes both, as on NFS.
 
-use super::table::Open;
+use super::handles::Open;
 use fuser::LockOwner as Number;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,13 +28,13 @@ impl Holder {
 
 /// What FUSE_GETLK and FUSE_SETLK carry beside the holder: fcntl(2)'s kind and the kernel's inclusive range.
 #[derive(Clone, Copy)]
-pub(super) struct Asked {
+pub(super) struct Wanted {
     pub(super) kind: i32,
     pub(super) start: u64,
     pub(super) last: u64,
 }
 
-impl Asked {
+impl Wanted {
     fn lock(self) -> Result<Lock> {
         let kind = match self.kind {
             libc::F_RDLCK => LockKind::Read,
@@ -52,11 +52,11 @@ impl Asked {
 pub(super) async fn set(
     open: Arc<Open>,
     holder: Holder,
-    asked: Asked,
+    wanted: Wanted,
     wait: bool,
     thread: u32,
 ) -> Result<()> {
-    let lock = asked.lock()?;
+    let lock = wanted.lock()?;
     let whole = lock.start == 0 && lock.end == u64::MAX;
     let sort = if whole { asked_by(thread).await } else { LockSort::Record };
     let owner = holder.with(sort);
@@ -72,8 +72,8 @@ pub(super) async fn set(
 }
 
 /// FUSE_GETLK, which only fcntl(2) asks: start, last byte, kind and holder.
-pub(super) async fn get(open: Arc<Open>, holder: Holder, asked: Asked) -> Result<(u64, u64, i32, u32)> {
-    let Some((owner, lock)) = open.file.getlock(holder.with(LockSort::Record), asked.lock()?).await? else {
+pub(super) async fn get(open: Arc<Open>, holder: Holder, wanted: Wanted) -> Result<(u64, u64, i32, u32)> {
+    let Some((owner, lock)) = open.file.getlock(holder.with(LockSort::Record), wanted.lock()?).await? else {
         return Ok((0, 0, libc::F_UNLCK, 0));
     };
     let kind = match lock.kind {

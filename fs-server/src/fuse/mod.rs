@@ -12,28 +12,35 @@ mod attr;
 mod buffer;
 mod capabilities;
 mod files;
+mod gate;
+mod handles;
+mod inodes;
 mod interrupt;
 mod list;
 mod locks;
 mod mountpoint;
 mod names;
+mod notices;
+mod origin;
 mod poll;
 mod reply;
 mod session;
-mod table;
 
 #[cfg(test)]
 mod tests;
 
 use fuser::{BackgroundSession, Config, MountOption, SessionACL};
+pub use gate::unheard;
+use handles::Handles;
+use inodes::Inodes;
 use interrupt::Watcher;
+use notices::Notices;
 use session::Session;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use table::{Handles, Inodes};
 use tracing::{debug, warn};
 use vfs::Namespace;
 
@@ -45,9 +52,9 @@ pub struct Options {
     /// May others than the mounting user come in? By default where the machine lets us: as root, or with
     /// `user_allow_other` in /etc/fuse.conf.
     pub allow_other: Option<bool>,
-    /// How long the kernel may believe names, sizes and times without asking. Zero, the default, shows what guests and
-    /// other clients do at once; a second makes `ls -l` and deep paths several times faster where nobody else changes the
-    /// files.
+    /// How long the kernel may believe names, sizes and times of a host directory, which others than this server may
+    /// change. Zero, the default, shows what they do at once. What is changed through the server is seen at once whatever
+    /// this is, and the memory tree is always believed until it tells of a change.
     pub cache: Duration,
 }
 
@@ -62,6 +69,7 @@ impl Default for Options {
 pub struct Mount {
     dir: PathBuf,
     watcher: Arc<Watcher>,
+    notices: Arc<Notices>,
     session: Option<BackgroundSession>,
 }
 
@@ -103,18 +111,16 @@ pub fn mount(
 
     static CLIENTS: AtomicU64 = AtomicU64::new(1);
     let watcher = Arc::new(Watcher::start()?);
-    let session = Session {
-        inodes: Arc::new(Inodes::new(ns)),
-        handles: Arc::new(Handles::default()),
-        watcher: watcher.clone(),
-        runtime,
-        ttl: options.cache,
-        // Apart from the numbers of 9P connections, which count from 1 too.
-        client: (1 << 63) | CLIENTS.fetch_add(1, Ordering::Relaxed),
-    };
+    // Apart from the numbers of 9P connections, which count from 1 too.
+    let client = (1 << 63) | CLIENTS.fetch_add(1, Ordering::Relaxed);
+    let inodes = Inodes::new(ns, client, options.cache);
+    let notices = inodes.notices.clone();
+    let handles = Arc::new(Handles::default());
+    let session = Session { inodes, handles, watcher: watcher.clone(), runtime, client };
     let session = fuser::spawn_mount(session, &dir, &config).map_err(named)?;
+    notices.start(session.notifier())?;
     debug!(dir = %dir.display(), threads = options.threads, others, "mounted");
-    Ok(Mount { dir, watcher, session: Some(session) })
+    Ok(Mount { dir, watcher, notices, session: Some(session) })
 }
 
 impl Mount {
@@ -139,6 +145,7 @@ impl Mount {
     fn end(&mut self) -> io::Result<()> {
         let Some(session) = self.session.take() else { return Ok(()) };
         self.watcher.stop();
+        self.notices.stop();
         // It ended by itself where somebody else has unmounted; what is at `dir` now is not ours.
         let unmounted = if session.guard.is_finished() { Ok(()) } else { mountpoint::detach(&self.dir) };
         // A mount that a user's program keeps busy lives on, detached, until the program or we end: as an ordinary user

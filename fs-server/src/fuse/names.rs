@@ -1,11 +1,13 @@
 //! Work on names: finding, making, linking and moving them.
 
 use super::attr::attributes;
-use super::table::Inodes;
-use fuser::{FileAttr, Generation};
+use super::inodes::{Belief, Held, Inodes};
+use fuser::{FileAttr, Generation, INodeNo};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use vfs::{Caller, Name, NameBuf, Place, Result, Stat};
+use std::sync::Arc;
+use std::time::Duration;
+use vfs::{Caller, Name, NameBuf, Place, Result, Stat, Watch};
 
 /// An inode number is taken again only by the same node: there are no generations to tell apart.
 pub(super) const GENERATION: Generation = Generation(0);
@@ -14,31 +16,89 @@ pub(super) fn name(name: &OsStr) -> Result<NameBuf> {
     Ok(Name::new(name.as_bytes())?.to_owned())
 }
 
-/// A place with its attributes, ready to be told to the kernel as an entry.
+/// A place with its attributes, as they are to be believed.
 pub(super) struct Found {
     pub(super) place: Place,
     pub(super) stat: Stat,
+    status: Option<Belief>,
 }
 
 impl Found {
-    pub(super) async fn at(place: Place, who: &Caller) -> Result<Found> {
+    /// What is there; `ino` where the kernel knows it already.
+    pub(super) async fn at(inodes: &Inodes, ino: INodeNo, place: Place, who: &Caller) -> Result<Found> {
+        let status = inodes.look(ino, &place, Watch::STATUS);
         let stat = place.stat(who).await?;
-        Ok(Found { place, stat })
+        Ok(Found { place, stat, status })
     }
 
-    /// The attributes, with one more entry counted.
-    pub(super) fn entry(&self, inodes: &Inodes) -> FileAttr {
-        attributes(inodes.remember(&self.place), &self.stat)
+    /// How long the attributes may be believed: see [`Belief::ttl`].
+    pub(super) fn ttl(&self) -> Duration {
+        self.status.as_ref().map_or(Duration::ZERO, Belief::ttl)
     }
 }
 
-pub(super) async fn lookup(dir: Place, who: Caller, name: NameBuf) -> Result<Found> {
-    let place = dir.walk(&who, &name).await?;
-    Found::at(place, &who).await
+/// An entry of a directory, counted as given to the kernel.
+pub(super) struct FoundEntry {
+    pub(super) found: Found,
+    held: Held,
+    name: Option<Belief>,
 }
 
-/// A further name for the file at `target`.
-pub(super) async fn link(target: Place, dir: Place, who: Caller, name: NameBuf) -> Result<Found> {
-    dir.link(&who, &target, name.as_name()).await?;
-    lookup(dir, who, name).await
+/// How long an entry may be believed, and its attributes.
+pub(super) struct EntryTtl {
+    pub(super) name: Duration,
+    pub(super) status: Duration,
+}
+
+impl FoundEntry {
+    /// `name`: what was to be believed of the directory's names before the entry was looked up.
+    pub(super) async fn at(
+        inodes: &Arc<Inodes>,
+        name: Option<Belief>,
+        place: Place,
+        who: &Caller,
+    ) -> Result<FoundEntry> {
+        let held = inodes.hold(&place);
+        let found = Found::at(inodes, held.ino(), place, who).await?;
+        Ok(FoundEntry { found, held, name })
+    }
+
+    pub(super) fn ttl(&self) -> EntryTtl {
+        let name = self.name.as_ref().map_or(Duration::ZERO, Belief::ttl);
+        EntryTtl { name, status: self.found.ttl() }
+    }
+
+    pub(super) fn attributes(&self) -> FileAttr {
+        attributes(self.held.ino(), &self.found.stat)
+    }
+
+    /// The kernel has it now.
+    pub(super) fn give(self) -> Found {
+        self.held.give();
+        self.found
+    }
+}
+
+/// A directory, in the kernel's words and in ours, in which names are looked up or made.
+pub(super) struct Dir {
+    pub(super) place: Place,
+    inodes: Arc<Inodes>,
+    names: Option<Belief>,
+}
+
+impl Dir {
+    pub(super) fn new(inodes: &Arc<Inodes>, ino: INodeNo, place: Place) -> Dir {
+        let names = inodes.look(ino, &place, Watch::NAMES);
+        Dir { place, inodes: inodes.clone(), names }
+    }
+
+    /// The entry that was found or made at `place`.
+    pub(super) async fn entry(&self, place: Place, who: &Caller) -> Result<FoundEntry> {
+        FoundEntry::at(&self.inodes, self.names.clone(), place, who).await
+    }
+
+    pub(super) async fn lookup(&self, name: &[u8], who: &Caller) -> Result<FoundEntry> {
+        let place = self.place.walk(who, name).await?;
+        self.entry(place, who).await
+    }
 }

@@ -1,6 +1,6 @@
 //! poll(2): which of reading and writing would not wait, and word to the kernel when that changes.
 
-use super::table::Open;
+use super::handles::Open;
 use fuser::{PollEvents, PollNotifier};
 use tokio::runtime::Handle;
 use vfs::{FileRef, Interest};

@@ -1,10 +1,15 @@
 //! Answering: a request is worked on as far as it goes on the session thread that read it, and answered there; what has to
 //! wait moves to a task of its own, with its reply, and holds no thread.
 
+use super::gate::{self, Locked};
 use super::interrupt::{Patience, Watcher};
+use super::notices::Notices;
+use super::origin::{OnBehalf, Origin};
 use futures_util::task::noop_waker_ref;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 use tracing::{Instrument, Span, error, trace};
@@ -36,11 +41,26 @@ pub(super) struct Pending {
     /// The thread that asks.
     pub(super) thread: u32,
     pub(super) patience: Patience,
+    pub(super) origin: Origin,
+    pub(super) notices: Arc<Notices>,
+    pub(super) waits: Waits,
+}
+
+/// Whether an answer waits until kernels were told of changes: see `gate`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Waits {
+    /// No kernel holds a lock for it.
+    ForAll,
+    /// Its kernel may hold locks for it, and it changes something.
+    InTurn,
+    /// Its kernel may hold locks for it, and it only looks.
+    Never,
 }
 
 impl Pending {
     /// Does `work` and answers with what came of it: here where it does not wait, else in a task that a signal to the
-    /// asking thread ends.
+    /// asking thread ends. Whoever could learn from the answer of something that other kernels are still to be told of gets
+    /// it when they were.
     pub(super) fn serve<R: Refuse, T: Send + 'static>(
         self,
         runtime: &Handle,
@@ -49,15 +69,30 @@ impl Pending {
         work: impl Future<Output = Result<T>> + Send + 'static,
         answer: impl FnOnce(R, T) + Send + 'static,
     ) {
-        let Pending { span, thread, patience } = self;
+        let Pending { span, thread, patience, origin, notices, waits } = self;
         // The trees' futures may use the runtime's clock and threads.
         let _runtime = runtime.enter();
-        let mut work = Box::pin(work);
+        let inside = (waits == Waits::InTurn).then(|| notices.gate.enter());
+        let mut work = OnBehalf::of(origin, work);
         // Whoever goes on with the work polls again before he sleeps, with a waker of his own.
         let mut context = Context::from_waker(noop_waker_ref());
-        let first = catch_unwind(AssertUnwindSafe(|| span.in_scope(|| work.as_mut().poll(&mut context))));
+        let first =
+            catch_unwind(AssertUnwindSafe(|| span.in_scope(|| Pin::new(&mut work).poll(&mut context))));
         match first {
-            Ok(Poll::Ready(result)) => return span.in_scope(|| finish(reply, result, answer)),
+            Ok(Poll::Ready(result)) => {
+                let Some(heard) = heard(&notices, work.origin, waits) else {
+                    drop(inside);
+                    return span.in_scope(|| finish(&notices, reply, result, answer));
+                };
+                let waiting = async move {
+                    heard.await;
+                    // Before the answer, behind which the next request may come.
+                    drop(inside);
+                    finish(&notices, reply, result, answer);
+                };
+                runtime.spawn(waiting.instrument(span));
+                return;
+            }
             Ok(Poll::Pending) => {}
             Err(_) => {
                 // The message went to stderr. The session thread must live on for everyone else; the half-done work is
@@ -75,16 +110,37 @@ impl Pending {
                 errno = watch.ended() => Err(errno.into()),
             };
             // The operation is cancelled before its end is told.
+            let origin = work.origin;
             drop(work);
-            finish(reply, result, answer);
+            if let Some(heard) = heard(&notices, origin, waits) {
+                heard.await;
+            }
+            drop(inside);
+            finish(&notices, reply, result, answer);
         };
         runtime.spawn(waiting.instrument(span));
     }
 }
 
-fn finish<R: Refuse, T>(reply: R, result: Result<T>, answer: impl FnOnce(R, T)) {
+/// What the answer has to wait for.
+fn heard(notices: &Notices, origin: Origin, waits: Waits) -> Option<impl Future<Output = ()> + Send + use<>> {
+    let from = match waits {
+        Waits::Never => return None,
+        Waits::ForAll => None,
+        Waits::InTurn => {
+            let told_of_itself = origin.told && !notices.concern(origin.inodes);
+            Some(Locked { mount: &notices.gate, told_of_itself })
+        }
+    };
+    gate::wait(from)
+}
+
+fn finish<R: Refuse, T>(notices: &Notices, reply: R, result: Result<T>, answer: impl FnOnce(R, T)) {
     match result {
-        Ok(value) => answer(reply, value),
+        Ok(value) => {
+            let _saying = notices.say();
+            answer(reply, value);
+        }
         Err(error) => {
             trace!(%error, errno = ?error.errno(), "refused");
             reply.refuse(error.errno());

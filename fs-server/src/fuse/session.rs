@@ -6,20 +6,22 @@ use super::attr::{attributes, caller, device, open_flags, set_time};
 use super::buffer::Buffer;
 use super::capabilities;
 use super::files::{self, Write, treatment, without_set_id};
+use super::handles::{Handles, Open};
+use super::inodes::Inodes;
 use super::interrupt::{Patience, Watcher};
 use super::list::{Entries, Names};
-use super::locks::{self, Asked, Holder};
-use super::names::{self, Found, GENERATION};
+use super::locks::{self, Holder, Wanted};
+use super::names::{self, Dir, Found, FoundEntry, GENERATION};
+use super::origin::Origin;
 use super::poll;
-use super::reply::{Pending, Refuse};
-use super::table::{Handles, Inodes, Open};
+use super::reply::{Pending, Refuse, Waits};
 use fuser::*;
 use std::ffi::OsStr;
 use std::future::Future;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use vfs::{Errno, Kind, Mode, Nature, Place, SetStat, SetXattr};
 
 pub(super) struct Session {
@@ -27,32 +29,65 @@ pub(super) struct Session {
     pub(super) handles: Arc<Handles>,
     pub(super) watcher: Arc<Watcher>,
     pub(super) runtime: tokio::runtime::Handle,
-    /// How long the kernel may believe names and attributes.
-    pub(super) ttl: Duration,
     /// This mount's number among the holders of locks.
     pub(super) client: u64,
+}
+
+/// What is asked for, and of which inodes.
+struct Asked<'a> {
+    op: &'static str,
+    request: &'a Request,
+    inodes: [INodeNo; 2],
+    plain: bool,
+    waits: Waits,
+}
+
+impl<'a> Asked<'a> {
+    fn of(op: &'static str, request: &'a Request, ino: INodeNo) -> Asked<'a> {
+        Asked { op, request, inodes: [ino; 2], plain: false, waits: Waits::Never }
+    }
+    fn and(self, other: INodeNo) -> Asked<'a> {
+        Asked { inodes: [self.inodes[0], other], ..self }
+    }
+    fn seen_at(self, place: &Place) -> Asked<'a> {
+        Asked { plain: place.qid().path == place.node().qid().path, ..self }
+    }
+    /// The kernel holds no lock for it.
+    fn unlocked(self) -> Asked<'a> {
+        Asked { waits: Waits::ForAll, ..self }
+    }
+    /// It changes something, and the kernel holds locks for it.
+    fn changing(self) -> Asked<'a> {
+        Asked { waits: Waits::InTurn, ..self }
+    }
 }
 
 impl Session {
     fn serve<R: Refuse, T: Send + 'static>(
         &self,
-        op: &'static str,
-        request: &Request,
+        asked: Asked<'_>,
         patience: Patience,
         reply: R,
         work: impl Future<Output = vfs::Result<T>> + Send + 'static,
         answer: impl FnOnce(R, T) + Send + 'static,
     ) {
+        let Asked { op, request, inodes, plain, waits } = asked;
         let span = tracing::trace_span!("fuse", op, request = request.unique().0, pid = request.pid());
-        let pending = Pending { span, thread: request.pid(), patience };
+        let pending = Pending {
+            span,
+            thread: request.pid(),
+            patience,
+            origin: Origin { mount: self.client, inodes: inodes.map(|ino| ino.0), plain, told: false },
+            notices: self.inodes.notices.clone(),
+            waits,
+        };
         pending.serve(&self.runtime, &self.watcher, reply, work, answer);
     }
 
     /// Work on the file behind a handle.
     fn on_file<R: Refuse, T: Send + 'static, W: Future<Output = vfs::Result<T>> + Send + 'static>(
         &self,
-        op: &'static str,
-        request: &Request,
+        asked: Asked<'_>,
         handle: FileHandle,
         reply: R,
         work: impl FnOnce(Arc<Open>) -> W,
@@ -60,8 +95,11 @@ impl Session {
     ) {
         match self.handles.get(handle) {
             Ok(open) => {
-                let patience = patience(open.file.nature());
-                self.serve(op, request, patience, reply, work(open), answer);
+                let nature = open.file.nature();
+                let asked = asked.seen_at(&open.place);
+                // Only the pages of storage are locked while they are read or written.
+                let asked = if nature == Nature::Storage { asked } else { asked.unlocked() };
+                self.serve(asked, patience(nature), reply, work(open), answer);
             }
             Err(error) => reply.refuse(error.errno()),
         }
@@ -70,45 +108,42 @@ impl Session {
     /// Work at the place behind an inode number.
     fn at<R: Refuse, T: Send + 'static, W: Future<Output = vfs::Result<T>> + Send + 'static>(
         &self,
-        op: &'static str,
-        request: &Request,
-        ino: INodeNo,
+        asked: Asked<'_>,
         reply: R,
         work: impl FnOnce(Place) -> W,
         answer: impl FnOnce(R, T) + Send + 'static,
     ) {
-        match self.inodes.place(ino) {
+        match self.inodes.place(asked.inodes[0]) {
             Ok(place) => {
                 let patience = patience(place.nature());
-                self.serve(op, request, patience, reply, work(place), answer);
+                let asked = asked.seen_at(&place);
+                self.serve(asked, patience, reply, work(place), answer);
             }
             Err(error) => reply.refuse(error.errno()),
         }
     }
 
-    /// Work on the entry `name` of the directory `dir`, answered with an entry.
-    fn entry<W: Future<Output = vfs::Result<Found>> + Send + 'static>(
+    /// Work on the entry `name` of the directory that is asked for, answered with an entry.
+    fn entry<W: Future<Output = vfs::Result<FoundEntry>> + Send + 'static>(
         &self,
-        op: &'static str,
-        request: &Request,
-        dir: INodeNo,
+        asked: Asked<'_>,
         name: &OsStr,
         reply: ReplyEntry,
-        work: impl FnOnce(Place, vfs::NameBuf) -> W,
+        work: impl FnOnce(Dir, vfs::NameBuf) -> W,
     ) {
         let name = match names::name(name) {
             Ok(name) => name,
             Err(error) => return reply.refuse(error.errno()),
         };
-        let (inodes, ttl) = (self.inodes.clone(), self.ttl);
+        let (inodes, ino) = (self.inodes.clone(), asked.inodes[0]);
         self.at(
-            op,
-            request,
-            dir,
+            asked,
             reply,
-            |dir| work(dir, name),
-            move |reply, found| {
-                reply.entry(&ttl, &found.entry(&inodes), GENERATION);
+            |dir| work(Dir::new(&inodes, ino, dir), name),
+            |reply, found| {
+                let ttl = found.ttl();
+                reply.entry_with_ttls(&ttl.status, &ttl.name, &found.attributes(), GENERATION);
+                found.give();
             },
         );
     }
@@ -125,13 +160,15 @@ fn patience(nature: Nature) -> Patience {
 
 impl Filesystem for Session {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
-        capabilities::negotiate(config, self.ttl);
+        capabilities::negotiate(config);
         Ok(())
     }
 
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let who = caller(request);
-        self.entry("lookup", request, parent, name, reply, |dir, name| names::lookup(dir, who, name));
+        self.entry(Asked::of("lookup", request, parent), name, reply, |dir, name| async move {
+            dir.lookup(&name, &who).await
+        });
     }
 
     fn forget(&self, _: &Request, ino: INodeNo, count: u64) {
@@ -139,14 +176,12 @@ impl Filesystem for Session {
     }
 
     fn getattr(&self, request: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        let (who, ttl) = (caller(request), self.ttl);
+        let (who, inodes) = (caller(request), self.inodes.clone());
         self.at(
-            "getattr",
-            request,
-            ino,
+            Asked::of("getattr", request, ino),
             reply,
-            |place| async move { Found::at(place, &who).await },
-            move |reply, found| reply.attr(&ttl, &attributes(ino, &found.stat)),
+            |place| async move { Found::at(&inodes, ino, place, &who).await },
+            move |reply, found| reply.attr(&found.ttl(), &attributes(ino, &found.stat)),
         );
     }
 
@@ -168,7 +203,7 @@ impl Filesystem for Session {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        let (who, ttl) = (caller(request), self.ttl);
+        let (who, inodes) = (caller(request), self.inodes.clone());
         let open = handle.and_then(|handle| self.handles.get(handle).ok());
         let mut set = SetStat {
             mode: mode.map(Mode::new),
@@ -195,18 +230,16 @@ impl Filesystem for Session {
             if set != SetStat::default() {
                 place.setstat(&who, set).await?;
             }
-            Found::at(place, &who).await
+            Found::at(&inodes, ino, place, &who).await
         };
-        self.at("setattr", request, ino, reply, work, move |reply, found| {
-            reply.attr(&ttl, &attributes(ino, &found.stat));
+        self.at(Asked::of("setattr", request, ino).changing(), reply, work, move |reply, found| {
+            reply.attr(&found.ttl(), &attributes(ino, &found.stat));
         });
     }
 
     fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
         self.at(
-            "readlink",
-            request,
-            ino,
+            Asked::of("readlink", request, ino),
             reply,
             |place| async move { place.readlink().await },
             |reply, target| reply.data(&target),
@@ -224,10 +257,10 @@ impl Filesystem for Session {
         reply: ReplyEntry,
     ) {
         let who = caller(request);
-        self.entry("mknod", request, parent, name, reply, |dir, name| async move {
+        self.entry(Asked::of("mknod", request, parent).changing(), name, reply, |dir, name| async move {
             let kind = Kind::from_bits(mode).ok_or(Errno::EINVAL)?;
-            let place = dir.mknod(&who, name.as_name(), kind, Mode::new(mode), device(rdev)).await?;
-            Found::at(place, &who).await
+            let place = dir.place.mknod(&who, name.as_name(), kind, Mode::new(mode), device(rdev)).await?;
+            dir.entry(place, &who).await
         });
     }
 
@@ -241,18 +274,18 @@ impl Filesystem for Session {
         reply: ReplyEntry,
     ) {
         let who = caller(request);
-        self.entry("mkdir", request, parent, name, reply, |dir, name| async move {
-            let place = dir.mkdir(&who, name.as_name(), Mode::new(mode)).await?;
-            Found::at(place, &who).await
+        self.entry(Asked::of("mkdir", request, parent).changing(), name, reply, |dir, name| async move {
+            let place = dir.place.mkdir(&who, name.as_name(), Mode::new(mode)).await?;
+            dir.entry(place, &who).await
         });
     }
 
     fn symlink(&self, request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
         let who = caller(request);
         let target = target.as_os_str().as_bytes().to_vec();
-        self.entry("symlink", request, parent, name, reply, |dir, name| async move {
-            let place = dir.symlink(&who, name.as_name(), &target).await?;
-            Found::at(place, &who).await
+        self.entry(Asked::of("symlink", request, parent).changing(), name, reply, |dir, name| async move {
+            let place = dir.place.symlink(&who, name.as_name(), &target).await?;
+            dir.entry(place, &who).await
         });
     }
 
@@ -262,21 +295,27 @@ impl Filesystem for Session {
             Ok(target) => target,
             Err(error) => return reply.refuse(error.errno()),
         };
-        self.entry("link", request, newparent, newname, reply, |dir, name| {
-            names::link(target, dir, who, name)
-        });
+        self.entry(
+            Asked::of("link", request, newparent).changing().and(ino),
+            newname,
+            reply,
+            |dir, name| async move {
+                dir.place.link(&who, &target, name.as_name()).await?;
+                dir.lookup(&name, &who).await
+            },
+        );
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let (who, name) = (caller(request), names::name(name));
         let work = |dir: Place| async move { dir.unlink(&who, name?.as_name()).await };
-        self.at("unlink", request, parent, reply, work, |reply, ()| reply.ok());
+        self.at(Asked::of("unlink", request, parent).changing(), reply, work, |reply, ()| reply.ok());
     }
 
     fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let (who, name) = (caller(request), names::name(name));
         let work = |dir: Place| async move { dir.rmdir(&who, name?.as_name()).await };
-        self.at("rmdir", request, parent, reply, work, |reply, ()| reply.ok());
+        self.at(Asked::of("rmdir", request, parent).changing(), reply, work, |reply, ()| reply.ok());
     }
 
     fn rename(
@@ -296,7 +335,9 @@ impl Filesystem for Session {
             let flags = vfs::RenameFlags::from_bits(flags.bits()).ok_or(Errno::EINVAL)?;
             dir.rename(&who, name?.as_name(), &to?, newname?.as_name(), flags).await
         };
-        self.at("rename", request, parent, reply, work, |reply, ()| reply.ok());
+        self.at(Asked::of("rename", request, parent).changing().and(newparent), reply, work, |reply, ()| {
+            reply.ok()
+        });
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
@@ -314,9 +355,10 @@ impl Filesystem for Session {
             }
             Ok((place, file))
         };
-        self.at("open", request, ino, reply, work, move |reply, (place, file)| {
+        self.at(Asked::of("open", request, ino).unlocked(), reply, work, move |reply, (place, file)| {
             let nature = file.nature();
-            let unchanged = nature == Nature::Storage && inodes.still_cached(ino, place.qid().version);
+            let unchanged =
+                nature == Nature::Storage && inodes.may_keep_pages(ino, &place, place.qid().version);
             reply.opened(handles.insert(file, place), treatment(nature, flags, unchanged));
         });
     }
@@ -332,15 +374,18 @@ impl Filesystem for Session {
         reply: ReplyCreate,
     ) {
         let (who, name, flags) = (caller(request), names::name(name), open_flags(flags));
-        let (inodes, handles, ttl) = (self.inodes.clone(), self.handles.clone(), self.ttl);
+        let (inodes, handles) = (self.inodes.clone(), self.handles.clone());
         let work = |dir: Place| async move {
-            let made = dir.create(&who, name?.as_name(), Mode::new(mode), flags).await?;
-            Ok((Found::at(made.place, &who).await?, made.file))
+            let dir = Dir::new(&inodes, parent, dir);
+            let made = dir.place.create(&who, name?.as_name(), Mode::new(mode), flags).await?;
+            Ok((dir.entry(made.place, &who).await?, made.file))
         };
-        self.at("create", request, parent, reply, work, move |reply, (found, file)| {
-            let attr = found.entry(&inodes);
+        self.at(Asked::of("create", request, parent).changing(), reply, work, move |reply, (found, file)| {
+            let (attr, ttl) = (found.attributes(), found.ttl());
             let treatment = treatment(file.nature(), flags, false);
-            let handle = handles.insert(file, found.place);
+            let handle = handles.insert(file, found.give().place);
+            // One time for both.
+            let ttl = ttl.name.min(ttl.status);
             reply.created(&ttl, &attr, GENERATION, handle, treatment);
         });
     }
@@ -348,7 +393,7 @@ impl Filesystem for Session {
     fn read(
         &self,
         request: &Request,
-        _: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         offset: u64,
         size: u32,
@@ -356,14 +401,18 @@ impl Filesystem for Session {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        let work = |open| files::read(open, offset, size as usize, flags.0);
-        self.on_file("read", request, handle, reply, work, |reply, data| reply.data(&data));
+        let inodes = self.inodes.clone();
+        let work = |open: Arc<Open>| {
+            inodes.look_at_content(&open);
+            files::read(open, offset, size as usize, flags.0)
+        };
+        self.on_file(Asked::of("read", request, ino), handle, reply, work, |reply, data| reply.data(&data));
     }
 
     fn write(
         &self,
         request: &Request,
-        _: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         offset: u64,
         data: &[u8],
@@ -377,18 +426,31 @@ impl Filesystem for Session {
         let who = caller(request);
         // The session's own buffer takes the next request while this one may still wait.
         let data = Buffer::of(data);
-        let work = |open| files::write(open, who, how, data);
-        self.on_file("write", request, handle, reply, work, |reply, written| reply.written(written));
+        let inodes = self.inodes.clone();
+        let work = |open: Arc<Open>| {
+            inodes.look_at_content(&open);
+            files::write(open, who, how, data)
+        };
+        self.on_file(Asked::of("write", request, ino).changing(), handle, reply, work, |reply, written| {
+            reply.written(written)
+        });
     }
 
-    fn flush(&self, request: &Request, _: INodeNo, handle: FileHandle, owner: LockOwner, reply: ReplyEmpty) {
+    fn flush(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
         let holder = self.holder(owner, request.pid());
         let work = |open: Arc<Open>| async move {
             // close(2) gives up the process's locks whatever becomes of the late writes.
             locks::closed_by(&open, holder);
             open.file.flush().await
         };
-        self.on_file("flush", request, handle, reply, work, |reply, ()| reply.ok());
+        self.on_file(Asked::of("flush", request, ino), handle, reply, work, |reply, ()| reply.ok());
     }
 
     fn release(
@@ -407,9 +469,9 @@ impl Filesystem for Session {
         reply.ok();
     }
 
-    fn fsync(&self, request: &Request, _: INodeNo, handle: FileHandle, data_only: bool, reply: ReplyEmpty) {
+    fn fsync(&self, request: &Request, ino: INodeNo, handle: FileHandle, data_only: bool, reply: ReplyEmpty) {
         let work = |open: Arc<Open>| async move { open.file.fsync(data_only).await };
-        self.on_file("fsync", request, handle, reply, work, |reply, ()| reply.ok());
+        self.on_file(Asked::of("fsync", request, ino), handle, reply, work, |reply, ()| reply.ok());
     }
 
     fn opendir(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
@@ -417,30 +479,45 @@ impl Filesystem for Session {
         let flags = open_flags(flags.0) | vfs::OpenFlags::DIRECTORY;
         let handles = self.handles.clone();
         let work = |place: Place| async move { Ok((place.open(&who, flags).await?, place)) };
-        self.at("opendir", request, ino, reply, work, move |reply, (file, place)| {
+        self.at(Asked::of("opendir", request, ino), reply, work, move |reply, (file, place)| {
             reply.opened(handles.insert(file, place), FopenFlags::empty());
         });
     }
 
-    fn readdir(&self, request: &Request, _: INodeNo, handle: FileHandle, offset: u64, reply: ReplyDirectory) {
+    fn readdir(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        reply: ReplyDirectory,
+    ) {
         let who = caller(request);
         let work = |open| Names::collect(open, who, offset);
-        self.on_file("readdir", request, handle, reply, work, |reply, names: Names| names.answer(reply));
+        self.on_file(Asked::of("readdir", request, ino), handle, reply, work, |reply, names: Names| {
+            names.answer(reply)
+        });
     }
 
     fn readdirplus(
         &self,
         request: &Request,
-        _: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         offset: u64,
         reply: ReplyDirectoryPlus,
     ) {
-        let (who, inodes, ttl) = (caller(request), self.inodes.clone(), self.ttl);
-        let work = |open| Entries::collect(open, who, offset);
-        self.on_file("readdirplus", request, handle, reply, work, move |reply, entries: Entries| {
-            entries.answer(&inodes, &ttl, reply);
-        });
+        let (who, inodes) = (caller(request), self.inodes.clone());
+        let work = |open| Entries::collect(inodes, ino, open, who, offset);
+        self.on_file(
+            Asked::of("readdirplus", request, ino),
+            handle,
+            reply,
+            work,
+            move |reply, entries: Entries| {
+                entries.answer(reply);
+            },
+        );
     }
 
     fn releasedir(&self, _: &Request, _: INodeNo, handle: FileHandle, _: OpenFlags, reply: ReplyEmpty) {
@@ -462,9 +539,7 @@ impl Filesystem for Session {
 
     fn statfs(&self, request: &Request, ino: INodeNo, reply: ReplyStatfs) {
         self.at(
-            "statfs",
-            request,
-            ino,
+            Asked::of("statfs", request, ino),
             reply,
             |place| async move { place.statfs().await },
             |reply, fs| {
@@ -490,13 +565,15 @@ impl Filesystem for Session {
             let how = SetXattr::from_bits(flags as u32).ok_or(Errno::EINVAL)?;
             place.setxattr(&who, &name, &value, how).await
         };
-        self.at("setxattr", request, ino, reply, work, |reply, ()| reply.ok());
+        self.at(Asked::of("setxattr", request, ino).changing(), reply, work, |reply, ()| reply.ok());
     }
 
     fn getxattr(&self, request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
         let (who, name) = (caller(request), name.as_bytes().to_vec());
         let work = |place: Place| async move { place.getxattr(&who, &name).await };
-        self.at("getxattr", request, ino, reply, work, move |reply, value| sized(reply, &value, size));
+        self.at(Asked::of("getxattr", request, ino), reply, work, move |reply, value| {
+            sized(reply, &value, size)
+        });
     }
 
     fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
@@ -509,19 +586,21 @@ impl Filesystem for Session {
             }
             Ok(list)
         };
-        self.at("listxattr", request, ino, reply, work, move |reply, list| sized(reply, &list, size));
+        self.at(Asked::of("listxattr", request, ino), reply, work, move |reply, list| {
+            sized(reply, &list, size)
+        });
     }
 
     fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let (who, name) = (caller(request), name.as_bytes().to_vec());
         let work = |place: Place| async move { place.removexattr(&who, &name).await };
-        self.at("removexattr", request, ino, reply, work, |reply, ()| reply.ok());
+        self.at(Asked::of("removexattr", request, ino).changing(), reply, work, |reply, ()| reply.ok());
     }
 
     fn getlk(
         &self,
         request: &Request,
-        _: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         owner: LockOwner,
         start: u64,
@@ -531,16 +610,22 @@ impl Filesystem for Session {
         reply: ReplyLock,
     ) {
         let holder = self.holder(owner, pid);
-        let work = |open| locks::get(open, holder, Asked { kind, start, last: end });
-        self.on_file("getlk", request, handle, reply, work, |reply, (start, last, kind, pid)| {
-            reply.locked(start, last, kind, pid);
-        });
+        let work = |open| locks::get(open, holder, Wanted { kind, start, last: end });
+        self.on_file(
+            Asked::of("getlk", request, ino),
+            handle,
+            reply,
+            work,
+            |reply, (start, last, kind, pid)| {
+                reply.locked(start, last, kind, pid);
+            },
+        );
     }
 
     fn setlk(
         &self,
         request: &Request,
-        _: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         owner: LockOwner,
         start: u64,
@@ -555,15 +640,17 @@ impl Filesystem for Session {
             Err(error) => return reply.refuse(error.errno()),
         };
         let holder = self.holder(owner, pid);
-        let work = locks::set(open, holder, Asked { kind, start, last: end }, sleep, request.pid());
+        let work = locks::set(open, holder, Wanted { kind, start, last: end }, sleep, request.pid());
         // F_SETLKW is a wait for another program, on whatever file: any signal ends it (fcntl(2)).
-        self.serve("setlk", request, Patience::None, reply, work, |reply, ()| reply.ok());
+        self.serve(Asked::of("setlk", request, ino).unlocked(), Patience::None, reply, work, |reply, ()| {
+            reply.ok()
+        });
     }
 
     fn fallocate(
         &self,
         request: &Request,
-        _: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         offset: u64,
         length: u64,
@@ -571,7 +658,9 @@ impl Filesystem for Session {
         reply: ReplyEmpty,
     ) {
         let work = |open| files::allocate(open, offset, length, mode);
-        self.on_file("fallocate", request, handle, reply, work, |reply, ()| reply.ok());
+        self.on_file(Asked::of("fallocate", request, ino).changing(), handle, reply, work, |reply, ()| {
+            reply.ok()
+        });
     }
 
     fn poll(
@@ -596,7 +685,7 @@ impl Filesystem for Session {
     fn lseek(
         &self,
         request: &Request,
-        _: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         offset: i64,
         whence: i32,
@@ -604,7 +693,9 @@ impl Filesystem for Session {
     ) {
         let who = caller(request);
         let work = |open| files::seek(open, who, offset, whence);
-        self.on_file("lseek", request, handle, reply, work, |reply, offset| reply.offset(offset));
+        self.on_file(Asked::of("lseek", request, ino), handle, reply, work, |reply, offset| {
+            reply.offset(offset)
+        });
     }
 
     // ENOSYS once, and the kernel copies by itself from then on.

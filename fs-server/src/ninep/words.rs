@@ -1,14 +1,31 @@
 //! The two crates' words for the same things: 9P's (nine) and the namespace's (vfs). Translation only.
 
+use crate::fuse;
 use nine::server::{Answer, Error, SetAttr, SetTime};
 use nine::wire;
 use vfs::{Kind, Nature, Op, Stat};
 
-/// An operation as the session takes it; done stays done, without an allocation.
-pub fn answer<'a, T: 'a>(op: Op<'a, T>) -> Answer<'a, T> {
+/// An operation as the session takes it; done stays done, without an allocation. What it changed, or tells of, is to be known
+/// to the kernels of FUSE mounts before the client hears of it: where they are still being told, the answer waits for that.
+pub fn answer<'a, T: Send + 'a>(op: Op<'a, T>) -> Answer<'a, T> {
     match op {
-        Op::Done(result) => Answer::Now(result.map_err(error)),
-        Op::Later(future) => Answer::later(async move { future.await.map_err(error) }),
+        Op::Done(result) => {
+            let result = result.map_err(error);
+            match fuse::unheard() {
+                None => Answer::Now(result),
+                Some(heard) => Answer::later(async move {
+                    heard.await;
+                    result
+                }),
+            }
+        }
+        Op::Later(future) => Answer::later(async move {
+            let result = future.await.map_err(error);
+            if let Some(heard) = fuse::unheard() {
+                heard.await;
+            }
+            result
+        }),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Directories whose entries do not change.
 
 use crate::synth::Attr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use vfs::{
     Caller, DirEntry, Errno, FileRef, Name, Nature, Node, NodeRef, Op, OpenFile, OpenFlags, Qid, Result,
-    SetStat, Sink, Stat,
+    SetStat, Sink, Stat, Telling, Watch, Watcher,
 };
 
 /// A directory with fixed entries, in the order they are listed.
@@ -28,6 +28,10 @@ impl Node for Dir {
     }
     fn stat(&self) -> Op<'_, Stat> {
         Op::ok(self.attr.stat())
+    }
+    /// There is nothing to tell of the entries: they never change.
+    fn watch(&self, _watcher: &Weak<dyn Watcher>, what: Watch) -> Telling {
+        if what == Watch::NAMES { Telling::EveryChange } else { Telling::Nothing }
     }
     fn setstat<'a>(&'a self, _who: &'a Caller, set: SetStat) -> Op<'a, ()> {
         super::only_truncates(set).map(|_| ()).into()

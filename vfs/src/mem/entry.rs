@@ -41,6 +41,8 @@ impl Inode {
         state.dir_mut()?.entries.insert(names, name, child.clone());
         state.nlink += u32::from(is_dir);
         self.changed(&mut state);
+        drop(state);
+        self.tell(Change::Made(name));
         Ok(Ok(child))
     }
 
@@ -78,8 +80,11 @@ impl Inode {
             state.nlink = state.nlink.checked_add(1).ok_or(Errno::EMLINK)?;
             state.ctime = now();
         }
-        dir.entries.insert(names, name, target);
+        dir.entries.insert(names, name, target.clone());
         self.changed(&mut state);
+        drop(state);
+        self.tell(Change::Made(name));
+        target.tell(Change::Status);
         Ok(())
     }
 
@@ -100,6 +105,8 @@ impl Inode {
         state.nlink -= u32::from(dir);
         self.changed(&mut state);
         drop(state);
+        self.tell(Change::Gone(name));
+        child.tell(Change::Status);
         // What may be the end of a large file is not waited for by the directory's others.
         drop(child);
         Ok(())
@@ -153,6 +160,8 @@ impl Inode {
         if set != SetStat::default() {
             *ctime = now;
         }
+        drop(state);
+        self.tell(if set.size.is_some() { Change::Content } else { Change::Status });
         Ok(())
     }
 }

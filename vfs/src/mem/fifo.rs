@@ -153,6 +153,7 @@ impl FifoFile {
         state.mtime = now();
         state.ctime = state.mtime;
         drop(state);
+        self.inode().tell(Change::Status);
         self.fifo.changed.notify_waiters();
     }
 }

@@ -45,6 +45,8 @@ impl MemFile {
             if !self.as_root {
                 state.drop_set_id();
             }
+            drop(state);
+            inode.tell(Change::Content);
         }
         Ok((taken, offset + taken as u64))
     }
@@ -194,6 +196,8 @@ impl OpenFile for MemFile {
             if !self.as_root {
                 state.drop_set_id();
             }
+            drop(state);
+            inode.tell(Change::Content);
         }
         done.into()
     }

@@ -23,6 +23,7 @@ pub(super) struct Inode {
     kind: Kind,
     /// Changes with the content; under the state's write lock.
     version: AtomicU32,
+    mark: Mark,
     pub(super) state: RwLock<State>,
 }
 
@@ -118,6 +119,7 @@ impl Inode {
             kind,
             // 0 is what synthetic files have.
             version: AtomicU32::new(1),
+            mark: Mark::default(),
             state: RwLock::new(State {
                 mode,
                 uid,
@@ -165,6 +167,15 @@ impl Inode {
         }
     }
 
+    pub(super) fn mark(&self) -> &Mark {
+        &self.mark
+    }
+    /// Tells those who watch this inode of what has happened to it. Call without a lock of the tree's.
+    #[inline]
+    pub(super) fn tell(&self, change: Change<'_>) {
+        self.mark.tell(&self.tree.watchers, self.number, change);
+    }
+
     /// The content has changed. The caller holds the state's write lock.
     pub(super) fn changed(&self, state: &mut State) {
         self.version.store(self.version.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
@@ -205,13 +216,15 @@ impl Inode {
         if !as_root {
             state.drop_set_id();
         }
+        drop(state);
+        self.tell(Change::Content);
         Ok(())
     }
 
     /// A read has happened: relatime's rule, without its day. Call without the state's lock.
     pub(super) fn accessed(&self) {
-        let mut state = self.state.write();
-        state.atime = now();
+        self.state.write().atime = now();
+        self.tell(Change::Status);
     }
 }
 

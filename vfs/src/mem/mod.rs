@@ -80,6 +80,7 @@ struct Tree {
     moving: Mutex<()>,
     /// By inode number.
     locks: LockTable,
+    watchers: Watchers,
 }
 
 impl MemTree {
@@ -94,6 +95,7 @@ impl MemTree {
             names: hashbrown::DefaultHashBuilder::default(),
             moving: Mutex::new(()),
             locks: LockTable::new(),
+            watchers: Watchers::default(),
         });
         MemTree { root: Inode::root(tree, options.mode, options.uid, options.gid) }
     }

@@ -4,7 +4,7 @@ use super::file::MemFile;
 use super::inode::{Birth, Body, Inode};
 use super::space::PAGE;
 use crate::*;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// TMPFS_MAGIC, statfs(2): programs ask whether files are in memory.
 const TMPFS_MAGIC: u32 = 0x0102_1994;
@@ -55,6 +55,11 @@ impl Node for Inode {
     }
     fn stat(&self) -> Op<'_, Stat> {
         Op::ok(self.stat_of(&self.state.read()))
+    }
+    fn watch(&self, watcher: &Weak<dyn Watcher>, what: Watch) -> Telling {
+        self.tree().watchers.add(watcher);
+        self.mark().set(what);
+        Telling::EveryChange
     }
 
     fn walk<'a>(&'a self, _who: &'a Caller, name: Name<'a>) -> Op<'a, NodeRef> {

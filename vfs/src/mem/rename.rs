@@ -8,6 +8,12 @@ use super::inode::{Body, Inode, State};
 use crate::*;
 use std::sync::{Arc, Weak};
 
+/// What was moved, and what was under the name before.
+struct Moved {
+    inode: Arc<Inode>,
+    there: Option<Arc<Inode>>,
+}
+
 impl Inode {
     pub(super) fn move_entry(
         &self,
@@ -23,10 +29,10 @@ impl Inode {
             return Errno::EINVAL.into();
         }
         // Dropped last: it may be the end of a large file.
-        let replaced;
+        let moved;
         if self.number() == to.number() {
             let mut state = self.state.write();
-            replaced = self.move_within(&mut state, name, to_name, flags)?;
+            moved = self.move_within(&mut state, name, to_name, flags)?;
         } else {
             let _moving = self.tree().moving.lock();
             // The entry of the upper directory that leads to the lower one: it may be neither moved nor replaced.
@@ -42,9 +48,16 @@ impl Inode {
                 from_state = self.state.write();
             }
             let mut ends = Ends { from: self, from_state: &mut from_state, to, to_state: &mut to_state };
-            replaced = ends.move_across(name, to_name, flags, below_self, below_to)?;
+            moved = ends.move_across(name, to_name, flags, below_self, below_to)?;
         }
-        drop(replaced);
+        // Two names of one file: nothing was moved.
+        let Some(Moved { inode, there }) = moved else { return Ok(()) };
+        self.tell(Change::Gone(name));
+        to.tell(if there.is_some() { Change::Gone(to_name) } else { Change::Made(to_name) });
+        inode.tell(Change::Status);
+        if let Some(there) = there {
+            there.tell(Change::Status);
+        }
         Ok(())
     }
 
@@ -77,7 +90,7 @@ impl Inode {
         name: Name<'_>,
         to_name: Name<'_>,
         flags: RenameFlags,
-    ) -> Result<Option<Arc<Inode>>> {
+    ) -> Result<Option<Moved>> {
         let names = &self.tree().names;
         let entries = &mut state.dir_mut()?.entries;
         let source = entries.find(names, name).ok_or(Errno::ENOENT)?;
@@ -89,7 +102,7 @@ impl Inode {
             entries.relabel(names, source, to_name);
             self.changed(state);
             moved.state.write().ctime = now();
-            return Ok(None);
+            return Ok(Some(Moved { inode: moved, there: None }));
         };
         let there = entries.get(target).clone();
         if flags.contains(RenameFlags::NOREPLACE) {
@@ -110,7 +123,7 @@ impl Inode {
         }
         self.changed(state);
         moved.state.write().ctime = now();
-        Ok(Some(there))
+        Ok(Some(Moved { inode: moved, there: Some(there) }))
     }
 }
 
@@ -144,7 +157,7 @@ impl Ends<'_> {
         flags: RenameFlags,
         below_from: Option<u64>,
         below_to: Option<u64>,
-    ) -> Result<Option<Arc<Inode>>> {
+    ) -> Result<Option<Moved>> {
         let names = &self.from.tree().names;
         let from_dir = self.from_state.dir_mut()?;
         let to_dir = self.to_state.dir_mut()?;
@@ -201,6 +214,6 @@ impl Ends<'_> {
         self.to_state.nlink = self.to_state.nlink - u32::from(leaves) + u32::from(arrives);
         self.from.changed(self.from_state);
         self.to.changed(self.to_state);
-        Ok(there)
+        Ok(Some(Moved { inode: moved, there }))
     }
 }

@@ -79,6 +79,8 @@ impl Inode {
         map.insert(name.into(), value.into());
         space.give_bytes(old.unwrap_or(0));
         state.ctime = now();
+        drop(state);
+        self.tell(Change::Status);
         Ok(())
     }
 
@@ -93,6 +95,8 @@ impl Inode {
         let removed = removed.ok_or(Errno::ENODATA)?;
         self.tree().space.give_bytes(cost(name, &removed));
         state.ctime = now();
+        drop(state);
+        self.tell(Change::Status);
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ mod place;
 mod quick;
 mod resolve;
 mod union;
+mod watch;
 
 pub use line::NsLine;
 pub use place::{Created, Place};
@@ -105,6 +106,7 @@ struct Shared {
     /// Written under the write lock, before `changes`.
     bits: AtomicU64,
     trees: AtomicU64,
+    watchers: Watchers,
 }
 
 impl Shared {
@@ -148,7 +150,13 @@ impl Namespace {
 
     fn of(table: Arc<Table>) -> Namespace {
         let (bits, trees) = (AtomicU64::new(table.bits), AtomicU64::new(table.trees));
-        Namespace(Arc::new(Shared { table: RwLock::new(table), changes: AtomicU64::new(0), bits, trees }))
+        Namespace(Arc::new(Shared {
+            table: RwLock::new(table),
+            changes: AtomicU64::new(0),
+            bits,
+            trees,
+            watchers: Watchers::default(),
+        }))
     }
 
     /// A copy that later binds do not touch, nor it them (rfork's RFNAMEG). O(1).
@@ -283,6 +291,8 @@ impl Namespace {
         table.lines.push(Line { id, line, tree });
         table.forget_unused_lines();
         self.0.changed(table);
+        drop(slot);
+        self.0.watchers.tell(key, Change::Bound);
         Ok(())
     }
 
@@ -316,6 +326,8 @@ impl Namespace {
         }
         table.forget_unused_lines();
         self.0.changed(table);
+        drop(slot);
+        self.0.watchers.tell(key, Change::Bound);
         Ok(())
     }
 

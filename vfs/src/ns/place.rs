@@ -114,7 +114,7 @@ impl Place {
     }
 
     /// The identity under which binds over this place are kept: the mounted-upon node's.
-    pub(crate) fn key(&self) -> u64 {
+    pub fn key(&self) -> u64 {
         mix(self.0.under.qid().path, self.0.under_view)
     }
     /// What is bound over this place now.
@@ -162,6 +162,10 @@ impl Place {
     /// The identity that the entry `qid` of this directory has, as far as it is known without walking to it.
     pub fn entry_qid(&self, qid: Qid) -> Qid {
         Qid { path: mix(mix(qid.path, self.0.seen().1), self.0.outer), ..qid }
+    }
+
+    pub(super) fn is_behind_portal(&self) -> bool {
+        self.0.outer != 0
     }
 
     /// The directory this place was reached through; `/` is its own.

@@ -1,5 +1,6 @@
 //! Real mounts in temporary directories, used through the system calls that programs use.
 
+mod coherence;
 mod cost;
 mod mounts;
 mod posix;
@@ -67,6 +68,14 @@ impl Rig {
         let flags = vfs::OpenFlags::WRITE | vfs::OpenFlags::TRUNCATE;
         let made = parent.dir.create(&me, parent.name.as_name(), vfs::Mode::new(0o644), flags);
         made.now().unwrap().unwrap().file.write(0, content).now().unwrap().unwrap();
+        self.heard();
+    }
+
+    /// What was done to the namespace itself is known to the kernel: whoever answers a client waits for that too.
+    fn heard(&self) {
+        if let Some(heard) = super::unheard() {
+            self.runtime.block_on(heard);
+        }
     }
 }
 

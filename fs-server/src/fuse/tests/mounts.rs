@@ -1,6 +1,6 @@
 //! Mounting, unmounting, and directories that contain themselves.
 
-use super::super::table::Inodes;
+use super::super::inodes::Inodes;
 use super::super::{Options, mount};
 use super::rig;
 use std::fs::{self, File};
@@ -43,6 +43,7 @@ fn binds_and_unions_are_seen_with_true_inode_numbers() {
     }
     let at = |path: &str| rig.ns.root().resolve(&me, path.as_bytes(), Follow::Yes).now().unwrap().unwrap();
     rig.ns.bind(&at("/a"), &at("/b"), BindFlags::AFTER).unwrap();
+    rig.heard();
     assert_eq!(fs::read(rig.path("b/in-a")).unwrap(), b"a");
     for entry in fs::read_dir(rig.path("a")).unwrap() {
         let entry = entry.unwrap();
@@ -51,6 +52,7 @@ fn binds_and_unions_are_seen_with_true_inode_numbers() {
     let names: Vec<_> = fs::read_dir(rig.path("b")).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(names.len(), 2, "{names:?}");
     rig.ns.unmount(None, &at("/b")).unwrap();
+    rig.heard();
     assert!(!rig.path("b/in-a").exists());
 }
 
@@ -154,9 +156,15 @@ fn an_inode_is_remembered_as_long_as_the_kernel_counts_it() {
     let me = Caller::me();
     let root = ns.root();
     let dir = root.mkdir(&me, vfs::Name::new(b"d").unwrap(), vfs::Mode::new(0o755)).now().unwrap().unwrap();
-    let inodes = Inodes::new(ns);
-    let ino = inodes.remember(&dir);
-    assert_eq!(inodes.remember(&dir), ino);
+    let inodes = Inodes::new(ns, 1, Duration::ZERO);
+    let first = inodes.hold(&dir);
+    let ino = first.ino();
+    first.give();
+    // Held, but never given.
+    assert_eq!(inodes.hold(&dir).ino(), ino);
+    let second = inodes.hold(&dir);
+    assert_eq!(second.ino(), ino);
+    second.give();
     inodes.forget(ino, 1);
     assert_eq!(inodes.place(ino).unwrap().path(), b"/d");
     inodes.forget(ino, 1);

@@ -1,0 +1,93 @@
+//! The open files and directories behind the handles that the kernel sends back.
+
+use super::list::Fit;
+use fuser::FileHandle;
+use parking_lot::{Mutex, RwLock};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::task::AbortHandle;
+use vfs::lock::LockOwner;
+use vfs::{Errno, FileRef, Place, Result};
+
+/// An open file, and the place it was opened at.
+pub(super) struct Open {
+    pub(super) file: FileRef,
+    pub(super) place: Place,
+    /// The task that waits for the file to be ready, on behalf of poll(2). At most one: the kernel wakes all its pollers.
+    poll: Mutex<Option<AbortHandle>>,
+    /// For a directory: how much of it goes into one answer.
+    pub(super) fit: Fit,
+    /// Who has taken locks through it and not closed it since: an open file itself, mostly (flock(2), F_OFD_SETLK), of whose
+    /// end the kernel tells nothing but that the file is closed.
+    holders: Mutex<Vec<LockOwner>>,
+}
+
+impl Open {
+    /// `owner` may hold locks through this file from now on.
+    pub(super) fn holds_locks_of(&self, owner: LockOwner) {
+        let mut holders = self.holders.lock();
+        if !holders.contains(&owner) {
+            holders.push(owner);
+        }
+    }
+
+    /// `owner` gives up all that he holds on the file.
+    pub(super) fn gives_up(&self, owner: LockOwner) {
+        self.holders.lock().retain(|holder| (holder.owner, holder.sort) != (owner.owner, owner.sort));
+        self.file.release(owner);
+    }
+
+    /// Puts `waiter` in the place of the one before.
+    pub(super) fn set_poll(&self, waiter: AbortHandle) {
+        if let Some(before) = self.poll.lock().replace(waiter) {
+            before.abort();
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(waiter) = self.poll.get_mut().take() {
+            waiter.abort();
+        }
+        for holder in self.holders.get_mut().drain(..) {
+            self.file.release(holder);
+        }
+    }
+}
+
+/// Open files and directories by the handle that the kernel sends back.
+#[derive(Default)]
+pub(super) struct Handles {
+    next: AtomicU64,
+    open: RwLock<HashMap<u64, Arc<Open>>>,
+}
+
+impl Handles {
+    pub(super) fn insert(&self, file: FileRef, place: Place) -> FileHandle {
+        let handle = self.next.fetch_add(1, Ordering::Relaxed);
+        self.open.write().insert(
+            handle,
+            Arc::new(Open {
+                file,
+                place,
+                poll: Mutex::default(),
+                fit: Fit::default(),
+                holders: Mutex::default(),
+            }),
+        );
+        FileHandle(handle)
+    }
+
+    pub(super) fn get(&self, handle: FileHandle) -> Result<Arc<Open>> {
+        self.open.read().get(&handle.0).cloned().ok_or_else(|| Errno::EBADF.into())
+    }
+
+    /// Forgets the handle. What still runs on the file keeps it open until it ends.
+    pub(super) fn remove(&self, handle: FileHandle) {
+        let closed = self.open.write().remove(&handle.0);
+        // Closing may do work of the tree's: not under the lock.
+        drop(closed);
+    }
+}

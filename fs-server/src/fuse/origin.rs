@@ -1,0 +1,62 @@
+//! Whose request is being worked on: the kernel that asks for a change sees to its own caches, and is not told of it.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A mount, and the inodes that its request names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Origin {
+    pub(super) mount: u64,
+    pub(super) inodes: [u64; 2],
+    /// They are seen in the plain view, where a node's identity is its inode's number: so are the files behind the names in
+    /// them.
+    pub(super) plain: bool,
+    /// See [`told_of_itself`].
+    pub(super) told: bool,
+}
+
+thread_local! {
+    static NOW: Cell<Option<Origin>> = const { Cell::new(None) };
+}
+
+/// The request that this thread is working on.
+pub(super) fn now() -> Option<Origin> {
+    NOW.get()
+}
+
+/// The request's own kernel is to be told of what it did: it knows the file by another way too.
+pub(super) fn told_of_itself() {
+    NOW.set(NOW.get().map(|origin| Origin { told: true, ..origin }));
+}
+
+/// Work that is done on behalf of a request, on whatever threads it comes to.
+pub(super) struct OnBehalf<F> {
+    pub(super) origin: Origin,
+    work: Pin<Box<F>>,
+}
+
+impl<F> OnBehalf<F> {
+    pub(super) fn of(origin: Origin, work: F) -> OnBehalf<F> {
+        OnBehalf { origin, work: Box::pin(work) }
+    }
+}
+
+impl<F: Future> Future for OnBehalf<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        /// Also where the work panics.
+        struct Restored(Option<Origin>);
+        impl Drop for Restored {
+            fn drop(&mut self) {
+                NOW.set(self.0);
+            }
+        }
+        let _restored = Restored(NOW.replace(Some(self.origin)));
+        let polled = self.work.as_mut().poll(context);
+        self.origin = NOW.get().expect("set above, and set back only below");
+        polled
+    }
+}
