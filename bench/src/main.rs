@@ -1,9 +1,10 @@
 //! The figures of docs/performance.md: each is taken beside a peer or a limit in the same run, and printed as a ratio.
 //!
-//! `make bench` runs all; `cargo run --release -p bench -- NAME…` some: guest, start, many, mount, ninep, hold. This program is
+//! `make bench` runs all; `cargo run --release -p bench -- NAME…` some: guest, start, many, mount, fuse, ninep, hold. This program is
 //! also the server that it measures: as `bench taskfs …` it is the `taskfs` command, so that nothing else has to be built,
 //! and what is measured is never of another build.
 
+mod fuse;
 mod guest;
 mod hold;
 mod many;
@@ -15,6 +16,7 @@ mod ninep;
 mod nothing;
 mod process;
 mod report;
+mod simple;
 mod start;
 
 use clap::Parser;
@@ -37,6 +39,10 @@ fn main() -> ExitCode {
             start::once(args[1].as_ref());
             ExitCode::SUCCESS
         }
+        Some(fuse::SIMPLE) => {
+            simple::serve(args[1].as_ref());
+            ExitCode::SUCCESS
+        }
         Some(ninep::NOTHING) => {
             ninep::serve_nothing(&args[1]);
             ExitCode::SUCCESS
@@ -51,11 +57,12 @@ fn main() -> ExitCode {
 fn measure(wanted: &[String]) {
     let mut report = Report::default();
     type Section = fn(&mut Report);
-    let all: [(&str, Section); 6] = [
+    let all: [(&str, Section); 7] = [
         ("guest", guest::run),
         ("start", start::run),
         ("many", many::run),
         ("mount", mount::run),
+        ("fuse", fuse::run),
         ("ninep", ninep::run),
         ("hold", hold::run),
     ];

@@ -7,6 +7,7 @@
 use crate::lock::{Lock, LockOwner, LockTable};
 use crate::*;
 use bytes::Bytes;
+use rustix::fd::BorrowedFd;
 use std::any::Any;
 use std::sync::{Arc, LazyLock, Weak};
 
@@ -201,6 +202,11 @@ pub trait OpenFile: Any + Send + Sync {
     /// Every operation goes to a peer and is an [`Op::Later`], also where it would not block; the peer minds NONBLOCK.
     fn is_remote(&self) -> bool {
         false
+    }
+    /// A file of this machine that has the very bytes: what is read and written there need not come through here, as long as
+    /// it is done with the rights of this open file. None where there is more to it than the bytes.
+    fn backing(&self) -> Option<BorrowedFd<'_>> {
+        None
     }
     /// Reads at `offset`; 0 bytes is the end. A stream with nothing to give is an [`Op::Later`].
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {

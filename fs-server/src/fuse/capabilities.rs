@@ -3,8 +3,8 @@
 use super::buffer::LARGEST;
 use fuser::{InitFlags, KernelConfig};
 
-/// Asks for what this server can do.
-pub(super) fn negotiate(config: &mut KernelConfig) {
+/// Asks for what this server can do; says whether files may be passed through to the kernel.
+pub(super) fn negotiate(config: &mut KernelConfig) -> bool {
     // Each is used where this kernel has it.
     for wanted in [
         // Readahead and large reads as several requests at once (fuser asks for it and for big writes itself).
@@ -35,4 +35,6 @@ pub(super) fn negotiate(config: &mut KernelConfig) {
     let _ = config.set_max_write(LARGEST as u32);
     // Requests beyond this many that nobody waits for (readahead) queue up; blocked reads do not count.
     let _ = config.set_max_background(64);
+    // One below us: the files that are passed through are on no stacked file system.
+    config.add_capabilities(InitFlags::FUSE_PASSTHROUGH).is_ok() && config.set_max_stack_depth(1).is_ok()
 }

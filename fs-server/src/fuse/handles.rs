@@ -1,6 +1,7 @@
 //! The open files and directories behind the handles that the kernel sends back.
 
 use super::list::Fit;
+use super::passthrough::Way;
 use fuser::FileHandle;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
@@ -14,6 +15,8 @@ use vfs::{Errno, FileRef, Place, Result};
 pub(super) struct Open {
     pub(super) file: FileRef,
     pub(super) place: Place,
+    /// How its bytes reach the kernel, until it is closed.
+    _way: Option<Way>,
     /// The task that waits for the file to be ready, on behalf of poll(2). At most one: the kernel wakes all its pollers.
     poll: Mutex<Option<AbortHandle>>,
     /// For a directory: how much of it goes into one answer.
@@ -65,13 +68,14 @@ pub(super) struct Handles {
 }
 
 impl Handles {
-    pub(super) fn insert(&self, file: FileRef, place: Place) -> FileHandle {
+    pub(super) fn insert(&self, file: FileRef, place: Place, way: Option<Way>) -> FileHandle {
         let handle = self.next.fetch_add(1, Ordering::Relaxed);
         self.open.write().insert(
             handle,
             Arc::new(Open {
                 file,
                 place,
+                _way: way,
                 poll: Mutex::default(),
                 fit: Fit::default(),
                 holders: Mutex::default(),

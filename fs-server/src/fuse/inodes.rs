@@ -9,13 +9,15 @@
 use super::handles::Open;
 use super::notices::{Notice, Notices};
 use super::origin;
-use fuser::INodeNo;
-use parking_lot::RwLock;
+use super::passthrough::{Passthrough, Way, Ways};
+use fuser::{BackingId, INodeNo};
+use parking_lot::{Mutex, RwLock};
+use rustix::fd::BorrowedFd;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use vfs::{Change, Errno, Namespace, Nature, Place, Result, Telling, Watch, Watcher};
+use vfs::{Change, Errno, FileRef, Kind, Namespace, Nature, Place, Result, Telling, Watch, Watcher};
 
 /// One inode that the kernel knows.
 struct Inode {
@@ -37,6 +39,8 @@ pub(super) struct Beliefs {
     /// The version that was open last, plus one; 0 before the first open. Where a tree does not tell of its changes, the
     /// kernel's pages are of that version.
     version: AtomicU64,
+    /// How it is open.
+    ways: Mutex<Ways>,
 }
 
 /// Something that is about to be looked at and said to the kernel.
@@ -94,6 +98,7 @@ pub(super) struct Inodes {
     patience: Duration,
     me: Weak<dyn Watcher>,
     pub(super) notices: Arc<Notices>,
+    pub(super) passthrough: Passthrough,
     known: RwLock<Known>,
 }
 
@@ -151,7 +156,8 @@ impl Inodes {
             let mut known = Known::default();
             known.insert(INodeNo::ROOT.0, &ns.root(), 1);
             let (notices, known) = (Notices::new(), RwLock::new(known));
-            Inodes { ns, mount, patience, me: me.clone(), notices, known }
+            let passthrough = Passthrough::default();
+            Inodes { ns, mount, patience, me: me.clone(), notices, passthrough, known }
         });
         inodes.ns.watch(&inodes.me);
         inodes
@@ -233,6 +239,19 @@ impl Inodes {
         let Some(beliefs) = self.beliefs(ino) else { return false };
         let unchanged = beliefs.version.swap(version, Ordering::Relaxed) == version;
         unchanged || place.watch(&self.me, Watch::CONTENT) == Telling::EveryChange
+    }
+
+    /// How the bytes of `file`, which is being opened as `ino`, are to reach the kernel; `register` makes it take in a file of
+    /// this machine.
+    pub(super) fn way(
+        &self,
+        ino: INodeNo,
+        file: &FileRef,
+        register: impl FnOnce(BorrowedFd<'_>) -> std::io::Result<BackingId>,
+    ) -> Option<Way> {
+        let beliefs = self.beliefs(ino)?;
+        let regular = file.nature() == Nature::Storage && file.node().kind() == Kind::File;
+        regular.then(|| self.passthrough.way(&beliefs.ways, file.backing(), register))
     }
 
     /// Something else is bound at the place that is known as `key`: neither its own entry nor those in it lead where they did.

@@ -22,6 +22,7 @@ mod mountpoint;
 mod names;
 mod notices;
 mod origin;
+mod passthrough;
 mod poll;
 mod reply;
 mod session;

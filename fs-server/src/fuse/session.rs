@@ -13,6 +13,7 @@ use super::list::{Entries, Names};
 use super::locks::{self, Holder, Wanted};
 use super::names::{self, Dir, Found, FoundEntry, GENERATION};
 use super::origin::Origin;
+use super::passthrough::Way;
 use super::poll;
 use super::reply::{Pending, Refuse, Waits};
 use fuser::*;
@@ -160,7 +161,9 @@ fn patience(nature: Nature) -> Patience {
 
 impl Filesystem for Session {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
-        capabilities::negotiate(config);
+        if capabilities::negotiate(config) {
+            self.inodes.passthrough.is_offered();
+        }
         Ok(())
     }
 
@@ -359,7 +362,13 @@ impl Filesystem for Session {
             let nature = file.nature();
             let unchanged =
                 nature == Nature::Storage && inodes.may_keep_pages(ino, &place, place.qid().version);
-            reply.opened(handles.insert(file, place), treatment(nature, flags, unchanged));
+            let way = inodes.way(ino, &file, |file| reply.open_backing(file));
+            if let Some(Way::Passed(backing)) = &way {
+                let backing = backing.clone();
+                let handle = handles.insert(file, place, way);
+                return reply.opened_passthrough(handle, FopenFlags::empty(), &backing);
+            }
+            reply.opened(handles.insert(file, place, way), treatment(nature, flags, unchanged));
         });
     }
 
@@ -375,17 +384,26 @@ impl Filesystem for Session {
     ) {
         let (who, name, flags) = (caller(request), names::name(name), open_flags(flags));
         let (inodes, handles) = (self.inodes.clone(), self.handles.clone());
+        let in_work = inodes.clone();
         let work = |dir: Place| async move {
-            let dir = Dir::new(&inodes, parent, dir);
+            let dir = Dir::new(&in_work, parent, dir);
             let made = dir.place.create(&who, name?.as_name(), Mode::new(mode), flags).await?;
             Ok((dir.entry(made.place, &who).await?, made.file))
         };
         self.at(Asked::of("create", request, parent).changing(), reply, work, move |reply, (found, file)| {
             let (attr, ttl) = (found.attributes(), found.ttl());
             let treatment = treatment(file.nature(), flags, false);
-            let handle = handles.insert(file, found.give().place);
             // One time for both.
             let ttl = ttl.name.min(ttl.status);
+            let way = inodes.way(attr.ino, &file, |file| reply.open_backing(file));
+            let place = found.give().place;
+            if let Some(Way::Passed(backing)) = &way {
+                let backing = backing.clone();
+                let handle = handles.insert(file, place, way);
+                let none = FopenFlags::empty();
+                return reply.created_passthrough(&ttl, &attr, GENERATION, handle, none, &backing);
+            }
+            let handle = handles.insert(file, place, way);
             reply.created(&ttl, &attr, GENERATION, handle, treatment);
         });
     }
@@ -480,7 +498,7 @@ impl Filesystem for Session {
         let handles = self.handles.clone();
         let work = |place: Place| async move { Ok((place.open(&who, flags).await?, place)) };
         self.at(Asked::of("opendir", request, ino), reply, work, move |reply, (file, place)| {
-            reply.opened(handles.insert(file, place), FopenFlags::empty());
+            reply.opened(handles.insert(file, place, None), FopenFlags::empty());
         });
     }
 

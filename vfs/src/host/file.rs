@@ -4,7 +4,7 @@ use super::node::HostNode;
 use crate::lock::{Lock, LockOwner};
 use crate::*;
 use parking_lot::Mutex;
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::FallocateFlags;
 use rustix::io::{IoSlice, ReadWriteFlags, retry_on_intr};
 use std::sync::Arc;
@@ -71,6 +71,11 @@ impl OpenFile for HostFile {
     }
     fn nature(&self) -> Nature {
         Nature::Storage
+    }
+    /// Not where set-id bits are ours to clear.
+    fn backing(&self) -> Option<BorrowedFd<'_>> {
+        let all_is_bytes = !(self.clears_set_id && self.host.is_set_id());
+        all_is_bytes.then(|| self.fd.as_fd())
     }
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
         retry_on_intr(|| rustix::io::pread(&self.fd, &mut *buf, offset)).map_err(Error::from).into()

@@ -3,6 +3,7 @@
 mod coherence;
 mod cost;
 mod mounts;
+mod passthrough;
 mod posix;
 mod signals;
 mod streams;

@@ -2,6 +2,7 @@
 
 use super::{Rig, rig};
 use rustix::process::{Pid, Signal, kill_process};
+use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -81,14 +82,18 @@ signal.signal(signal.SIGUSR1, handler)
 signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 fd = os.open("dev/pipe", os.O_RDONLY)
 try:
+    os.write(1, b"ready")
     os.read(fd, 1)
 except Woken:
     os._exit(42)
 os._exit(1)
 "#;
     let mut python = Command::new("python3");
-    let mut child = python.arg("-c").arg(script).current_dir(rig.dir.path()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(500));
+    python.arg("-c").arg(script).current_dir(rig.dir.path()).stdout(Stdio::piped());
+    let mut child = python.spawn().unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0; 5]).unwrap();
+    // It has gone on to the read.
+    std::thread::sleep(Duration::from_millis(150));
     let pid = Pid::from_child(&child);
     kill_process(pid, Signal::USR2).unwrap();
     std::thread::sleep(Duration::from_millis(300));
