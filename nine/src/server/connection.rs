@@ -18,6 +18,7 @@ use tracing::{Instrument, debug, debug_span};
 use super::config::Config;
 use super::files::FileServer;
 use super::input::Inbox;
+use super::observed::Observed;
 use super::session::{Fault, Session};
 use super::watch::Watch;
 
@@ -52,15 +53,34 @@ where
     F: FileServer,
     S: AsyncRead + AsyncWrite,
 {
+    serve_observed(files, context, stream, config, Arc::default()).await
+}
+
+/// As [`serve`]; `observed` shows what the connection does.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_observed<F, S>(
+    files: Arc<F>,
+    context: Arc<F::Context>,
+    stream: S,
+    config: Config,
+    observed: Arc<Observed>,
+) -> Result<(), ServeError>
+where
+    F: FileServer,
+    S: AsyncRead + AsyncWrite,
+{
     let span = debug_span!("9p connection");
     async move {
         let mut stream = pin!(stream);
-        let mut session = Session::new(files, context, config);
+        let mut session = Session::new(files, context, config, observed);
         let mut inbox = Inbox::new();
         let mut watch = Watch::new(&session.config);
         let ended = poll_fn(|cx| {
             let ended = poll(cx, &mut session, &mut inbox, stream.as_mut());
             session.account();
+            session.count_held();
             match ended {
                 Poll::Pending => watch.poll(cx, &session, &inbox).map(|fault| Err(fault.into())),
                 ready => ready,
@@ -118,6 +138,7 @@ fn poll<F: FileServer, S: AsyncRead + AsyncWrite>(
                 break true;
             }
         };
+        session.count_answers();
         session.poll_done(cx);
         let wrote = session.out.poll_write(cx, stream.as_mut())?;
         if more && wrote.is_ready() {
@@ -135,7 +156,7 @@ fn poll<F: FileServer, S: AsyncRead + AsyncWrite>(
         }
         match inbox.poll_read(cx, stream.as_mut(), session.msize())? {
             Poll::Ready(0) => return Poll::Ready(Ok(())),
-            Poll::Ready(_) => {}
+            Poll::Ready(bytes) => session.arrived(bytes),
             Poll::Pending => return Poll::Pending,
         }
     }

@@ -157,6 +157,11 @@ impl<F: FileServer> Fids<F> {
         entry
     }
 
+    /// How many there are, those included that a pending request is to make.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
     pub(super) fn is_claimed(&self, fid: Fid) -> bool {
         self.slots.get(&fid).is_some_and(|slot| slot.claims > 0)
     }

@@ -369,6 +369,13 @@ pub trait FileServer: Send + Sync + 'static {
         number_of(name).map(Gid)
     }
 
+    /// Whether reading this file shows the connections' messages ([`super::Messages`]): reads of it are not shown, since each
+    /// would make the next.
+    fn shows_messages(&self, file: &Self::Open) -> bool {
+        let _ = file;
+        false
+    }
+
     /// The file's fid is clunked: the last chance to report an error. The open file is dropped afterwards. It is not
     /// called when a connection breaks; dropping has to do.
     fn close<'a>(&'a self, file: &'a Self::Open) -> Answer<'a, ()> {

@@ -18,6 +18,7 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -64,6 +65,14 @@ fn waits(earlier: &Claim, later: &Claim) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Serial(u64);
 
+/// When a request came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    /// Its place in the order, if it had to wait.
+    pub(super) serial: Option<Serial>,
+    pub(super) since: Instant,
+}
+
 pub(super) type Work<D> = Pin<Box<dyn Future<Output = D> + Send>>;
 
 enum Stage<D> {
@@ -76,6 +85,8 @@ enum Stage<D> {
 struct Flight<D> {
     tag: Tag,
     claims: Claims,
+    /// When it came.
+    since: Instant,
     /// Bytes of buffers that it keeps from being used.
     pinned: usize,
     stage: Stage<D>,
@@ -114,6 +125,14 @@ impl<D> Future for Run<D> {
 pub(super) struct Landed {
     pub(super) tag: Tag,
     pub(super) claims: Claims,
+    pub(super) since: Instant,
+}
+
+impl Landed {
+    /// Whether it may have waited for something to happen, and not for the server.
+    pub(super) fn awaited(&self) -> bool {
+        self.claims.iter().flatten().any(|claim| claim.stream)
+    }
 }
 
 /// All requests of a connection that have not ended.
@@ -183,7 +202,7 @@ impl<D> Flights<D> {
     /// A request whose future is pending. One that waited before keeps its serial, and so its place in the order.
     pub(super) fn run(
         &mut self,
-        serial: Option<Serial>,
+        Turn { serial, since }: Turn,
         tag: Tag,
         claims: Claims,
         pinned: usize,
@@ -192,15 +211,22 @@ impl<D> Flights<D> {
     ) {
         let running = Arc::new(Running { work: Mutex::new(Some(work)), emptied: AtomicWaker::new(), span });
         let stage = Stage::Running(running.clone());
-        let serial = self.add(serial, Flight { tag, claims, pinned, stage });
+        let serial = self.add(serial, Flight { tag, claims, since, pinned, stage });
         self.runs.push(Run { serial, running });
     }
 
     /// A request that has to wait for others.
-    pub(super) fn wait(&mut self, tag: Tag, claims: Claims, frame: Arc<Input>, part: Range<usize>) {
+    pub(super) fn wait(
+        &mut self,
+        tag: Tag,
+        claims: Claims,
+        since: Instant,
+        frame: Arc<Input>,
+        part: Range<usize>,
+    ) {
         let pinned = frame.bytes().len();
         self.waiting += 1;
-        self.add(None, Flight { tag, claims, pinned, stage: Stage::Waiting(frame, part) });
+        self.add(None, Flight { tag, claims, since, pinned, stage: Stage::Waiting(frame, part) });
     }
 
     /// Takes a request out; its future, if it had one, is dropped before this returns.
@@ -216,7 +242,7 @@ impl<D> Flights<D> {
             }
             Stage::Waiting(..) => self.waiting -= 1,
         }
-        Some(Landed { tag: flight.tag, claims: flight.claims })
+        Some(Landed { tag: flight.tag, claims: flight.claims, since: flight.since })
     }
 
     /// Takes the first waiting request out whose turn has come.

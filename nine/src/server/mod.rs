@@ -18,6 +18,7 @@
 //!   is a message but makes no sense (unknown fids, fids and tags in use, `a/b` for a name, offsets beyond 2^63)
 //!   gets an error.
 //! - **Bounds** are in [`Config`].
+//! - **To be seen from outside** is what a connection does: [`Observed`].
 //! - **The end** of a connection cancels all that is pending and drops every node and open file.
 
 mod answer;
@@ -31,6 +32,7 @@ mod held;
 mod input;
 mod linux;
 mod listing;
+mod observed;
 mod ops;
 mod output;
 mod perm;
@@ -39,6 +41,7 @@ mod watch;
 
 pub use answer::{Answer, Error, Later};
 pub use config::{Buffers, Config};
-pub use connection::{ServeError, serve};
+pub use connection::{ServeError, serve, serve_observed};
 pub use files::{Entry, FileServer, HeldLock, Listing, Lock, Opened, Peer, SetAttr, SetTime};
+pub use observed::{ANSWER_TIMES, Figures, Messages, Observed, Spoken, Way};
 pub use session::Fault;

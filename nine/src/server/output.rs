@@ -67,10 +67,10 @@ pub(super) struct Output {
     /// The last takes more replies while it has room, if it is our own.
     queue: VecDeque<Piece>,
     spare: Vec<Lent<[u8]>>,
-    /// Bytes that the stream has taken.
-    taken: u64,
     /// Written, but not flushed through the stream's own buffers.
     unflushed: bool,
+    /// How many bytes the stream has taken so far.
+    written: u64,
 }
 
 impl Output {
@@ -79,9 +79,9 @@ impl Output {
         self.queue.iter().map(|piece| piece.pending().len()).sum()
     }
 
-    /// How many bytes the peer has taken so far.
-    pub(super) fn taken(&self) -> u64 {
-        self.taken
+    /// How many bytes the stream has taken.
+    pub(super) fn written(&self) -> u64 {
+        self.written
     }
 
     /// The last segment, taken out, with at least `need` bytes free; [`Output::put_back`] returns it.
@@ -164,7 +164,7 @@ impl Output {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.unflushed = true;
-            self.taken += wrote as u64;
+            self.written += wrote as u64;
             self.advance(wrote);
         }
         if self.unflushed {

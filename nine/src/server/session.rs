@@ -8,7 +8,7 @@ use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -18,10 +18,11 @@ use super::answer::Error;
 use super::config::Config;
 use super::fid::{FidEntry, Fids};
 use super::files::{FileServer, HeldLock, Listing};
-use super::flight::{Claims, Flights, Landed, Serial};
+use super::flight::{Claims, Flights, Landed, Turn};
 use super::held::{Called, Lent};
 use super::input::Input;
 use super::linux::Linux;
+use super::observed::{Observed, Way};
 use super::ops;
 use super::output::{Output, Segment};
 use crate::wire::{
@@ -98,8 +99,7 @@ pub(super) type Outcome<F> = Result<Done<F>, Error>;
 #[derive(Clone)]
 pub(super) struct Request {
     pub(super) tag: Tag,
-    /// Its place in the order, if it had to wait.
-    serial: Option<Serial>,
+    turn: Turn,
     claims: Claims,
     span: Span,
 }
@@ -119,12 +119,23 @@ pub(super) struct Session<F: FileServer> {
     pub(super) listing: Option<Lent<Listing>>,
     /// Files opened with ORCLOSE whose fids nobody clunked: the connection's end is their clunk.
     pub(super) to_remove: Vec<F::Node>,
+    pub(super) observed: Arc<Observed>,
+    /// When the requests came that are being taken, and how many of them were answered at once.
+    arrival: Instant,
+    at_once: u64,
+    /// Tags of requests that are not shown to those who watch, and so neither are their answers.
+    unshown: Vec<Tag>,
     /// What [`Config::shared`] has been told that this connection keeps.
     kept: usize,
 }
 
 impl<F: FileServer> Session<F> {
-    pub(super) fn new(files: Arc<F>, context: Arc<F::Context>, config: Config) -> Self {
+    pub(super) fn new(
+        files: Arc<F>,
+        context: Arc<F::Context>,
+        config: Config,
+        observed: Arc<Observed>,
+    ) -> Self {
         let msize = Msize(config.msize.0.clamp(Config::MIN_MSIZE, Config::MAX_MSIZE));
         Self {
             files,
@@ -137,6 +148,10 @@ impl<F: FileServer> Session<F> {
             out: Output::default(),
             listing: None,
             to_remove: Vec::new(),
+            observed,
+            arrival: Instant::now(),
+            at_once: 0,
+            unshown: Vec::new(),
             kept: 0,
             config,
         }
@@ -197,6 +212,60 @@ impl<F: FileServer> Session<F> {
         self.to_remove.extend(self.fids.clear());
     }
 
+    /// So many bytes came, with requests that are to be taken now.
+    pub(super) fn arrived(&mut self, bytes: usize) {
+        self.observed.received(bytes);
+        self.arrival = Instant::now();
+    }
+
+    /// Counts the answers to requests that were taken together: one look at the clock is enough for all.
+    pub(super) fn count_answers(&mut self) {
+        if self.at_once > 0 {
+            self.observed.answered(std::mem::take(&mut self.at_once), self.arrival.elapsed());
+        }
+    }
+
+    /// Says what the connection holds now.
+    pub(super) fn count_held(&self) {
+        self.observed.sent(self.out.written());
+        let buffered = self.flights.pinned() + self.out.queued();
+        self.observed.holds(self.fids.len(), self.flights.len(), buffered);
+    }
+
+    fn show_request(&mut self, tag: Tag, message: &Tmessage<'_>) {
+        trace!(target: "nine::trace", "{} {}", Way::In, message.with_tag(tag));
+        if !self.observed.is_watched() {
+            return;
+        }
+        let shows = |fid: &Fid| {
+            let entry = self.fids.get(*fid).ok();
+            entry.and_then(|entry| entry.file()).is_some_and(|file| self.files.shows_messages(file))
+        };
+        let unshown = match message {
+            Tmessage::Read { fid, .. } => shows(fid),
+            Tmessage::Flush { oldtag } => self.unshown.contains(oldtag),
+            _ => false,
+        };
+        self.unshown.retain(|other| *other != tag);
+        if unshown {
+            self.unshown.push(tag);
+        } else {
+            self.observed.say(Way::In, format_args!("{}", message.with_tag(tag)));
+        }
+    }
+
+    fn show_answer(&mut self, tag: Tag, words: fmt::Arguments<'_>) {
+        trace!(target: "nine::trace", "{} {words}", Way::Out);
+        if !self.observed.is_watched() {
+            // What was not shown while somebody watched is over, or will be told from its request.
+            self.unshown.clear();
+        } else if let Some(at) = self.unshown.iter().position(|unshown| *unshown == tag) {
+            self.unshown.swap_remove(at);
+        } else {
+            self.observed.say(Way::Out, words);
+        }
+    }
+
     /// Takes one frame.
     pub(super) fn request(
         &mut self,
@@ -209,7 +278,8 @@ impl<F: FileServer> Session<F> {
             Ok(decoded) => decoded,
             Err(fault) => return self.undecodable(fault, bytes),
         };
-        trace!(target: "nine::trace", "<- {}", message.with_tag(tag));
+        self.observed.requested(bytes[4]);
+        self.show_request(tag, &message);
         match message {
             Tmessage::Version { msize, version } => {
                 self.version(tag, msize, version);
@@ -241,7 +311,9 @@ impl<F: FileServer> Session<F> {
                 return Ok(());
             }
         }
-        self.start(cx, tag, None, claims, message, frame);
+        self.at_once += 1;
+        let turn = Turn { serial: None, since: self.arrival };
+        self.start(cx, tag, turn, claims, message, frame);
         Ok(())
     }
 
@@ -315,9 +387,9 @@ impl<F: FileServer> Session<F> {
             self.fids.claim(claim.fid);
         }
         if bytes.len() <= SMALL {
-            self.flights.wait(tag, claims, Input::copy_of(bytes), 0..bytes.len());
+            self.flights.wait(tag, claims, self.arrival, Input::copy_of(bytes), 0..bytes.len());
         } else {
-            self.flights.wait(tag, claims, frame.clone(), part);
+            self.flights.wait(tag, claims, self.arrival, frame.clone(), part);
         }
     }
 
@@ -332,14 +404,14 @@ impl<F: FileServer> Session<F> {
         &mut self,
         cx: &mut Context<'_>,
         tag: Tag,
-        serial: Option<Serial>,
+        turn: Turn,
         claims: Claims,
         message: Tmessage<'_>,
         frame: &Arc<Input>,
     ) {
         let fid = claims[0].map(|claim| claim.fid);
         let span = trace_span!("9p", message = message.name(), %tag, fid = fid.map(|fid| fid.0));
-        let request = Request { tag, serial, claims, span };
+        let request = Request { tag, turn, claims, span };
         // A clone of a disabled span is nothing; the guard borrows it while the request moves on.
         let span = request.span.clone();
         let _entered = span.enter();
@@ -361,7 +433,11 @@ impl<F: FileServer> Session<F> {
             };
             // What it names may be another kind of file by now.
             let claims = ops::claims(&message, &self.fids);
-            self.start(cx, tag, Some(serial), claims, message, &frame);
+            let turn = Turn { serial: Some(serial), since: landed.since };
+            self.start(cx, tag, turn, claims, message, &frame);
+            if !self.flights.has_tag(tag) && !landed.awaited() {
+                self.observed.answered(1, landed.since.elapsed());
+            }
         }
     }
 
@@ -377,6 +453,9 @@ impl<F: FileServer> Session<F> {
             let Some(landed) = self.flights.end(serial) else { continue };
             self.release(&landed);
             self.reply(landed.tag, outcome);
+            if !landed.awaited() {
+                self.observed.answered(1, landed.since.elapsed());
+            }
             self.next_turns(cx);
         }
     }
@@ -436,7 +515,12 @@ impl<F: FileServer> Session<F> {
         for claim in request.claims.iter().flatten() {
             self.fids.claim(claim.fid);
         }
-        self.flights.run(request.serial, request.tag, request.claims, pinned, request.span, work);
+        if request.turn.serial.is_none() {
+            // It is not answered at once after all.
+            self.at_once -= 1;
+        }
+        let Request { tag, turn, claims, span } = request;
+        self.flights.run(turn, tag, claims, pinned, span, work);
     }
 
     /// Sends an outcome, and lets it change the fids.
@@ -468,7 +552,11 @@ impl<F: FileServer> Session<F> {
     }
 
     fn send(&mut self, tag: Tag, message: &Rmessage<'_>) {
-        trace!(target: "nine::trace", "-> {}", message.with_tag(tag));
+        self.show_answer(tag, format_args!("{}", message.with_tag(tag)));
+        self.encode(tag, message);
+    }
+
+    fn encode(&mut self, tag: Tag, message: &Rmessage<'_>) {
         self.out.prepare();
         if let Err(fault) = message.encode(self.dialect(), tag, &mut self.out) {
             self.unsayable(tag, &fault);
@@ -484,7 +572,7 @@ impl<F: FileServer> Session<F> {
     /// The header of an Rread, in front of data that is already in its place behind the segment's end.
     pub(super) fn send_data(&mut self, tag: Tag, mut segment: Segment, len: usize) {
         read_header(&mut segment, tag, len);
-        trace!(target: "nine::trace", "-> Rread tag {tag} data ({len} bytes)");
+        self.show_answer(tag, format_args!("Rread tag {tag} data ({len} bytes)"));
         segment.end += READ_OVERHEAD + len;
         self.out.put_back(segment);
     }
@@ -494,15 +582,19 @@ impl<F: FileServer> Session<F> {
         let len: usize = parts.iter().map(Bytes::len).sum();
         let mut segment = self.out.take_room(READ_OVERHEAD);
         read_header(&mut segment, tag, len);
-        trace!(target: "nine::trace", "-> Rread tag {tag} data ({len} bytes)");
+        self.show_answer(tag, format_args!("Rread tag {tag} data ({len} bytes)"));
         segment.end += READ_OVERHEAD;
         self.out.put_back(segment);
         parts.into_iter().for_each(|part| self.out.share(part));
     }
 
     pub(super) fn error(&mut self, tag: Tag, error: &Error) {
+        self.observed.failed(error.errno);
         if self.dialect() == Dialect::P9P2000L {
-            self.send(tag, &Rmessage::Lerror { ecode: DotlError(error.errno) });
+            let message = Rmessage::Lerror { ecode: DotlError(error.errno) };
+            // The words do not go over the wire, but those who watch may have them.
+            self.show_answer(tag, format_args!("{} ({})", message.with_tag(tag), error.text));
+            self.encode(tag, &message);
         } else {
             // ERRMAX would be 128; what a control file has to say may be longer, but has to fit the frame.
             let text =

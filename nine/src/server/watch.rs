@@ -118,7 +118,7 @@ impl<F: FileServer> Session<F> {
         Progress {
             has_version: self.has_version(),
             frames: inbox.frames(),
-            taken: self.out.taken(),
+            taken: self.out.written(),
             begun: inbox.has_begun(),
             unread: self.out.queued() > 0,
             pending: self.has_pending(),

@@ -97,6 +97,14 @@ macro_rules! messages {
                 }
             }
 
+            /// The name in the manual of the message by that number.
+            pub fn name_of(kind: u8) -> Option<&'static str> {
+                match kind {
+                    $($kind => Some($name),)*
+                    _ => None,
+                }
+            }
+
             /// The message in words, as a trace prints it: `Tread tag 3 fid 5 offset 0 count 8192`.
             pub fn with_tag(&self, tag: Tag) -> impl fmt::Display + '_ {
                 fmt::from_fn(move |f| {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nine::server::{Config, ServeError, serve};
+use nine::server::{Config, Observed, ServeError, serve_observed};
 use nine::wire::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
@@ -38,8 +38,12 @@ impl Walk {
 impl Peer {
     /// Before Tversion.
     pub fn fresh(memory: Arc<Memory>, config: Config) -> Self {
+        Self::observed(memory, config, Arc::default())
+    }
+
+    pub fn observed(memory: Arc<Memory>, config: Config, observed: Arc<Observed>) -> Self {
         let (stream, theirs) = tokio::io::duplex(1 << 16);
-        let served = tokio::spawn(serve(memory, Arc::new(42), theirs, config));
+        let served = tokio::spawn(serve_observed(memory, Arc::new(42), theirs, config, observed));
         Self { stream, served, dialect: Dialect::P9P2000L, queued: Vec::new() }
     }
 
