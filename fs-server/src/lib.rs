@@ -11,6 +11,7 @@ pub mod fault;
 pub mod fuse;
 pub mod listen;
 pub mod ninep;
+pub mod observe;
 mod places;
 mod refusal;
 pub mod remote;

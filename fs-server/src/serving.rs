@@ -6,9 +6,8 @@ use crate::ninep::{Connection, Export};
 use crate::places::{Full, Place, Places, Whose};
 use crate::refusal;
 use crate::warnings::Warnings;
-use nine::server::{Config, Fault, ServeError, serve};
+use nine::server::{Config, Fault, ServeError, serve_observed};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, watch};
@@ -46,8 +45,6 @@ pub struct Serving {
     listeners: JoinSet<()>,
 }
 
-static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
-
 /// One connection, from its first byte to its last, of `identity` where its peer had to say who it is; gives what the peer
 /// was thrown out for.
 pub async fn connection<S: AsyncRead + AsyncWrite>(
@@ -56,11 +53,13 @@ pub async fn connection<S: AsyncRead + AsyncWrite>(
     config: Config,
     identity: Option<Identity>,
 ) -> Option<Fault> {
-    let id = NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed);
+    let seen = export.connections().enter();
+    let id = seen.id;
     let span = tracing::debug_span!("connection", id);
     async {
         tracing::debug!("connected");
-        match serve(export, Arc::new(Connection { id, identity }), stream, config).await {
+        let context = Arc::new(Connection { id, identity });
+        match serve_observed(export, context, stream, config, seen.observed.clone()).await {
             Ok(()) => tracing::debug!("disconnected"),
             Err(error) => {
                 tracing::debug!("disconnected: {error}");
@@ -116,6 +115,7 @@ async fn accept(listener: Listener, door: Arc<Door>, mut stopped: watch::Receive
         };
         match accepted {
             Ok(Peer::Unix(_, uid)) if uid != me && uid != 0 => {
+                door.export.connections().turn_away();
                 let addr = listener.local_addr();
                 door.strangers
                     .warn(format_args!("{addr}: user {uid} was turned away: the socket is user {me}'s"));
@@ -147,6 +147,7 @@ async fn accept(listener: Listener, door: Arc<Door>, mut stopped: watch::Receive
 impl Door {
     fn place(&self, listener: &Listener, whose: Whose) -> Result<Place, Full> {
         self.places.take(whose).inspect_err(|full| {
+            self.export.connections().turn_away();
             self.full.warn(format_args!("{}: {full}: one was turned away", listener.local_addr()));
         })
     }
@@ -187,7 +188,10 @@ impl Door {
                 tracing::debug!("{whose} is {}", identity.name);
                 self.serve(stream, place, Some(identity)).await;
             }
-            Err(error) => self.strangers.warn(format_args!("{whose} was turned away: {error}")),
+            Err(error) => {
+                self.export.connections().turn_away();
+                self.strangers.warn(format_args!("{whose} was turned away: {error}"));
+            }
         }
     }
 }

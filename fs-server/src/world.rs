@@ -2,6 +2,8 @@
 //! namespace that shows them all.
 
 use crate::fault::Fault;
+use crate::ninep::Export;
+use crate::observe::Observer;
 use runtime_wasi::WasiRuntime;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -58,6 +60,7 @@ impl FromStr for BindSpec {
 /// Everything behind the transports.
 pub struct World {
     pub ns: Namespace,
+    pub observer: Observer,
     table: Arc<TaskTable>,
 }
 
@@ -97,14 +100,21 @@ impl World {
             config.max_tasks = tasks;
         }
         let table = TaskTable::new(config).map_err(broken)?;
-        services::mount_all(&ns, &table).map_err(broken)?;
+        let observer = Observer::new();
+        let trees = services::Services::new(&table).map_err(broken)?;
+        trees.observed(observer.observation(&table)).mount(&ns).map_err(broken)?;
         for spec in binds {
             show(&ns, spec)
                 .await
                 .map_err(|e| Fault::no_input(format!("--bind {}:{}: {e}", spec.src.display(), spec.dst)))?;
         }
         table.set_home(ns.clone());
-        Ok(World { ns, table })
+        Ok(World { ns, observer, table })
+    }
+
+    /// The namespace as a 9P server.
+    pub fn export(&self) -> Arc<Export> {
+        Arc::new(Export::counted(self.ns.clone(), self.observer.connections.clone()))
     }
 
     /// Ends every task.

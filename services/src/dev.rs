@@ -1,15 +1,20 @@
-//! `/dev`: the devices that programs expect, and the server's namespace.
+//! `/dev`: the devices that programs expect, the server's namespace, and what is to be seen of the server's work.
 //!
 //! ```text
 //! /dev/null zero full random urandom
-//! /dev/ns     server_ns.rs
+//! /dev/ns       server_ns.rs
+//! /dev/metrics  the server's figures, as OpenMetrics text
+//! /dev/trace9   the messages of its 9P connections: trace9.rs
 //! ```
+//!
+//! metrics and trace9 are there where the server gives them ([`Observation`]), and are its owner's and the superuser's alone.
 
 use crate::server_ns;
-use crate::synth::{Attr, Device, Dir};
+use crate::synth::{Attr, Device, Dir, Text};
+use crate::trace9::{Messages, Trace9, only_from_outside};
 use std::sync::Arc;
 use task::TaskTable;
-use vfs::{Errno, Kind, NodeRef, Result, TreeTag};
+use vfs::{Caller, Errno, Kind, NodeRef, Result, TreeTag};
 
 fn nothing(_buf: &mut [u8]) -> Result<usize> {
     Ok(0)
@@ -31,20 +36,33 @@ fn no_space(_data: &[u8]) -> Result<usize> {
     Errno::ENOSPC.into()
 }
 
+/// What a server shows of its own work.
+#[derive(Clone)]
+pub struct Observation {
+    /// Makes the text of /dev/metrics.
+    pub metrics: Arc<dyn Fn() -> Vec<u8> + Send + Sync>,
+    pub messages: Arc<Messages>,
+}
+
 /// The root of the tree. What has no end says that it is a device, with Linux's own numbers (mem(4), random(4)), so that tar,
 /// cp and grep pass it by; a kernel client opens its own in place of ours then, which gives the same, unless it was mounted
 /// nodev. null is a file to everyone: scripts write to it.
-pub(crate) fn tree(tag: &TreeTag, table: &Arc<TaskTable>) -> NodeRef {
+pub(crate) fn tree(tag: &TreeTag, table: &Arc<TaskTable>, observation: Option<&Observation>) -> NodeRef {
     let file = |number: u64| Attr::of_server(Kind::File, tag.path(number), 0o666);
-    Dir::new(
-        Attr::of_server(Kind::Dir, tag.path(1), 0o555),
-        vec![
-            ("null", Device::new(file(2), nothing, swallow)),
-            ("zero", Device::new(file(3).device(1, 5), zeros, swallow)),
-            ("full", Device::new(file(4).device(1, 7), zeros, no_space)),
-            ("random", Device::new(file(5).device(1, 8), noise, swallow)),
-            ("urandom", Device::new(file(6).device(1, 9), noise, swallow)),
-            ("ns", server_ns::node(Attr::of_server(Kind::File, tag.path(7), 0o644), table.clone())),
-        ],
-    )
+    let mut entries: Vec<(&'static str, NodeRef)> = vec![
+        ("null", Device::new(file(2), nothing, swallow)),
+        ("zero", Device::new(file(3).device(1, 5), zeros, swallow)),
+        ("full", Device::new(file(4).device(1, 7), zeros, no_space)),
+        ("random", Device::new(file(5).device(1, 8), noise, swallow)),
+        ("urandom", Device::new(file(6).device(1, 9), noise, swallow)),
+        ("ns", server_ns::node(Attr::of_server(Kind::File, tag.path(7), 0o644), table.clone())),
+    ];
+    if let Some(observation) = observation {
+        let owned = |number: u64| Attr::of_server(Kind::File, tag.path(number), 0o400);
+        let metrics = observation.metrics.clone();
+        let outside: fn(&Caller) -> Result<()> = |who| only_from_outside(who, "metrics");
+        entries.push(("metrics", Text::checked(owned(8), outside, move || metrics())));
+        entries.push(("trace9", Trace9::node(owned(9), observation.messages.clone())));
+    }
+    Dir::new(Attr::of_server(Kind::Dir, tag.path(1), 0o555), entries)
 }

@@ -4,7 +4,7 @@
 //! /            the root tree, and behind it the skeleton: empty directories where a root tree has none
 //! /task        #task      tasks                        task/
 //! /runtime     #runtime   what this server can run     runtimes.rs
-//! /dev         #dev       null, zero, random …, ns     dev.rs
+//! /dev         #dev       null, zero, random …, ns, metrics, trace9   dev.rs
 //! /n /srv      empty, for what is imported and posted
 //! ```
 //!
@@ -15,6 +15,10 @@ mod runtimes;
 mod server_ns;
 mod synth;
 mod task;
+mod trace9;
+
+pub use dev::Observation;
+pub use trace9::{Messages, Watch, shows_messages};
 
 use crate::synth::{Attr, Dir};
 use ::task::TaskTable;
@@ -30,13 +34,19 @@ pub struct Services {
     tag: TreeTag,
     dev: TreeTag,
     runtime: TreeTag,
+    observation: Option<Observation>,
 }
 
 impl Services {
     /// Fails where the process has no tree number left.
     pub fn new(table: &Arc<TaskTable>) -> Result<Services> {
         let tag = || TreeTag::take().ok_or_else(|| Error::new(Errno::ENFILE, "too many trees"));
-        Ok(Services { table: table.clone(), tag: tag()?, dev: tag()?, runtime: tag()? })
+        Ok(Services { table: table.clone(), tag: tag()?, dev: tag()?, runtime: tag()?, observation: None })
+    }
+
+    /// With what `/dev` is to show of the server's work.
+    pub fn observed(self, observation: Observation) -> Services {
+        Services { observation: Some(observation), ..self }
     }
 
     /// `#task`.
@@ -49,7 +59,7 @@ impl Services {
     }
     /// `#dev`.
     pub fn dev_tree(&self) -> NodeRef {
-        dev::tree(&self.dev, &self.table)
+        dev::tree(&self.dev, &self.table, self.observation.as_ref())
     }
     /// `#skeleton`: empty directories to mount on.
     pub fn skeleton(&self) -> NodeRef {

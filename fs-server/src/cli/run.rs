@@ -8,7 +8,6 @@ use super::serve::WorldArgs;
 use crate::addr::Addr;
 use crate::auth::ClientTls;
 use crate::fault::Fault;
-use crate::ninep::Export;
 use crate::remote::{Remote, fault};
 use crate::serving;
 use crate::world::{BindSpec, World};
@@ -17,7 +16,6 @@ use nine::wire::OpenFlags;
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Args, Debug)]
@@ -70,7 +68,7 @@ impl Run {
             }
             let world: World = self.world.make().await?;
             let (ours, theirs) = tokio::io::duplex(1 << 20);
-            let export = Arc::new(Export::new(world.ns.clone()));
+            let export = world.export();
             tokio::spawn(serving::connection(export, theirs, nine::server::Config::default(), None));
             let remote = Remote::over(ours).await?;
             let result = self.task(remote).await;

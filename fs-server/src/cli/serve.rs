@@ -6,13 +6,12 @@ use crate::auth::ServerTls;
 use crate::fault::Fault;
 use crate::fuse;
 use crate::listen::Listener;
-use crate::ninep::Export;
+use crate::observe::{Target, TraceFile};
 use crate::serving;
 use crate::world::{BindSpec, RootSpec, World};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Args, Debug)]
@@ -23,6 +22,9 @@ pub struct Serve {
     /// Mount the namespace on this directory with FUSE
     #[arg(short, long, value_name = "DIR")]
     mount: Vec<PathBuf>,
+    /// Show the messages of all 9P connections in words, a line each, on stderr or at the end of FILE
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    trace_9p: Option<Target>,
     #[command(flatten)]
     tls: ServerTls,
     #[command(flatten)]
@@ -91,18 +93,21 @@ impl Serve {
             }
             println!("listening on {addr}");
         }
-        let export = Arc::new(Export::new(world.ns.clone()));
+        let export = world.export();
+        let trace = match &self.trace_9p {
+            None => None,
+            Some(target) => Some(
+                TraceFile::start(world.observer.messages(), target)
+                    .map_err(|e| Fault::cannot_create(format!("--trace-9p={target}: {e}")))?,
+            ),
+        };
         let serving = serving::start(listeners, export, self.bounds.limits(tls));
 
         let mut mounts = Vec::new();
         for dir in &self.mount {
-            let mount = fuse::mount(
-                world.ns.clone(),
-                dir,
-                &fuse::Options::default(),
-                tokio::runtime::Handle::current(),
-            )
-            .map_err(|e| Fault::unavailable(format!("--mount {}: {e}", dir.display())))?;
+            let options = fuse::Options { counts: world.observer.fuse.clone(), ..Default::default() };
+            let mount = fuse::mount(world.ns.clone(), dir, &options, tokio::runtime::Handle::current())
+                .map_err(|e| Fault::unavailable(format!("--mount {}: {e}", dir.display())))?;
             println!("mounted on {}", dir.display());
             mounts.push(mount);
         }
@@ -114,6 +119,9 @@ impl Serve {
         }
         let ended = async {
             serving.stop().await;
+            if let Some(trace) = trace {
+                trace.stop().await;
+            }
             world.stop().await;
             let unmounted = tokio::task::spawn_blocking(move || drop(mounts)).await;
             if let Err(error) = unmounted {

@@ -84,6 +84,10 @@ impl Handles {
         FileHandle(handle)
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.open.read().len()
+    }
+
     pub(super) fn get(&self, handle: FileHandle) -> Result<Arc<Open>> {
         self.open.read().get(&handle.0).cloned().ok_or_else(|| Errno::EBADF.into())
     }

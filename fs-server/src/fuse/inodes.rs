@@ -280,7 +280,6 @@ impl Inodes {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn count(&self) -> usize {
         self.known.read().inodes.len() - 1
     }

@@ -11,6 +11,7 @@
 mod attr;
 mod buffer;
 mod capabilities;
+mod counts;
 mod files;
 mod gate;
 mod handles;
@@ -29,6 +30,8 @@ mod session;
 
 #[cfg(test)]
 mod tests;
+
+pub use counts::{Counts, Held};
 
 use fuser::{BackgroundSession, Config, MountOption, SessionACL};
 pub use gate::unheard;
@@ -57,12 +60,14 @@ pub struct Options {
     /// change. Zero, the default, shows what they do at once. What is changed through the server is seen at once whatever
     /// this is, and the memory tree is always believed until it tells of a change.
     pub cache: Duration,
+    /// Where the requests are counted.
+    pub counts: Arc<Counts>,
 }
 
 impl Default for Options {
     fn default() -> Options {
         let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
-        Options { threads, allow_other: None, cache: Duration::ZERO }
+        Options { threads, allow_other: None, cache: Duration::ZERO, counts: Arc::default() }
     }
 }
 
@@ -117,7 +122,9 @@ pub fn mount(
     let inodes = Inodes::new(ns, client, options.cache);
     let notices = inodes.notices.clone();
     let handles = Arc::new(Handles::default());
-    let session = Session { inodes, handles, watcher: watcher.clone(), runtime, client };
+    options.counts.mounted(&inodes, &handles);
+    let counts = options.counts.clone();
+    let session = Session { inodes, handles, watcher: watcher.clone(), runtime, client, counts };
     let session = fuser::spawn_mount(session, &dir, &config).map_err(named)?;
     notices.start(session.notifier())?;
     debug!(dir = %dir.display(), threads = options.threads, others, "mounted");

@@ -1,6 +1,7 @@
 //! Answering: a request is worked on as far as it goes on the session thread that read it, and answered there; what has to
 //! wait moves to a task of its own, with its reply, and holds no thread.
 
+use super::counts::Counts;
 use super::gate::{self, Locked};
 use super::interrupt::{Patience, Watcher};
 use super::notices::Notices;
@@ -36,7 +37,7 @@ refuse! {
 }
 
 /// One request on its way through us.
-pub(super) struct Pending {
+pub(super) struct Pending<'a> {
     pub(super) span: Span,
     /// The thread that asks.
     pub(super) thread: u32,
@@ -44,6 +45,7 @@ pub(super) struct Pending {
     pub(super) origin: Origin,
     pub(super) notices: Arc<Notices>,
     pub(super) waits: Waits,
+    pub(super) counts: &'a Arc<Counts>,
 }
 
 /// Whether an answer waits until kernels were told of changes: see `gate`.
@@ -57,7 +59,7 @@ pub(super) enum Waits {
     Never,
 }
 
-impl Pending {
+impl Pending<'_> {
     /// Does `work` and answers with what came of it: here where it does not wait, else in a task that a signal to the
     /// asking thread ends. Whoever could learn from the answer of something that other kernels are still to be told of gets
     /// it when they were.
@@ -69,7 +71,7 @@ impl Pending {
         work: impl Future<Output = Result<T>> + Send + 'static,
         answer: impl FnOnce(R, T) + Send + 'static,
     ) {
-        let Pending { span, thread, patience, origin, notices, waits } = self;
+        let Pending { span, thread, patience, origin, notices, waits, counts } = self;
         // The trees' futures may use the runtime's clock and threads.
         let _runtime = runtime.enter();
         let inside = (waits == Waits::InTurn).then(|| notices.gate.enter());
@@ -82,13 +84,14 @@ impl Pending {
             Ok(Poll::Ready(result)) => {
                 let Some(heard) = heard(&notices, work.origin, waits) else {
                     drop(inside);
-                    return span.in_scope(|| finish(&notices, reply, result, answer));
+                    return span.in_scope(|| finish(&notices, counts, reply, result, answer));
                 };
+                let counted = counts.wait();
                 let waiting = async move {
                     heard.await;
                     // Before the answer, behind which the next request may come.
                     drop(inside);
-                    finish(&notices, reply, result, answer);
+                    finish(&notices, counted.counts(), reply, result, answer);
                 };
                 runtime.spawn(waiting.instrument(span));
                 return;
@@ -101,6 +104,7 @@ impl Pending {
                 return reply.refuse(Errno::EIO);
             }
         }
+        let counted = counts.wait();
         let mut watch = watcher.watch(thread, patience);
         let waiting = async move {
             trace!("waits");
@@ -116,7 +120,7 @@ impl Pending {
                 heard.await;
             }
             drop(inside);
-            finish(&notices, reply, result, answer);
+            finish(&notices, counted.counts(), reply, result, answer);
         };
         runtime.spawn(waiting.instrument(span));
     }
@@ -135,7 +139,13 @@ fn heard(notices: &Notices, origin: Origin, waits: Waits) -> Option<impl Future<
     gate::wait(from)
 }
 
-fn finish<R: Refuse, T>(notices: &Notices, reply: R, result: Result<T>, answer: impl FnOnce(R, T)) {
+fn finish<R: Refuse, T>(
+    notices: &Notices,
+    counts: &Counts,
+    reply: R,
+    result: Result<T>,
+    answer: impl FnOnce(R, T),
+) {
     match result {
         Ok(value) => {
             let _saying = notices.say();
@@ -143,6 +153,7 @@ fn finish<R: Refuse, T>(notices: &Notices, reply: R, result: Result<T>, answer: 
         }
         Err(error) => {
             trace!(%error, errno = ?error.errno(), "refused");
+            counts.refused();
             reply.refuse(error.errno());
         }
     }

@@ -5,6 +5,7 @@
 use super::attr::{attributes, caller, device, open_flags, set_time};
 use super::buffer::Buffer;
 use super::capabilities;
+use super::counts::Counts;
 use super::files::{self, Write, treatment, without_set_id};
 use super::handles::{Handles, Open};
 use super::inodes::Inodes;
@@ -32,6 +33,7 @@ pub(super) struct Session {
     pub(super) runtime: tokio::runtime::Handle,
     /// This mount's number among the holders of locks.
     pub(super) client: u64,
+    pub(super) counts: Arc<Counts>,
 }
 
 /// What is asked for, and of which inodes.
@@ -74,6 +76,7 @@ impl Session {
     ) {
         let Asked { op, request, inodes, plain, waits } = asked;
         let span = tracing::trace_span!("fuse", op, request = request.unique().0, pid = request.pid());
+        self.counts.requested(op);
         let pending = Pending {
             span,
             thread: request.pid(),
@@ -81,6 +84,7 @@ impl Session {
             origin: Origin { mount: self.client, inodes: inodes.map(|ino| ino.0), plain, told: false },
             notices: self.inodes.notices.clone(),
             waits,
+            counts: &self.counts,
         };
         pending.serve(&self.runtime, &self.watcher, reply, work, answer);
     }
@@ -175,6 +179,7 @@ impl Filesystem for Session {
     }
 
     fn forget(&self, _: &Request, ino: INodeNo, count: u64) {
+        self.counts.requested("forget");
         self.inodes.forget(ino, count);
     }
 
@@ -481,6 +486,7 @@ impl Filesystem for Session {
         _: bool,
         reply: ReplyEmpty,
     ) {
+        self.counts.requested("release");
         // Closing may wake tasks, which belong to the runtime.
         let _runtime = self.runtime.enter();
         self.handles.remove(handle);

@@ -6,6 +6,7 @@ pub(crate) mod users;
 mod words;
 
 use crate::auth::Identity;
+use crate::observe::Connections;
 use bytes::Bytes;
 use nine::server::{Answer, Entry, Error, FileServer, HeldLock, Listing, Lock, Opened, Peer, SetAttr};
 use nine::wire;
@@ -19,6 +20,7 @@ use words::{answer, error};
 /// Serves one namespace.
 pub struct Export {
     ns: Namespace,
+    connections: Arc<Connections>,
 }
 
 /// What is known of a connection.
@@ -53,7 +55,16 @@ pub struct Open {
 
 impl Export {
     pub fn new(ns: Namespace) -> Export {
-        Export { ns }
+        Export::counted(ns, Arc::default())
+    }
+
+    /// With its connections among `connections`.
+    pub fn counted(ns: Namespace, connections: Arc<Connections>) -> Export {
+        Export { ns, connections }
+    }
+
+    pub fn connections(&self) -> &Arc<Connections> {
+        &self.connections
     }
 }
 
@@ -467,6 +478,10 @@ impl FileServer for Export {
 
     fn xattr_remove<'a>(&'a self, node: &'a Node, name: &'a [u8]) -> Answer<'a, ()> {
         answer(node.place.removexattr(&node.who, name))
+    }
+
+    fn shows_messages(&self, open: &Open) -> bool {
+        services::shows_messages(&*open.file)
     }
 
     fn close<'a>(&'a self, open: &'a Open) -> Answer<'a, ()> {

@@ -3,7 +3,9 @@
 use crate::synth::{Attr, unless_blocking};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use vfs::{Caller, Errno, FileRef, Nature, Node, NodeRef, Op, OpenFile, OpenFlags, Qid, SetStat, Stat};
+use vfs::{
+    Caller, Errno, FileRef, Nature, Node, NodeRef, Op, OpenFile, OpenFlags, Qid, Result, SetStat, Stat,
+};
 
 /// A text as one open file sees it: made by the first read, and made anew by each that starts at the beginning again.
 #[derive(Default)]
@@ -53,16 +55,28 @@ fn copy(text: &[u8], offset: u64, buf: &mut [u8]) -> usize {
 }
 
 type Make = Box<dyn Fn() -> Vec<u8> + Send + Sync>;
+/// Whether this caller may read it, beyond what the mode bits say.
+type Check = fn(&Caller) -> Result<()>;
 
 /// A file to read.
 pub(crate) struct Text {
     attr: Attr,
     make: Make,
+    check: Check,
 }
 
 impl Text {
     pub fn new(attr: Attr, make: impl Fn() -> Vec<u8> + Send + Sync + 'static) -> Arc<Text> {
-        Arc::new(Text { attr, make: Box::new(make) })
+        Arc::new(Text { attr, make: Box::new(make), check: |_| Ok(()) })
+    }
+
+    /// The same for those alone whom `check` lets pass.
+    pub fn checked(
+        attr: Attr,
+        check: Check,
+        make: impl Fn() -> Vec<u8> + Send + Sync + 'static,
+    ) -> Arc<Text> {
+        Arc::new(Text { attr, make: Box::new(make), check })
     }
 }
 
@@ -79,9 +93,12 @@ impl Node for Text {
     fn setstat<'a>(&'a self, _who: &'a Caller, set: SetStat) -> Op<'a, ()> {
         super::only_truncates(set).map(|_| ()).into()
     }
-    fn open<'a>(self: Arc<Self>, _who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
+    fn open<'a>(self: Arc<Self>, who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
         if flags.contains(OpenFlags::WRITE) {
             return Op::err(Errno::EACCES);
+        }
+        if let Err(error) = (self.check)(who) {
+            return Op::err(error);
         }
         let nonblock = flags.contains(OpenFlags::NONBLOCK);
         Op::ok(Arc::new(OpenText { node: self.clone(), text: self, made: Made::default(), nonblock }))
