@@ -445,9 +445,7 @@ impl Model {
             && let Some(Entry { state: State::Open(open), .. }) = self.fids.get_mut(&fid)
         {
             let got = data.len() as u32;
-            if got > 0 && got < count {
-                open.rest = Some((offset.wrapping_add(got.into()), count - got));
-            }
+            open.rest = (got > 0 && got < count).then(|| (offset.wrapping_add(got.into()), count - got));
         }
         self.read_reply(&data)
     }
