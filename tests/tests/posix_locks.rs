@@ -97,7 +97,7 @@ impl Holder {
         drop(self.0.stdin.take());
         assert!(self.0.wait().expect("it can be waited for").success());
     }
-    fn is_killed(mut self) {
+    fn killed(mut self) {
         self.0.kill().expect("it can be killed");
         self.0.wait().expect("it can be waited for");
     }
@@ -174,7 +174,7 @@ fn record_locks_of_two_mounts_meet_byte_by_byte_and_go_with_any_close_or_the_dea
     assert!(free(0, 2) && free(6, 100) && !free(5, 1) && !free(0, 0));
     let reported = rig.holder("two", &format!("l = struct.unpack('hhqqi', fcntl.fcntl(f, fcntl.F_GETLK, struct.pack('hhqqi', fcntl.F_WRLCK, 0, 0, 0, 0)))\nassert l[0] == fcntl.F_WRLCK and l[2:4] == (2, 4) and l[4] == {}, l", holder.0.id()));
     reported.ends();
-    holder.is_killed();
+    holder.killed();
     soon("a dead process has no locks", || free(0, 0));
     let closer = rig.holder("one", "fcntl.lockf(f, fcntl.LOCK_EX)\nopen(sys.argv[1]).close()");
     assert!(free(0, 0), "the close of any descriptor gives them up");
