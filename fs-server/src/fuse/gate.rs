@@ -121,7 +121,7 @@ fn behind(from: Option<Locked<'_>>) -> Vec<Arc<Gate>> {
 /// Where kernels are still to be told of changes: what to await before an answer that could depend on them.
 pub(super) fn wait(from: Option<Locked<'_>>) -> Option<impl Future<Output = ()> + Send + use<>> {
     let behind = behind(from);
-    (!behind.is_empty()).then(|| async move {
+    (!behind.is_empty()).then_some(async move {
         for gate in behind {
             gate.settled().await;
         }

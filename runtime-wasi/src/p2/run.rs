@@ -20,7 +20,7 @@ impl Command {
         let ty = component.component_type();
         let exports: Vec<String> = ty.exports(component.engine()).map(|(name, _)| name.to_owned()).collect();
         let run = component
-            .get_export_index(None, &format!("wasi:cli/run@{}", super::VERSION))
+            .get_export_index(None, format!("wasi:cli/run@{}", super::VERSION))
             .and_then(|run| component.get_export(Some(&run), "run"));
         let Some((ComponentItem::ComponentFunc(_), run)) = run else {
             let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
