@@ -58,7 +58,7 @@ pub fn run(report: &mut Report) {
     }
     report.section("The memory tree through FUSE, beside the simplest file system over crate fuser");
     for (row, [ours, simple, _]) in &took {
-        report.beat(&row.what, *ours, "simple", *simple);
+        report.beat(&row.what, *ours, "simple", *simple, 1.0);
     }
     report.section("The memory tree through FUSE, beside tmpfs");
     for (row, [ours, _, native]) in &took {

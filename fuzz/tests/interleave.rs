@@ -200,7 +200,7 @@ fn an_open_of_a_fifo_that_is_given_up_leaves_no_trace() {
 }
 
 fn owner(number: u64) -> LockOwner {
-    LockOwner { client: number, owner: number, sort: LockSort::Record, pid: number as u32 }
+    LockOwner { client: number, owner: number, pid: number as u32, sort: LockSort::Record }
 }
 
 #[test]

@@ -445,7 +445,9 @@ impl Model {
             && let Some(Entry { state: State::Open(open), .. }) = self.fids.get_mut(&fid)
         {
             let got = data.len() as u32;
-            open.rest = (got > 0 && got < count).then(|| (offset.wrapping_add(got.into()), count - got));
+            if got > 0 && got < count {
+                open.rest = Some((offset.wrapping_add(got.into()), count - got));
+            }
         }
         self.read_reply(&data)
     }
