@@ -54,9 +54,10 @@ impl Here {
             door.say(&format!("{task}/ctl"), &format!("cap {cap}\n"));
         }
         let trace = door.open(&format!("{task}/trace"), OpenFlags::empty()).expect("a trace");
-        self.taskfs(&format!("write {task}/ctl start"));
+        // Before it starts: a program that reads nothing may be gone before its input comes.
         door.say(&format!("{task}/stdio/0"), "one\ntwo\n");
         door.say(&format!("{task}/ctl"), "eof\n");
+        self.taskfs(&format!("write {task}/ctl start"));
         self.taskfs(&format!("cat {task}/wait"));
         let mut said = Vec::new();
         loop {
