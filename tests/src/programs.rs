@@ -72,7 +72,8 @@ pub const PROGRAMS: &[Program] = &[
               for i in $(seq $((5 * N))); do echo "    sum += m$i::f();"; done
               echo '    println!("{sum}");'; echo '}'; } >> src/main.rs
             printf '#[test]\nfn one() { assert_eq!(std::fs::read("Cargo.toml").unwrap()[0], b"["[0]); }\n' > tests/one.rs
-            cargo build -q --offline; target/debug/small
+            # Whoever runs the tests with cargo has told it where to build: not us.
+            unset ${!CARGO_@}; cargo build -q --offline; target/debug/small
             cargo build --offline 2>&1 | grep -c Compiling || true
             sed -i 's/{ 1 }/{ 1001 }/' src/m1.rs; cargo build -q --offline; target/debug/small
             cargo test -q --offline --test one 2>&1 | grep -c 'test result: ok'

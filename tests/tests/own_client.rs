@@ -120,7 +120,7 @@ fn what_the_user_may_not_do_is_a_lack_of_permission() {
     };
     refused(&tcp, &other("write -s $S /tmp/mine spoilt"), 77, "permission denied");
     // The unix socket is not even opened.
-    refused(&server.unix(), &other("ls -s $S /"), 69, "Permission denied");
+    refused(&server.unix(), &other("ls -s $S /"), 77, "Permission denied");
 }
 
 #[test]
