@@ -1,0 +1,343 @@
+//! The long soak: everything at once for SOAK_MINUTES, in rounds; after each the server must hold what it held after the first.
+//!
+//! ```text
+//! files over 9P2000, .u, .L ─┐                          ┌─ tasks that end, are killed, echo lines
+//! files, renames, links,     ├─► one server, mounted ◄──┼─ readers of live files, killed in the middle
+//!   locks on the mount      ─┘   memory + a host dir    └─ connections that break, watchers that come and go
+//! ```
+
+use nine::wire::{AttrMask, Data, Dialect, Fid, OpenFlags, Tmessage};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tests::door::Door;
+use tests::wire::{Cost, Peer};
+use tests::{Server, guests, has_fuse};
+
+const ROUNDS: u32 = 12;
+/// How long what clients have left behind may take to be put away.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where the load goes: through all of it at once.
+struct Site {
+    server: Server,
+    mount: PathBuf,
+    /// When the round is over.
+    over: AtomicBool,
+    /// How many pieces of work were done.
+    done: AtomicU64,
+    /// Numbers for names that nobody else uses.
+    next: AtomicU64,
+}
+
+impl Site {
+    fn name(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Does `work` again and again until the round is over.
+    fn keep(&self, mut work: impl FnMut(u64)) {
+        let mut turn = 0;
+        while !self.over.load(Ordering::Relaxed) {
+            work(turn);
+            turn += 1;
+            self.done.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Files through one connection: made, written, read, listed, removed, in the memory tree and in the host directory.
+    fn files_over_9p(&self, dialect: Dialect) {
+        let mut door = Door::nine(&self.server, dialect);
+        let data: Vec<u8> = (0..200_000u32).map(|byte| byte as u8).collect();
+        self.keep(|turn| {
+            if turn % 50 == 49 {
+                door = Door::nine(&self.server, dialect);
+            }
+            let dir = if turn % 2 == 0 { "/tmp" } else { "/host" };
+            let path = format!("{dir}/nine-{}", self.name());
+            let size = [0, 1, 4096, 70_000, 200_000][turn as usize % 5];
+            door.put(&path, &data[..size]);
+            assert_eq!(door.read(&path).expect("what was written").len(), size);
+            assert!(door.list(dir).iter().any(|name| path.ends_with(name.as_str())), "{path} is listed");
+            assert!(!door.exists(&format!("{path}-not")));
+            door.remove(&path).expect("a file of ours");
+        });
+    }
+
+    /// The kernel's side: renames over open files, links, directories, sparse files.
+    fn files_on_the_mount(&self) {
+        self.keep(|turn| {
+            let top = self
+                .mount
+                .join(if turn % 2 == 0 { "tmp" } else { "host" })
+                .join(format!("fuse-{}", self.name()));
+            fs::create_dir(&top).expect("a directory");
+            let (a, b) = (top.join("a"), top.join("b"));
+            fs::write(&a, vec![b'a'; 100_000]).expect("writable");
+            fs::write(&b, "b").expect("writable");
+            let open = File::open(&b).expect("readable");
+            fs::rename(&a, &b).expect("a rename over an open file");
+            let mut byte = [0];
+            assert_eq!(open.read_at(&mut byte, 0).expect("still readable"), 1);
+            assert_eq!(&byte, b"b", "what was open is what it was");
+            fs::hard_link(&b, top.join("c")).expect("a link");
+            std::os::unix::fs::symlink("b", top.join("d")).expect("a symbolic link");
+            let sparse = File::create(top.join("e")).expect("writable");
+            sparse.write_at(b"end", 1 << 30).expect("a hole before it");
+            assert_eq!(fs::read_dir(&top).expect("listable").count(), 4);
+            fs::remove_dir_all(&top).expect("a tree of ours");
+        });
+    }
+
+    /// Locks that are fought for, and let go by those who are killed too.
+    fn locks(&self) {
+        let file = self.mount.join("tmp/lock");
+        fs::write(&file, "").expect("writable");
+        self.keep(|turn| {
+            let mut holder = Command::new("flock");
+            holder.arg(&file).args(["sleep", if turn % 2 == 0 { "0.01" } else { "600" }]);
+            let mut holder = holder.stdin(Stdio::null()).spawn().expect("flock starts");
+            if turn % 2 == 1 {
+                std::thread::sleep(Duration::from_millis(30));
+                // The sleep behind it goes too, or it would hold the lock.
+                let script = format!("pkill -KILL -P {}", holder.id());
+                let _none_yet = Command::new("sh").args(["-c", &script]).status();
+                let _gone_already = holder.kill();
+            }
+            holder.wait().expect("a child of ours");
+            let open = File::options().write(true).open(&file).expect("writable");
+            let how = rustix::fs::FlockOperation::LockExclusive;
+            rustix::fs::fcntl_lock(&open, how).expect("the lock comes free");
+        });
+        fs::remove_file(&file).expect("a file of ours");
+    }
+
+    /// Tasks that end by themselves, are killed, and answer, seen through a connection or the mount.
+    fn tasks(&self, by_mount: bool) {
+        let door = if by_mount {
+            Door::Mount(self.mount.clone())
+        } else {
+            Door::nine(&self.server, Dialect::P9P2000U)
+        };
+        self.keep(|turn| {
+            let task = match turn % 4 {
+                0 => door.start("/guests/hello.wasm", ""),
+                1 => door.start("/guests/loop.wasm", "wall=60s"),
+                2 => door.start("/guests/flood.wasm", ""),
+                _ => door.start("/guests/cat.wasm", ""),
+            };
+            let ctl = format!("{task}/ctl");
+            match turn % 4 {
+                0 => assert_eq!(door.end_of(&task), ""),
+                1 | 2 => {
+                    door.say(&ctl, "kill\n");
+                    assert!(door.end_of(&task).contains("killed"));
+                }
+                _ => {
+                    door.write(&format!("{task}/stdio/0"), b"a line\n").expect("it takes a line");
+                    door.say(&ctl, "eof\n");
+                    assert_eq!(door.end_of(&task), "");
+                    assert_eq!(door.text(&format!("{task}/stdio/1")), "a line\n");
+                }
+            }
+            door.remove(&task).expect("a finished task can be removed");
+        });
+    }
+
+    /// Programs that wait for a live file and are killed there.
+    fn readers(&self) {
+        let door = Door::nine(&self.server, Dialect::P9P2000L);
+        let task = door.start("/guests/sleep.wasm 86400", "");
+        let dir = self.mount.join(task.trim_start_matches('/'));
+        self.keep(|turn| {
+            let file = dir.join(if turn % 2 == 0 { "wait" } else { "stdio/1" });
+            let mut cats: Vec<_> = (0..5)
+                .map(|_| {
+                    let mut cat = Command::new("cat");
+                    cat.arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("cat starts")
+                })
+                .collect();
+            std::thread::sleep(Duration::from_millis(turn % 20));
+            cats.iter_mut().for_each(|cat| cat.kill().expect("a child of ours"));
+            for cat in &mut cats {
+                cat.wait().expect("a child of ours");
+            }
+        });
+        door.say(&format!("{task}/ctl"), "kill\n");
+        assert!(door.end_of(&task).contains("killed"));
+        door.remove(&task).expect("a finished task can be removed");
+    }
+
+    /// Connections that end in the middle of something.
+    fn broken_connections(&self) {
+        self.keep(|turn| {
+            let mut peer = Peer::attached(&self.server);
+            for fid in 5..25 {
+                peer.open(fid, "/tmp", OpenFlags::empty());
+            }
+            match turn % 5 {
+                0 => peer.send_bytes(&[24, 0, 0, 0, 118, 1, 0, 5]),
+                1 => peer.send_bytes(b"GET / HTTP/1.1\r\n\r\n"),
+                2 => {
+                    peer.open(30, "/dev/zero", OpenFlags::empty());
+                    (0..20).for_each(|tag| {
+                        peer.send(tag, Tmessage::Read { fid: Fid(30), offset: 0, count: 1 << 19 })
+                    });
+                }
+                3 => {
+                    // A task that is bound to this connection.
+                    peer.open(31, "/task/clone", OpenFlags::RDWR);
+                    for line in ["killonclose", "exec /guests/loop.wasm", "limit wall=60s"] {
+                        peer.send(
+                            7,
+                            Tmessage::Write { fid: Fid(31), offset: 0, data: Data(line.as_bytes()) },
+                        );
+                        peer.reply().expect("an answer");
+                    }
+                }
+                _ => peer.send(9, Tmessage::Getattr { fid: Fid(0), mask: AttrMask::BASIC }),
+            }
+        });
+    }
+
+    /// Somebody who watches the messages for a while, and somebody who collects the figures.
+    fn watchers(&self) {
+        let door = Door::nine(&self.server, Dialect::P9P2000L);
+        self.keep(|turn| {
+            let trace = door.open("/dev/trace9", OpenFlags::empty()).expect("it is ours");
+            let mut offset = 0;
+            for _ in 0..turn % 30 {
+                offset += trace.read(offset, 32 << 10).expect("something passes").len() as u64;
+            }
+            trace.close().expect("it can be closed");
+            assert!(door.text("/dev/metrics").ends_with("# EOF\n"));
+            std::thread::sleep(Duration::from_millis(20));
+        });
+    }
+
+    fn round(&self, length: Duration) {
+        self.over.store(false, Ordering::Relaxed);
+        std::thread::scope(|scope| {
+            for dialect in [Dialect::P9P2000, Dialect::P9P2000U, Dialect::P9P2000L] {
+                scope.spawn(move || self.files_over_9p(dialect));
+            }
+            scope.spawn(|| self.files_on_the_mount());
+            scope.spawn(|| self.files_on_the_mount());
+            scope.spawn(|| self.locks());
+            scope.spawn(|| self.tasks(false));
+            scope.spawn(|| self.tasks(true));
+            scope.spawn(|| self.readers());
+            scope.spawn(|| self.broken_connections());
+            scope.spawn(|| self.watchers());
+            std::thread::sleep(length);
+            self.over.store(true, Ordering::Relaxed);
+        });
+    }
+
+    /// What the server holds when nobody works: taken again and again until two are the same.
+    fn rest(&self) -> Rest {
+        let door = Door::nine(&self.server, Dialect::P9P2000L);
+        // Tasks of connections that broke have ended; whoever made them is not there to remove them.
+        let removed =
+            |name: &String| name.parse::<u32>().is_ok() && door.remove(&format!("/task/{name}")).is_ok();
+        let deadline = Instant::now() + PATIENCE;
+        let mut before = None;
+        loop {
+            std::thread::sleep(Duration::from_millis(500));
+            let left = door.list("/task").iter().filter(|name| name.parse::<u32>().is_ok()).count();
+            let removed = door.list("/task").iter().filter(|name| removed(name)).count();
+            let rest = Rest::of(&door, &self.server);
+            if (left == 0 && removed == 0 && before.as_ref() == Some(&rest.held)) || Instant::now() > deadline
+            {
+                return rest;
+            }
+            before = Some(rest.held);
+        }
+    }
+}
+
+/// What a server holds while nobody works.
+#[derive(Debug)]
+struct Rest {
+    /// What must be the same after every round.
+    held: BTreeMap<&'static str, u64>,
+    cost: Cost,
+}
+
+impl Rest {
+    const HELD: [&str; 9] = [
+        "taskfs_9p_connections",
+        "taskfs_9p_fids",
+        "taskfs_9p_requests_in_flight",
+        "taskfs_9p_buffered_bytes",
+        "taskfs_fuse_files",
+        "taskfs_fuse_requests_waiting",
+        "taskfs_runtime_guests{runtime=\"wasi\"}",
+        "taskfs_runtime_memory_bytes{runtime=\"wasi\"}",
+        "taskfs_tasks{state=\"exited\"}",
+    ];
+
+    fn of(door: &Door, server: &Server) -> Rest {
+        let text = door.text("/dev/metrics");
+        let figure = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            line.and_then(|value| value.parse::<f64>().ok()).unwrap_or_else(|| panic!("{name} is missing"))
+                as u64
+        };
+        Rest { held: Rest::HELD.map(|name| (name, figure(name))).into(), cost: Cost::of(server.pid()) }
+    }
+}
+
+fn host_is_empty(dir: &Path) -> bool {
+    fs::read_dir(dir).expect("a directory of ours").count() == 0
+}
+
+#[test]
+#[ignore = "soak: SOAK_MINUTES (60) of everything at once"]
+fn soak_mixed_load_ends_with_the_memory_fids_threads_and_descriptors_it_began_with() {
+    if !has_fuse("the soak of mixed load") {
+        return;
+    }
+    let minutes: f64 = std::env::var("SOAK_MINUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(60.0);
+    let length = Duration::from_secs_f64(minutes * 60.0 / f64::from(ROUNDS));
+    let (mount, host) =
+        (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    let path = |dir: &Path| dir.to_str().expect("UTF-8").to_owned();
+    let binds = [format!("{}:/guests:ro", guests().display()), format!("{}:/host", path(host.path()))];
+    let server = Server::start(&["--bind", &binds[0], "--bind", &binds[1], "--mount", &path(mount.path())]);
+    let site = Site {
+        server,
+        mount: mount.path().to_owned(),
+        over: AtomicBool::new(false),
+        done: AtomicU64::new(0),
+        next: AtomicU64::new(0),
+    };
+    // Everything has run once: programs are compiled, threads are there that stay, the allocator has its arenas.
+    site.round(length.min(Duration::from_secs(60)));
+    let first = site.rest();
+    eprintln!("soak: warm: {} pieces of work, {first:?}", site.done.load(Ordering::Relaxed));
+    for round in 1..=ROUNDS {
+        site.round(length);
+        let rest = site.rest();
+        eprintln!(
+            "soak: round {round} of {ROUNDS}: {} pieces of work, {rest:?}",
+            site.done.load(Ordering::Relaxed)
+        );
+        assert_eq!(rest.held, first.held, "round {round}: something was left behind");
+        assert!(host_is_empty(host.path()), "round {round}: files were left behind");
+        // A connection of a round that is being closed, a listing of /proc: a handful comes and goes.
+        assert!(rest.cost.files <= first.cost.files + 8, "round {round}: descriptors: {first:?}, {rest:?}");
+        // Tokio keeps the threads that blocking calls were made on for ten seconds.
+        assert!(rest.cost.threads <= first.cost.threads + 16, "round {round}: threads: {first:?}, {rest:?}");
+        // glibc keeps what it had in an arena for each thread: that grows with how the load happens to fall together, and must
+        // end somewhere.
+        assert!(
+            rest.cost.resident_kib <= first.cost.resident_kib + (96 << 10),
+            "round {round}: {first:?}, {rest:?}"
+        );
+    }
+}
