@@ -16,5 +16,6 @@ mod places;
 mod refusal;
 pub mod remote;
 pub mod serving;
+pub mod stall;
 mod warnings;
 pub mod world;

@@ -5,6 +5,7 @@ use crate::listen::{Listener, Peer};
 use crate::ninep::{Connection, Export};
 use crate::places::{Full, Place, Places, Whose};
 use crate::refusal;
+use crate::stall::Watched;
 use crate::warnings::Warnings;
 use nine::server::{Config, Fault, ServeError, serve_observed};
 use std::sync::Arc;
@@ -59,7 +60,8 @@ pub async fn connection<S: AsyncRead + AsyncWrite>(
     async {
         tracing::debug!("connected");
         let context = Arc::new(Connection { id, identity });
-        match serve_observed(export, context, stream, config, seen.observed.clone()).await {
+        let served = serve_observed(export, context, stream, config, seen.observed.clone());
+        match Watched::new(served).await {
             Ok(()) => tracing::debug!("disconnected"),
             Err(error) => {
                 tracing::debug!("disconnected: {error}");

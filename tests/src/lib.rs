@@ -4,6 +4,7 @@
 //! [`cannot_run`], and listed at the end of `make test`.
 
 pub mod bystander;
+pub mod disk;
 pub mod door;
 pub mod habits;
 pub mod kernel;

@@ -98,9 +98,15 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
 
 /// The runtime that every command works on.
 fn tokio() -> Result<tokio::runtime::Runtime, Fault> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_name("taskfs")
-        .build()
-        .map_err(|e| Fault::os(format!("no threads to run on: {e}")))
+    builder().build().map_err(no_threads)
+}
+
+fn builder() -> tokio::runtime::Builder {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().thread_name("taskfs");
+    builder
+}
+
+fn no_threads(error: std::io::Error) -> Fault {
+    Fault::os(format!("no threads to run on: {error}"))
 }

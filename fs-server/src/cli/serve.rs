@@ -8,6 +8,7 @@ use crate::fuse;
 use crate::listen::Listener;
 use crate::observe::{Target, TraceFile};
 use crate::serving;
+use crate::stall;
 use crate::world::{BindSpec, RootSpec, World};
 use clap::Args;
 use std::path::PathBuf;
@@ -61,8 +62,9 @@ impl WorldArgs {
 
 impl Serve {
     pub fn run(self) -> Result<ExitCode, Fault> {
-        let runtime = super::tokio()?;
+        let runtime = stall::runtime(super::builder()).map_err(super::no_threads)?;
         let result = runtime.block_on(self.serve());
+        stall::dismiss();
         // A task that does not end, or a blocking call that hangs, must not keep the process.
         runtime.shutdown_timeout(std::time::Duration::from_secs(1));
         result

@@ -6,6 +6,7 @@ use super::gate::{self, Locked};
 use super::interrupt::{Patience, Watcher};
 use super::notices::Notices;
 use super::origin::{OnBehalf, Origin};
+use crate::stall::{self, Watched};
 use futures_util::task::noop_waker_ref;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -78,8 +79,13 @@ impl Pending<'_> {
         let mut work = OnBehalf::of(origin, work);
         // Whoever goes on with the work polls again before he sleeps, with a waker of his own.
         let mut context = Context::from_waker(noop_waker_ref());
-        let first =
-            catch_unwind(AssertUnwindSafe(|| span.in_scope(|| Pin::new(&mut work).poll(&mut context))));
+        // A disk has not answered: session threads, of which there are few, are no place to wait for it.
+        let first = if stall::is_wary() {
+            Ok(Poll::Pending)
+        } else {
+            let poll = || stall::noted(|| span.in_scope(|| Pin::new(&mut work).poll(&mut context)));
+            catch_unwind(AssertUnwindSafe(poll))
+        };
         match first {
             Ok(Poll::Ready(result)) => {
                 let Some(heard) = heard(&notices, work.origin, waits) else {
@@ -122,7 +128,7 @@ impl Pending<'_> {
             drop(inside);
             finish(&notices, counted.counts(), reply, result, answer);
         };
-        runtime.spawn(waiting.instrument(span));
+        runtime.spawn(Watched::new(waiting.instrument(span)));
     }
 }
 

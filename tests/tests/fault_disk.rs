@@ -1,0 +1,140 @@
+//! Disks that are full, fail, or do not answer, under a host directory: whoever wrote is told, and nobody else notices.
+
+use nine::wire::{Dialect, Fid, FsyncKind, OpenFlags, Tmessage};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tests::bystander::Bystander;
+use tests::disk::Disk;
+use tests::door::Door;
+use tests::wire::Peer;
+use tests::{Server, cannot_run, guests, has_fuse};
+
+fn until(what: &str, done: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !done() {
+        assert!(Instant::now() < deadline, "not within 30 s: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A server with the failing disk at /disk, mounted itself.
+struct Site {
+    server: Server,
+    disk: Disk,
+    mount: tempfile::TempDir,
+    _at: tempfile::TempDir,
+}
+
+fn site(what: &str) -> Option<Site> {
+    if !has_fuse(what) {
+        return None;
+    }
+    let (at, mount) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    let disk = match Disk::mount(at.path()) {
+        Ok(disk) => disk,
+        Err(error) => {
+            cannot_run(what, &format!("a file system of the tests' own cannot be mounted: {error}"));
+            return None;
+        }
+    };
+    let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let server = Server::start(&[
+        "--bind",
+        &format!("{}:/disk", text(at.path())),
+        "--bind",
+        &format!("{}:/guests:ro", guests().display()),
+        "--mount",
+        &text(mount.path()),
+    ]);
+    Some(Site { server, disk, mount, _at: at })
+}
+
+impl Site {
+    fn on_mount(&self, path: &str) -> PathBuf {
+        self.mount.path().join(path)
+    }
+}
+
+#[test]
+fn a_full_disk_is_enospc_for_the_one_who_wrote_and_nobody_else_notices() {
+    let Some(site) = site("a full disk under a host directory") else { return };
+    let bystander = Bystander::start(&site.server, None);
+    for door in Door::all(&site.server, Some(site.mount.path())) {
+        for _ in 0..20 {
+            let full = door.open("/disk/full", OpenFlags::WRONLY).expect("it can be opened");
+            let refused = full.write_all(b"data").expect_err("there is no room");
+            assert_eq!(refused.errno, libc::ENOSPC, "{door:?}");
+            let good = door.open("/disk/good", OpenFlags::WRONLY).expect("it can be opened");
+            good.write_all(b"data").expect("there is room beside it");
+            assert_eq!(door.read("/disk/good").expect("readable"), b"data", "{door:?}");
+        }
+    }
+    bystander.finish("a full disk");
+}
+
+#[test]
+fn a_disk_that_fails_is_eio_for_the_one_who_asked() {
+    let Some(site) = site("a failing disk under a host directory") else { return };
+    let bystander = Bystander::start(&site.server, None);
+    for door in Door::all(&site.server, Some(site.mount.path())) {
+        let broken = door.open("/disk/broken", OpenFlags::RDWR).expect("it can be opened");
+        assert_eq!(broken.read(0, 10).expect_err("it cannot be read").errno, libc::EIO, "{door:?}");
+        assert_eq!(broken.write_all(b"data").expect_err("nor written").errno, libc::EIO, "{door:?}");
+    }
+    bystander.finish("a failing disk");
+}
+
+#[test]
+fn an_fsync_that_fails_is_told() {
+    let Some(site) = site("an fsync that fails") else { return };
+    let file = fs::File::options().write(true).open(site.on_mount("disk/lazy")).expect("it can be opened");
+    (&file).write_all(b"data").expect("it takes everything");
+    let error = file.sync_all().expect_err("the disk has lost it");
+    assert_eq!(error.raw_os_error(), Some(libc::EIO));
+    let mut peer = Peer::attached(&site.server);
+    peer.open(5, "/disk/lazy", OpenFlags::WRONLY);
+    peer.send(6, Tmessage::Fsync { fid: Fid(5), datasync: FsyncKind::empty() });
+    let reply = peer.reply().expect("an answer");
+    assert_eq!((reply[4], reply[7]), (7, libc::EIO as u8), "Rlerror EIO");
+}
+
+/// Reads a file that hangs, over a connection of its own.
+fn hang(site: &Site, n: usize) -> Peer {
+    let mut peer = Peer::attached(&site.server);
+    peer.open(5, &format!("/disk/hung{n}"), OpenFlags::empty());
+    peer.send(6, Tmessage::Read { fid: Fid(5), offset: 0, count: 100 });
+    peer
+}
+
+#[test]
+fn a_disk_that_does_not_answer_stops_only_those_who_ask_it() {
+    let Some(site) = site("a disk that hangs") else { return };
+    let bystander = Bystander::start(&site.server, Some(site.mount.path()));
+    // More at once than there are workers, and then more, and lookups as well as reads.
+    let mut stuck: Vec<Peer> = (0..40).map(|n| hang(&site, n)).collect();
+    until("they wait for the disk", || site.disk.waited() >= 40);
+    stuck.extend((40..60).map(|n| hang(&site, n)));
+    until("all wait for the disk", || site.disk.waited() >= 60);
+    let mut looking = Peer::attached(&site.server);
+    let names = nine::wire::NamesBuf::new(["disk", "lost"]).expect("two names");
+    looking.send(7, Tmessage::Walk { fid: Fid(0), newfid: Fid(9), names: names.as_names() });
+    until("the lookup waits too", || site.disk.waited() >= 61);
+    // Everybody else is served meanwhile: those who come, and those who were there.
+    let door = Door::nine(&site.server, Dialect::P9P2000L);
+    door.put("/tmp/new", b"new");
+    assert_eq!(door.read("/tmp/new").expect("readable"), b"new");
+    let task = door.start("/guests/hello.wasm", "");
+    assert_eq!(door.end_of(&task), "");
+    assert_eq!(fs::read(site.on_mount("tmp/new")).expect("through the mount"), b"new");
+    bystander.finish("a disk that hangs");
+    // And when the disk answers, so do they.
+    site.disk.go_on();
+    for mut peer in stuck {
+        let reply = peer.reply().expect("an answer at last");
+        assert_eq!((reply[4], &reply[11..]), (117, &b"at last"[..]), "Rread");
+    }
+    assert_eq!(looking.kind(), 111, "an Rwalk as far as it went");
+    assert!(Peer::attached(&site.server).is_served());
+}
