@@ -6,7 +6,7 @@
 //! answer:
 //!
 //! ```text
-//! each poll of a connection   notes in its thread's slot since when it lasts          two stores
+//! each poll of a connection   notes in its thread's slot since when it lasts          a few loads and stores
 //! the watchdog                looks at the slots every TICK; one that has not moved for STUCK ticks, and whose thread sleeps
 //!                             in the kernel, is stuck: a spare worker takes its place, and the server is wary for a while
 //! while it is wary            a poll gives its worker away first (block_in_place), so that whoever is stuck next holds
