@@ -9,12 +9,13 @@
 //!
 //! metrics and trace9 are there where the server gives them ([`Observation`]), and are its owner's and the superuser's alone.
 
+use crate::messages::Messages;
 use crate::server_ns;
-use crate::synth::{Attr, Device, Dir, Text};
-use crate::trace9::{Messages, Trace9, only_from_outside};
+use crate::synth::{Attr, Device, Dir, Show, Text};
+use crate::trace9;
 use std::sync::Arc;
 use task::TaskTable;
-use vfs::{Caller, Errno, Kind, NodeRef, Result, TreeTag};
+use vfs::{Caller, Errno, Error, Kind, NodeRef, Op, Result, TreeTag};
 
 fn nothing(_buf: &mut [u8]) -> Result<usize> {
     Ok(0)
@@ -44,25 +45,42 @@ pub struct Observation {
     pub messages: Arc<Messages>,
 }
 
+struct Metrics(Arc<dyn Fn() -> Vec<u8> + Send + Sync>);
+
+impl Show for Metrics {
+    fn show(&self) -> Op<'_, Vec<u8>> {
+        Op::ok((self.0)())
+    }
+    fn check(&self, who: &Caller) -> Result<()> {
+        only_from_outside(who, "metrics")
+    }
+}
+
+/// What one who looks after the server may see and no task: what others do on it.
+pub(crate) fn only_from_outside(who: &Caller, what: &str) -> Result<()> {
+    match who.task {
+        None => Ok(()),
+        Some(_) => Err(Error::new(Errno::EACCES, format!("permission denied: {what} is not for tasks"))),
+    }
+}
+
 /// The root of the tree. What has no end says that it is a device, with Linux's own numbers (mem(4), random(4)), so that tar,
 /// cp and grep pass it by; a kernel client opens its own in place of ours then, which gives the same, unless it was mounted
 /// nodev. null is a file to everyone: scripts write to it.
 pub(crate) fn tree(tag: &TreeTag, table: &Arc<TaskTable>, observation: Option<&Observation>) -> NodeRef {
     let file = |number: u64| Attr::of_server(Kind::File, tag.path(number), 0o666);
     let mut entries: Vec<(&'static str, NodeRef)> = vec![
-        ("null", Device::new(file(2), nothing, swallow)),
-        ("zero", Device::new(file(3).device(1, 5), zeros, swallow)),
-        ("full", Device::new(file(4).device(1, 7), zeros, no_space)),
-        ("random", Device::new(file(5).device(1, 8), noise, swallow)),
-        ("urandom", Device::new(file(6).device(1, 9), noise, swallow)),
+        ("null", Device::node(file(2), nothing, swallow)),
+        ("zero", Device::node(file(3).device(1, 5), zeros, swallow)),
+        ("full", Device::node(file(4).device(1, 7), zeros, no_space)),
+        ("random", Device::node(file(5).device(1, 8), noise, swallow)),
+        ("urandom", Device::node(file(6).device(1, 9), noise, swallow)),
         ("ns", server_ns::node(Attr::of_server(Kind::File, tag.path(7), 0o644), table.clone())),
     ];
     if let Some(observation) = observation {
         let owned = |number: u64| Attr::of_server(Kind::File, tag.path(number), 0o400);
-        let metrics = observation.metrics.clone();
-        let outside: fn(&Caller) -> Result<()> = |who| only_from_outside(who, "metrics");
-        entries.push(("metrics", Text::checked(owned(8), outside, move || metrics())));
-        entries.push(("trace9", Trace9::node(owned(9), observation.messages.clone())));
+        entries.push(("metrics", Text::node(owned(8), Metrics(observation.metrics.clone()))));
+        entries.push(("trace9", trace9::node(owned(9), observation.messages.clone())));
     }
     Dir::new(Attr::of_server(Kind::Dir, tag.path(1), 0o555), entries)
 }

@@ -11,6 +11,7 @@
 //! Services show; what they show is decided in crate `task`. How synthetic files behave is in `synth/`.
 
 mod dev;
+mod messages;
 mod runtimes;
 mod server_ns;
 mod synth;
@@ -18,7 +19,8 @@ mod task;
 mod trace9;
 
 pub use dev::Observation;
-pub use trace9::{Messages, Watch, shows_messages};
+pub use messages::{Messages, Watch};
+pub use trace9::shows_messages;
 
 use crate::synth::{Attr, Dir};
 use ::task::TaskTable;

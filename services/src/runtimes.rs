@@ -6,10 +6,10 @@
 //!                 stats cache    `name value` lines, live
 //! ```
 
-use crate::synth::{Attr, Dir, Text};
+use crate::synth::{Attr, Dir, Show, Text};
 use std::sync::Arc;
 use task::{Registry, Runtime};
-use vfs::{Kind, NodeRef, TreeTag};
+use vfs::{Kind, NodeRef, Op, TreeTag};
 
 /// Numbers of one runtime's directory: itself and its files.
 const NUMBERS: u64 = 16;
@@ -22,11 +22,22 @@ pub(crate) fn tree(tag: &TreeTag, registry: &Registry) -> NodeRef {
     Dir::new(Attr::of_server(Kind::Dir, tag.path(1), 0o555), entries.collect())
 }
 
+/// Something that a runtime tells of itself.
+struct Fact {
+    runtime: Arc<dyn Runtime>,
+    show: fn(&dyn Runtime) -> String,
+}
+
+impl Show for Fact {
+    fn show(&self) -> Op<'_, Vec<u8>> {
+        Op::ok((self.show)(&*self.runtime).into_bytes())
+    }
+}
+
 fn directory(tag: &TreeTag, first: u64, runtime: Arc<dyn Runtime>) -> NodeRef {
     let text = |number: u64, show: fn(&dyn Runtime) -> String| -> NodeRef {
-        let runtime = runtime.clone();
         let attr = Attr::of_server(Kind::File, tag.path(first + number), 0o444);
-        Text::new(attr, move || show(&*runtime).into_bytes())
+        Text::node(attr, Fact { runtime: runtime.clone(), show })
     };
     Dir::new(
         Attr::of_server(Kind::Dir, tag.path(first), 0o555),

@@ -13,6 +13,9 @@ pub(crate) fn node(attr: Attr, table: Arc<TaskTable>) -> NodeRef {
 struct ServerNs(Arc<TaskTable>);
 
 impl Edit for ServerNs {
+    fn name(&self) -> &'static str {
+        "ns"
+    }
     fn text(&self) -> Vec<u8> {
         self.0.home_text()
     }

@@ -1,47 +1,34 @@
 //! Small devices: a file that is one function to read and one to write.
 
-use crate::synth::{Attr, only_looks};
+use crate::synth::{Attr, Content, File, only_looks};
 use std::sync::Arc;
-use vfs::{Caller, FileRef, Nature, Node, NodeRef, Op, OpenFile, OpenFlags, Qid, Result, SetStat, Stat};
+use vfs::{Caller, FileRef, NodeRef, Op, OpenFile, OpenFlags, Result};
 
 type Read = fn(&mut [u8]) -> Result<usize>;
 type Write = fn(&[u8]) -> Result<usize>;
 
 pub(crate) struct Device {
-    attr: Attr,
     read: Read,
     write: Write,
 }
 
 impl Device {
-    pub fn new(attr: Attr, read: Read, write: Write) -> Arc<Device> {
-        Arc::new(Device { attr, read, write })
+    pub fn node(attr: Attr, read: Read, write: Write) -> NodeRef {
+        File::node(attr, Device { read, write })
     }
 }
 
-impl Node for Device {
-    fn qid(&self) -> Qid {
-        self.attr.qid()
-    }
-    fn nature(&self) -> Nature {
-        Nature::Device
-    }
-    fn stat(&self) -> Op<'_, Stat> {
-        Op::ok(self.attr.stat())
-    }
-    fn setstat<'a>(&'a self, _who: &'a Caller, set: SetStat) -> Op<'a, ()> {
-        super::only_truncates(set).map(|_| ()).into()
-    }
-    fn open<'a>(self: Arc<Self>, who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
+impl Content for Device {
+    fn open(file: Arc<File<Self>>, who: &Caller, flags: OpenFlags) -> Result<FileRef> {
         // grep -r from outside takes it for a regular file, and would never come to its end.
         let looks = who.task.is_none() && only_looks(flags);
-        Op::ok(Arc::new(OpenDevice { node: self.clone(), device: self, looks }))
+        Ok(Arc::new(OpenDevice { node: file.clone(), device: file, looks }))
     }
 }
 
 struct OpenDevice {
     node: NodeRef,
-    device: Arc<Device>,
+    device: Arc<File<Device>>,
     looks: bool,
 }
 

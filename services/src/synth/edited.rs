@@ -1,58 +1,48 @@
 //! Texts that take lines: reading shows the whole, writing changes it line by line.
 
-use crate::synth::{Attr, Lines, Made, only_truncates};
+use crate::synth::{Attr, Content, File, Made, lines::Lines};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use vfs::{Caller, Errno, FileRef, Nature, Node, NodeRef, Op, OpenFile, OpenFlags, Qid, SetStat, Stat};
+use vfs::{Caller, Errno, FileRef, NodeRef, Op, OpenFile, OpenFlags, Result};
 
 /// What such a file shows and does.
-pub(crate) trait Edit: Send + Sync + 'static {
+pub(crate) trait Edit: Send + Sync + Sized + 'static {
+    /// What errors call it.
+    fn name(&self) -> &'static str;
     fn text(&self) -> Vec<u8>;
     /// Does what whole lines say, in the name of who opened the file.
     fn change<'a>(&'a self, who: &'a Caller, lines: Vec<u8>) -> Op<'a, ()>;
+    /// Truncated: for those whose lines add up.
+    fn clear(&self, _who: &Caller) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The file.
-pub(crate) struct Edited<E> {
-    attr: Attr,
-    edit: E,
-}
+pub(crate) struct Edited<E>(E);
 
 impl<E: Edit> Edited<E> {
     pub fn node(attr: Attr, edit: E) -> NodeRef {
-        Arc::new(Edited { attr, edit })
+        File::node(attr, Edited(edit))
     }
 }
 
-impl<E: Edit> Node for Edited<E> {
-    fn qid(&self) -> Qid {
-        self.attr.qid()
+impl<E: Edit> Content for Edited<E> {
+    fn clear(&self, who: &Caller) -> Result<()> {
+        self.0.clear(who)
     }
-    fn nature(&self) -> Nature {
-        Nature::Device
-    }
-    fn stat(&self) -> Op<'_, Stat> {
-        Op::ok(self.attr.stat())
-    }
-    fn setstat<'a>(&'a self, _who: &'a Caller, set: SetStat) -> Op<'a, ()> {
-        only_truncates(set).map(|_| ()).into()
-    }
-    fn open<'a>(self: Arc<Self>, who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
-        let (node, lines) = (self.clone(), Mutex::default());
-        Op::ok(Arc::new(OpenEdited {
-            node,
-            file: self,
-            who: who.clone(),
-            flags,
-            made: Made::default(),
-            lines,
-        }))
+    fn open(file: Arc<File<Self>>, who: &Caller, flags: OpenFlags) -> Result<FileRef> {
+        if flags.contains(OpenFlags::TRUNCATE) {
+            file.0.clear(who)?;
+        }
+        let (made, lines) = (Made::default(), Mutex::default());
+        Ok(Arc::new(OpenEdited { node: file.clone(), file, who: who.clone(), flags, made, lines }))
     }
 }
 
-struct OpenEdited<E> {
+struct OpenEdited<E: Edit> {
     node: NodeRef,
-    file: Arc<Edited<E>>,
+    file: Arc<File<Edited<E>>>,
     who: Caller,
     flags: OpenFlags,
     made: Made,
@@ -60,8 +50,11 @@ struct OpenEdited<E> {
 }
 
 impl<E: Edit> OpenEdited<E> {
+    fn edit(&self) -> &E {
+        &self.file.0
+    }
     fn change(&self, lines: Vec<u8>) -> Op<'_, ()> {
-        if lines.is_empty() { Op::ok(()) } else { self.file.edit.change(&self.who, lines) }
+        if lines.is_empty() { Op::ok(()) } else { self.edit().change(&self.who, lines) }
     }
 }
 
@@ -73,7 +66,7 @@ impl<E: Edit> OpenFile for OpenEdited<E> {
         if !self.flags.contains(OpenFlags::READ) {
             return Op::err(Errno::EBADF);
         }
-        self.made.read(offset, buf, || Op::ok(self.file.edit.text()))
+        self.made.read(offset, buf, || Op::ok(self.edit().text()))
     }
     fn write<'a>(&'a self, _offset: u64, data: &'a [u8]) -> Op<'a, usize> {
         if !self.flags.contains(OpenFlags::WRITE) {
@@ -82,14 +75,25 @@ impl<E: Edit> OpenFile for OpenEdited<E> {
         let whole = self.lines.lock().take(data);
         match whole {
             Ok(whole) => self.change(whole).map(|()| data.len()),
-            Err(error) => Op::err(error.context("ns")),
+            Err(error) => Op::err(error.context(self.edit().name())),
         }
     }
-    fn set_size(&self, _size: u64) -> Op<'_, ()> {
-        Op::ok(())
+    fn set_size(&self, size: u64) -> Op<'_, ()> {
+        if size > 0 { Op::ok(()) } else { self.edit().clear(&self.who).into() }
     }
+    /// A long write's last line, where it had no end.
     fn flush(&self) -> Op<'_, ()> {
         let rest = self.lines.lock().rest();
         self.change(rest)
+    }
+}
+
+impl<E: Edit> Drop for OpenEdited<E> {
+    fn drop(&mut self) {
+        let rest = self.lines.lock().rest();
+        // There is nobody left to tell; transports flush before.
+        if let Some(Err(error)) = self.change(rest).now() {
+            tracing::debug!("{error}: in the last line written to a closed file");
+        }
     }
 }

@@ -8,6 +8,7 @@ mod attr;
 mod device;
 mod dir;
 mod edited;
+mod file;
 mod lines;
 mod text;
 
@@ -15,8 +16,8 @@ pub(crate) use attr::Attr;
 pub(crate) use device::Device;
 pub(crate) use dir::{Dir, OpenDir};
 pub(crate) use edited::{Edit, Edited};
-pub(crate) use lines::Lines;
-pub(crate) use text::{Made, Text};
+pub(crate) use file::{Content, File, only_reads};
+pub(crate) use text::{Made, Show, Text};
 
 use vfs::{Errno, Op, OpenFlags, Result, SetStat};
 

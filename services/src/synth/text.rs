@@ -1,11 +1,9 @@
 //! Texts that are made when they are read.
 
-use crate::synth::{Attr, unless_blocking};
+use crate::synth::{Attr, Content, File, only_reads, unless_blocking};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use vfs::{
-    Caller, Errno, FileRef, Nature, Node, NodeRef, Op, OpenFile, OpenFlags, Qid, Result, SetStat, Stat,
-};
+use vfs::{Caller, FileRef, Interest, Nature, NodeRef, Op, OpenFile, OpenFlags, Result};
 
 /// A text as one open file sees it: made by the first read, and made anew by each that starts at the beginning again.
 #[derive(Default)]
@@ -54,69 +52,59 @@ fn copy(text: &[u8], offset: u64, buf: &mut [u8]) -> usize {
     count
 }
 
-type Make = Box<dyn Fn() -> Vec<u8> + Send + Sync>;
-/// Whether this caller may read it, beyond what the mode bits say.
-type Check = fn(&Caller) -> Result<()>;
-
-/// A file to read.
-pub(crate) struct Text {
-    attr: Attr,
-    make: Make,
-    check: Check,
-}
-
-impl Text {
-    pub fn new(attr: Attr, make: impl Fn() -> Vec<u8> + Send + Sync + 'static) -> Arc<Text> {
-        Arc::new(Text { attr, make: Box::new(make), check: |_| Ok(()) })
-    }
-
-    /// The same for those alone whom `check` lets pass.
-    pub fn checked(
-        attr: Attr,
-        check: Check,
-        make: impl Fn() -> Vec<u8> + Send + Sync + 'static,
-    ) -> Arc<Text> {
-        Arc::new(Text { attr, make: Box::new(make), check })
-    }
-}
-
-impl Node for Text {
-    fn qid(&self) -> Qid {
-        self.attr.qid()
-    }
+/// A text that is made when it is read.
+pub(crate) trait Show: Send + Sync + Sized + 'static {
+    fn show(&self) -> Op<'_, Vec<u8>>;
+    /// [`Nature::Stream`] where making it may have to wait.
     fn nature(&self) -> Nature {
         Nature::Device
     }
-    fn stat(&self) -> Op<'_, Stat> {
-        Op::ok(self.attr.stat())
+    /// Done when making it would not wait.
+    fn ready(&self) -> Op<'_, ()> {
+        Op::ok(())
     }
-    fn setstat<'a>(&'a self, _who: &'a Caller, set: SetStat) -> Op<'a, ()> {
-        super::only_truncates(set).map(|_| ()).into()
-    }
-    fn open<'a>(self: Arc<Self>, who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
-        if flags.contains(OpenFlags::WRITE) {
-            return Op::err(Errno::EACCES);
-        }
-        if let Err(error) = (self.check)(who) {
-            return Op::err(error);
-        }
-        let nonblock = flags.contains(OpenFlags::NONBLOCK);
-        Op::ok(Arc::new(OpenText { node: self.clone(), text: self, made: Made::default(), nonblock }))
+    /// Whether this caller may read it, beyond what the mode bits say.
+    fn check(&self, _who: &Caller) -> Result<()> {
+        Ok(())
     }
 }
 
-struct OpenText {
+/// The file of such a text.
+pub(crate) struct Text<S>(S);
+
+impl<S: Show> Text<S> {
+    pub fn node(attr: Attr, show: S) -> NodeRef {
+        File::node(attr, Text(show))
+    }
+}
+
+impl<S: Show> Content for Text<S> {
+    fn nature(&self) -> Nature {
+        self.0.nature()
+    }
+    fn open(file: Arc<File<Self>>, who: &Caller, flags: OpenFlags) -> Result<FileRef> {
+        only_reads(flags)?;
+        file.0.check(who)?;
+        let nonblock = flags.contains(OpenFlags::NONBLOCK);
+        Ok(Arc::new(OpenText { node: file.clone(), file, made: Made::default(), nonblock }))
+    }
+}
+
+struct OpenText<S> {
     node: NodeRef,
-    text: Arc<Text>,
+    file: Arc<File<Text<S>>>,
     made: Made,
     nonblock: bool,
 }
 
-impl OpenFile for OpenText {
+impl<S: Show> OpenFile for OpenText<S> {
     fn node(&self) -> &NodeRef {
         &self.node
     }
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
-        unless_blocking(self.nonblock, self.made.read(offset, buf, || Op::ok((self.text.make)())))
+        unless_blocking(self.nonblock, self.made.read(offset, buf, || self.file.0.show()))
+    }
+    fn ready(&self, _interest: Interest) -> Op<'_, ()> {
+        self.file.0.ready()
     }
 }

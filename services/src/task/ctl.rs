@@ -1,60 +1,40 @@
 //! `ctl`: a write is commands, a read says which there are.
 
-use crate::synth::{Attr, Made, only_truncates, unless_blocking};
+use crate::synth::{Content, File, Made, unless_blocking};
 use crate::task::{attr, file};
 use std::sync::Arc;
 use task::Task;
-use vfs::{Caller, Errno, FileRef, Kind, Nature, Node, NodeRef, Op, OpenFile, OpenFlags, Qid, SetStat, Stat};
+use vfs::{Caller, Errno, FileRef, Kind, NodeRef, Op, OpenFile, OpenFlags, Result};
 
-pub(super) struct Ctl {
-    attr: Attr,
-    task: Arc<Task>,
+pub(super) fn node(task: Arc<Task>) -> NodeRef {
+    file_of(task)
 }
 
-impl Ctl {
-    pub fn new(task: Arc<Task>) -> Arc<Ctl> {
-        Arc::new(Ctl { attr: attr(&task, Kind::File, file::CTL, 0o644), task })
-    }
-
-    fn open_as(self: Arc<Self>, who: &Caller, flags: OpenFlags, cloned: bool) -> FileRef {
-        self.task.ctl_opened();
-        Arc::new(OpenCtl {
-            node: self.clone(),
-            ctl: self,
-            who: who.clone(),
-            flags,
-            cloned,
-            made: Made::default(),
-        })
-    }
+fn file_of(task: Arc<Task>) -> Arc<File<Ctl>> {
+    File::new(attr(&task, Kind::File, file::CTL, 0o644), Ctl(task))
 }
 
 /// The ctl of a task that was just made by opening `clone`.
 pub(super) fn open_clone(task: Arc<Task>, who: &Caller, flags: OpenFlags) -> FileRef {
-    Ctl::new(task).open_as(who, flags, true)
+    open(file_of(task), who, flags, true)
 }
 
-impl Node for Ctl {
-    fn qid(&self) -> Qid {
-        self.attr.qid()
-    }
-    fn nature(&self) -> Nature {
-        Nature::Device
-    }
-    fn stat(&self) -> Op<'_, Stat> {
-        Op::ok(self.attr.stat())
-    }
-    fn setstat<'a>(&'a self, _who: &'a Caller, set: SetStat) -> Op<'a, ()> {
-        only_truncates(set).map(|_| ()).into()
-    }
-    fn open<'a>(self: Arc<Self>, who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
-        Op::ok(self.open_as(who, flags, false))
+fn open(ctl: Arc<File<Ctl>>, who: &Caller, flags: OpenFlags, cloned: bool) -> FileRef {
+    ctl.0.ctl_opened();
+    Arc::new(OpenCtl { node: ctl.clone(), ctl, who: who.clone(), flags, cloned, made: Made::default() })
+}
+
+struct Ctl(Arc<Task>);
+
+impl Content for Ctl {
+    fn open(file: Arc<File<Self>>, who: &Caller, flags: OpenFlags) -> Result<FileRef> {
+        Ok(open(file, who, flags, false))
     }
 }
 
 struct OpenCtl {
     node: NodeRef,
-    ctl: Arc<Ctl>,
+    ctl: Arc<File<Ctl>>,
     who: Caller,
     flags: OpenFlags,
     /// Opened through `clone`: what is read is the task's number.
@@ -71,7 +51,7 @@ impl OpenFile for OpenCtl {
         if !self.flags.contains(OpenFlags::READ) {
             return Op::err(Errno::EBADF);
         }
-        let task = &self.ctl.task;
+        let task = &self.ctl.0;
         self.made.read(offset, buf, || {
             Op::ok(if self.cloned {
                 format!("{}\n", task.id).into_bytes()
@@ -85,7 +65,7 @@ impl OpenFile for OpenCtl {
         if !self.flags.contains(OpenFlags::WRITE) {
             return Op::err(Errno::EBADF);
         }
-        let done = task::ctl::write(&self.ctl.task, &self.who, data).map(|()| data.len());
+        let done = task::ctl::write(&self.ctl.0, &self.who, data).map(|()| data.len());
         unless_blocking(self.flags.contains(OpenFlags::NONBLOCK), done)
     }
 
@@ -96,6 +76,6 @@ impl OpenFile for OpenCtl {
 
 impl Drop for OpenCtl {
     fn drop(&mut self) {
-        self.ctl.task.ctl_closed();
+        self.ctl.0.ctl_closed();
     }
 }

@@ -1,12 +1,9 @@
 //! `/task/<id>` and `/task/<id>/stdio`: what one task shows.
 
 use crate::synth::{Attr, OpenDir, only_truncates};
-use crate::task::ctl::Ctl;
-use crate::task::ns;
-use crate::task::report::{Report, ReportFile};
-use crate::task::setting::{Setting, SettingFile};
-use crate::task::trace::TraceFile;
-use crate::task::{attr, file};
+use crate::task::report::{self, Report};
+use crate::task::setting::{self, Setting};
+use crate::task::{attr, ctl, file, ns, trace};
 use std::sync::Arc;
 use task::Task;
 use task::stdio::StdioNode;
@@ -74,11 +71,11 @@ impl Entry {
     fn node(self, task: &Arc<Task>) -> NodeRef {
         let task = task.clone();
         match self {
-            Entry::Ctl => Ctl::new(task),
-            Entry::Setting(setting) => SettingFile::node(task, setting),
-            Entry::Report(report) => ReportFile::node(task, report),
+            Entry::Ctl => ctl::node(task),
+            Entry::Setting(setting) => setting::node(task, setting),
+            Entry::Report(report) => report::node(task, report),
             Entry::Ns => ns::node(task),
-            Entry::Trace => TraceFile::node(task),
+            Entry::Trace => trace::node(task),
             Entry::Stdio => Arc::new(StdioDir { attr: attr(&task, Kind::Dir, file::STDIO, 0o555), task }),
             Entry::Root => Arc::new(RootDir { attr: attr(&task, Kind::Dir, file::ROOT, 0o500), task }),
         }

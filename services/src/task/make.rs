@@ -1,57 +1,29 @@
 //! `new` and `clone`: the two ways to make a task.
 
-use crate::synth::{Attr, Made, only_looks, only_truncates};
+use crate::synth::{Content, File, Made, only_looks, only_reads};
 use crate::task::{attr_of_none, ctl, number};
 use std::sync::Arc;
 use task::TaskTable;
-use vfs::{
-    Caller, Errno, FileRef, Kind, Nature, Node, NodeRef, Op, OpenFile, OpenFlags, Qid, SetStat, Stat, Time,
-};
+use vfs::{Caller, FileRef, Kind, NodeRef, Op, OpenFile, OpenFlags, Result, Time};
+
+pub(super) fn new(table: &Arc<TaskTable>, born: Time) -> NodeRef {
+    File::node(attr_of_none(table, Kind::File, number::NEW, 0o444, born), New(table.clone()))
+}
 
 /// `new`.
-pub(super) struct New {
-    attr: Attr,
-    table: Arc<TaskTable>,
-}
+struct New(Arc<TaskTable>);
 
-impl New {
-    pub fn node(table: &Arc<TaskTable>, born: Time) -> NodeRef {
-        let attr = attr_of_none(table, Kind::File, number::NEW, 0o444, born);
-        Arc::new(New { attr, table: table.clone() })
-    }
-}
-
-impl Node for New {
-    fn qid(&self) -> Qid {
-        self.attr.qid()
-    }
-    fn nature(&self) -> Nature {
-        Nature::Device
-    }
-    fn stat(&self) -> Op<'_, Stat> {
-        Op::ok(self.attr.stat())
-    }
-    fn setstat<'a>(&'a self, _who: &'a Caller, set: SetStat) -> Op<'a, ()> {
-        only_truncates(set).map(|_| ()).into()
-    }
-    fn open<'a>(self: Arc<Self>, who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
-        if flags.contains(OpenFlags::WRITE) {
-            return Op::err(Errno::EACCES);
-        }
-        let file = OpenNew {
-            node: self.clone(),
-            new: self,
-            who: who.clone(),
-            looks: only_looks(flags),
-            made: Made::default(),
-        };
-        Op::ok(Arc::new(file))
+impl Content for New {
+    fn open(file: Arc<File<Self>>, who: &Caller, flags: OpenFlags) -> Result<FileRef> {
+        only_reads(flags)?;
+        let (looks, made) = (only_looks(flags), Made::default());
+        Ok(Arc::new(OpenNew { node: file.clone(), new: file, who: who.clone(), looks, made }))
     }
 }
 
 struct OpenNew {
     node: NodeRef,
-    new: Arc<New>,
+    new: Arc<File<New>>,
     who: Caller,
     looks: bool,
     made: Made,
@@ -67,42 +39,24 @@ impl OpenFile for OpenNew {
             return Op::ok(0);
         }
         self.made.read_once(offset, buf, || {
-            self.new.table.make(&self.who).map(|task| format!("{}\n", task.id).into_bytes()).into()
+            self.new.0.make(&self.who).map(|task| format!("{}\n", task.id).into_bytes()).into()
         })
     }
 }
 
+pub(super) fn clone(table: &Arc<TaskTable>, born: Time) -> NodeRef {
+    File::node(attr_of_none(table, Kind::File, number::CLONE, 0o666, born), Clone(table.clone()))
+}
+
 /// `clone`.
-pub(super) struct Clone {
-    attr: Attr,
-    table: Arc<TaskTable>,
-}
+struct Clone(Arc<TaskTable>);
 
-impl Clone {
-    pub fn node(table: &Arc<TaskTable>, born: Time) -> NodeRef {
-        let attr = attr_of_none(table, Kind::File, number::CLONE, 0o666, born);
-        Arc::new(Clone { attr, table: table.clone() })
-    }
-}
-
-impl Node for Clone {
-    fn qid(&self) -> Qid {
-        self.attr.qid()
-    }
-    fn nature(&self) -> Nature {
-        Nature::Device
-    }
-    fn stat(&self) -> Op<'_, Stat> {
-        Op::ok(self.attr.stat())
-    }
-    fn setstat<'a>(&'a self, _who: &'a Caller, set: SetStat) -> Op<'a, ()> {
-        only_truncates(set).map(|_| ()).into()
-    }
-    fn open<'a>(self: Arc<Self>, who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
+impl Content for Clone {
+    fn open(file: Arc<File<Self>>, who: &Caller, flags: OpenFlags) -> Result<FileRef> {
         if only_looks(flags) {
-            return Op::ok(Arc::new(Empty(self)));
+            return Ok(Arc::new(Empty(file)));
         }
-        self.table.make(who).map(|task| ctl::open_clone(task, who, flags)).into()
+        Ok(ctl::open_clone(file.0.make(who)?, who, flags))
     }
 }
 

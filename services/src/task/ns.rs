@@ -14,6 +14,9 @@ pub(super) fn node(task: Arc<Task>) -> NodeRef {
 struct Ns(Arc<Task>);
 
 impl Edit for Ns {
+    fn name(&self) -> &'static str {
+        "ns"
+    }
     fn text(&self) -> Vec<u8> {
         self.0.ns_text()
     }

@@ -1,14 +1,11 @@
 //! What can only be seen: status, wait, exitcode, pid, ppid, usage.
 
-use crate::synth::{Attr, Made, only_truncates, unless_blocking};
+use crate::synth::{Show, Text};
 use crate::task::{attr, file};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use task::Task;
-use vfs::{
-    Caller, Errno, FileRef, Interest, Kind, Nature, Node, NodeRef, Op, OpenFile, OpenFlags, Qid, SetStat,
-    Stat,
-};
+use vfs::{Kind, Nature, NodeRef, Op};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Report {
@@ -66,60 +63,29 @@ fn usage(task: &Task) -> String {
     lines.iter().map(|(name, value)| format!("{name} {value}\n")).collect()
 }
 
-pub(super) struct ReportFile {
-    attr: Attr,
+/// A report on one task.
+struct ReportOn {
     task: Arc<Task>,
     report: Report,
 }
 
-impl ReportFile {
-    pub fn node(task: Arc<Task>, report: Report) -> NodeRef {
-        Arc::new(ReportFile { attr: attr(&task, Kind::File, report.number(), 0o444), task, report })
-    }
+pub(super) fn node(task: Arc<Task>, report: Report) -> NodeRef {
+    Text::node(attr(&task, Kind::File, report.number(), 0o444), ReportOn { task, report })
 }
 
-impl Node for ReportFile {
-    fn qid(&self) -> Qid {
-        self.attr.qid()
+impl Show for ReportOn {
+    fn show(&self) -> Op<'_, Vec<u8>> {
+        self.report.make(&self.task)
     }
     fn nature(&self) -> Nature {
         if self.report == Report::Wait { Nature::Stream } else { Nature::Device }
     }
-    fn stat(&self) -> Op<'_, Stat> {
-        Op::ok(self.attr.stat())
-    }
-    fn setstat<'a>(&'a self, _who: &'a Caller, set: SetStat) -> Op<'a, ()> {
-        only_truncates(set).map(|_| ()).into()
-    }
-    fn open<'a>(self: Arc<Self>, _who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
-        if flags.contains(OpenFlags::WRITE) {
-            return Op::err(Errno::EACCES);
-        }
-        let nonblock = flags.contains(OpenFlags::NONBLOCK);
-        Op::ok(Arc::new(OpenReport { node: self.clone(), file: self, made: Made::default(), nonblock }))
-    }
-}
-
-struct OpenReport {
-    node: NodeRef,
-    file: Arc<ReportFile>,
-    made: Made,
-    nonblock: bool,
-}
-
-impl OpenFile for OpenReport {
-    fn node(&self) -> &NodeRef {
-        &self.node
-    }
-    fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
-        unless_blocking(self.nonblock, self.made.read(offset, buf, || self.file.report.make(&self.file.task)))
-    }
-    fn ready(&self, _interest: Interest) -> Op<'_, ()> {
-        if self.file.report != Report::Wait || self.file.task.life.end().is_some() {
+    fn ready(&self) -> Op<'_, ()> {
+        if self.report != Report::Wait || self.task.life.end().is_some() {
             return Op::ok(());
         }
         Op::later(async {
-            self.file.task.life.ended().await;
+            self.task.life.ended().await;
             Ok(())
         })
     }

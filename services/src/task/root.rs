@@ -19,8 +19,8 @@ pub(crate) fn tree(table: &Arc<TaskTable>) -> NodeRef {
     Arc::new(Root {
         // Sticky is what lets an owner remove a directory of his own and nobody else's; mode bits let all try.
         attr: attr_of_none(table, Kind::Dir, number::ROOT, 0o1777, born),
-        new: make::New::node(table, born),
-        clone: make::Clone::node(table, born),
+        new: make::new(table, born),
+        clone: make::clone(table, born),
         table: table.clone(),
     })
 }

@@ -4,15 +4,11 @@
 //! line that is written is added. type, cmd, cwd and alias are one line, the last one written. limits is a line a limit, and
 //! those that are not named stay. Each write is checked by itself and fails by itself.
 
-use crate::synth::{Attr, Lines, Made, only_truncates};
+use crate::synth::{Edit, Edited};
 use crate::task::{attr, file};
-use parking_lot::Mutex;
 use std::sync::Arc;
 use task::{Cap, Caps, Task, rc, spec};
-use vfs::{
-    Caller, Errno, Error, FileRef, Kind, Nature, Node, NodeRef, Op, OpenFile, OpenFlags, Qid, Result,
-    SetStat, Stat,
-};
+use vfs::{Caller, Errno, Error, Kind, NodeRef, Op, Result};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Setting {
@@ -145,105 +141,28 @@ fn parse_caps(text: &[u8]) -> Result<Vec<Cap>> {
     Ok(caps)
 }
 
-pub(super) struct SettingFile {
-    attr: Attr,
+/// A setting of one task.
+struct SettingOf {
     task: Arc<Task>,
     setting: Setting,
 }
 
-impl SettingFile {
-    pub fn node(task: Arc<Task>, setting: Setting) -> NodeRef {
-        let attr = attr(&task, Kind::File, setting.number(), setting.mode());
-        Arc::new(SettingFile { attr, task, setting })
-    }
+pub(super) fn node(task: Arc<Task>, setting: Setting) -> NodeRef {
+    let attr = attr(&task, Kind::File, setting.number(), setting.mode());
+    Edited::node(attr, SettingOf { task, setting })
 }
 
-impl Node for SettingFile {
-    fn qid(&self) -> Qid {
-        self.attr.qid()
+impl Edit for SettingOf {
+    fn name(&self) -> &'static str {
+        self.setting.name()
     }
-    fn nature(&self) -> Nature {
-        Nature::Device
+    fn text(&self) -> Vec<u8> {
+        self.setting.show(&self.task)
     }
-    fn stat(&self) -> Op<'_, Stat> {
-        Op::ok(self.attr.stat())
+    fn change<'a>(&'a self, who: &'a Caller, lines: Vec<u8>) -> Op<'a, ()> {
+        Op::started(async move { self.setting.set(&self.task, who, &lines).await })
     }
-    fn setstat<'a>(&'a self, who: &'a Caller, set: SetStat) -> Op<'a, ()> {
-        let truncates = only_truncates(set).map(|size| size && set.size == Some(0));
-        truncates.and_then(|t| if t { self.setting.clear(&self.task, who) } else { Ok(()) }).into()
-    }
-    fn open<'a>(self: Arc<Self>, who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
-        if flags.contains(OpenFlags::TRUNCATE)
-            && let Err(error) = self.setting.clear(&self.task, who)
-        {
-            return Op::err(error);
-        }
-        let (node, lines) = (self.clone(), Mutex::default());
-        Op::ok(Arc::new(OpenSetting {
-            node,
-            file: self,
-            who: who.clone(),
-            flags,
-            made: Made::default(),
-            lines,
-        }))
-    }
-}
-
-struct OpenSetting {
-    node: NodeRef,
-    file: Arc<SettingFile>,
-    who: Caller,
-    flags: OpenFlags,
-    made: Made,
-    lines: Mutex<Lines>,
-}
-
-impl OpenSetting {
-    fn set(&self, text: Vec<u8>) -> Op<'_, ()> {
-        if text.is_empty() {
-            return Op::ok(());
-        }
-        Op::started(async move { self.file.setting.set(&self.file.task, &self.who, &text).await })
-    }
-}
-
-impl OpenFile for OpenSetting {
-    fn node(&self) -> &NodeRef {
-        &self.node
-    }
-    fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
-        if !self.flags.contains(OpenFlags::READ) {
-            return Op::err(Errno::EBADF);
-        }
-        self.made.read(offset, buf, || Op::ok(self.file.setting.show(&self.file.task)))
-    }
-    fn write<'a>(&'a self, _offset: u64, data: &'a [u8]) -> Op<'a, usize> {
-        if !self.flags.contains(OpenFlags::WRITE) {
-            return Op::err(Errno::EBADF);
-        }
-        let whole = self.lines.lock().take(data);
-        match whole {
-            Ok(whole) => self.set(whole).map(|()| data.len()),
-            Err(error) => Op::err(error.context(self.file.setting.name())),
-        }
-    }
-    fn set_size(&self, size: u64) -> Op<'_, ()> {
-        if size > 0 { Op::ok(()) } else { self.file.setting.clear(&self.file.task, &self.who).into() }
-    }
-    /// A long write's last line, where it had no end.
-    fn flush(&self) -> Op<'_, ()> {
-        let rest = self.lines.lock().rest();
-        self.set(rest)
-    }
-}
-
-impl Drop for OpenSetting {
-    fn drop(&mut self) {
-        let rest = self.lines.lock().rest();
-        // There is nobody left to tell; transports flush before.
-        if let Some(Err(error)) = self.set(rest).now() {
-            tracing::debug!("{error}: in the last line written to a closed file");
-        }
+    fn clear(&self, who: &Caller) -> Result<()> {
+        self.setting.clear(&self.task, who)
     }
 }
