@@ -22,11 +22,15 @@ mod locks;
 mod mountpoint;
 mod names;
 mod notices;
+mod opening;
 mod origin;
 mod passthrough;
 mod poll;
 mod reply;
+mod requests;
 mod session;
+mod status;
+mod xattr;
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,72 @@
+//! Opening and making files: the work, and the answer, which says by which way the file's bytes go from then on.
+
+use super::files::{treatment, without_set_id};
+use super::handles::Handles;
+use super::inodes::Inodes;
+use super::names::{Dir, FoundEntry, GENERATION};
+use super::passthrough::Way;
+use fuser::{FopenFlags, INodeNo, ReplyCreate, ReplyOpen};
+use std::sync::Arc;
+use vfs::{Caller, FileRef, Mode, Name, Nature, OpenFlags, Place, Result, SetStat};
+
+pub(super) async fn open(place: Place, who: Caller, flags: OpenFlags) -> Result<(Place, FileRef)> {
+    let file = place.open(&who, flags).await?;
+    if flags.contains(OpenFlags::TRUNCATE) && !who.is_root() && file.nature() == Nature::Storage {
+        let mode = without_set_id(&place.stat(&who).await?);
+        if mode.is_some() {
+            place.setstat(&who, SetStat { mode, ..SetStat::default() }).await?;
+        }
+    }
+    Ok((place, file))
+}
+
+pub(super) async fn create(
+    dir: Dir,
+    who: Caller,
+    name: Name<'_>,
+    mode: Mode,
+    flags: OpenFlags,
+) -> Result<(FoundEntry, FileRef)> {
+    let made = dir.place.create(&who, name, mode, flags).await?;
+    Ok((dir.entry(made.place, &who).await?, made.file))
+}
+
+/// Where an open file gets its handle.
+pub(super) struct Opening {
+    pub(super) inodes: Arc<Inodes>,
+    pub(super) handles: Arc<Handles>,
+    pub(super) flags: OpenFlags,
+}
+
+impl Opening {
+    pub(super) fn opened(self, reply: ReplyOpen, ino: INodeNo, place: Place, file: FileRef) {
+        let nature = file.nature();
+        let unchanged =
+            nature == Nature::Storage && self.inodes.may_keep_pages(ino, &place, place.qid().version);
+        let way = self.inodes.way(ino, &file, |file| reply.open_backing(file));
+        if let Some(Way::Passed(backing)) = &way {
+            let backing = backing.clone();
+            let handle = self.handles.insert(file, place, way);
+            return reply.opened_passthrough(handle, FopenFlags::empty(), &backing);
+        }
+        let handle = self.handles.insert(file, place, way);
+        reply.opened(handle, treatment(nature, self.flags, unchanged));
+    }
+
+    pub(super) fn created(self, reply: ReplyCreate, found: FoundEntry, file: FileRef) {
+        let (attr, ttl) = (found.attributes(), found.ttl());
+        let treatment = treatment(file.nature(), self.flags, false);
+        // One time for both.
+        let ttl = ttl.name.min(ttl.status);
+        let way = self.inodes.way(attr.ino, &file, |file| reply.open_backing(file));
+        let place = found.give().place;
+        if let Some(Way::Passed(backing)) = &way {
+            let backing = backing.clone();
+            let handle = self.handles.insert(file, place, way);
+            let none = FopenFlags::empty();
+            return reply.created_passthrough(&ttl, &attr, GENERATION, handle, none, &backing);
+        }
+        let handle = self.handles.insert(file, place, way);
+        reply.created(&ttl, &attr, GENERATION, handle, treatment);
+    }
+}

@@ -1,0 +1,558 @@
+//! Every request of the kernel: which work it wants done, and how the answer is given.
+//!
+//! The work itself is in `opening`, `files`, `status`, `names`, `list`, `xattr` and `locks`.
+
+use super::attr::{attributes, caller, device, open_flags, set_time};
+use super::buffer::Buffer;
+use super::capabilities;
+use super::files::{self, Write};
+use super::handles::Open;
+use super::interrupt::Patience;
+use super::list::{Entries, Names};
+use super::locks::{self, Wanted};
+use super::names::{self, Dir, Found};
+use super::opening::{self, Opening};
+use super::poll;
+use super::reply::Refuse;
+use super::session::{Asked, Session};
+use super::status;
+use super::xattr;
+use fuser::*;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+use vfs::{Errno, Kind, Mode, Place, SetStat};
+
+impl Filesystem for Session {
+    fn init(&mut self, _: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
+        if capabilities::negotiate(config) {
+            self.inodes.passthrough.is_offered();
+        }
+        Ok(())
+    }
+
+    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let who = caller(request);
+        self.entry(Asked::of("lookup", request, parent), name, reply, |dir, name| async move {
+            dir.lookup(&name, &who).await
+        });
+    }
+
+    fn forget(&self, _: &Request, ino: INodeNo, count: u64) {
+        self.counts.requested("forget");
+        self.inodes.forget(ino, count);
+    }
+
+    fn getattr(&self, request: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        let (who, inodes) = (caller(request), self.inodes.clone());
+        self.at(
+            Asked::of("getattr", request, ino),
+            reply,
+            |place| async move { Found::at(&inodes, ino, place, &who).await },
+            move |reply, found| reply.attr(&found.ttl(), &attributes(ino, &found.stat)),
+        );
+    }
+
+    fn setattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        mode: Option<u32>,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        size: Option<u64>,
+        atime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
+        _ctime: Option<SystemTime>,
+        handle: Option<FileHandle>,
+        _crtime: Option<SystemTime>,
+        _chgtime: Option<SystemTime>,
+        _bkuptime: Option<SystemTime>,
+        _flags: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        let (who, inodes) = (caller(request), self.inodes.clone());
+        let open = handle.and_then(|handle| self.handles.get(handle).ok());
+        let set = SetStat {
+            mode: mode.map(Mode::new),
+            uid: uid.map(vfs::Uid),
+            gid: gid.map(vfs::Gid),
+            size,
+            atime: atime.map(set_time),
+            mtime: mtime.map(set_time),
+        };
+        let work = |place: Place| async move {
+            status::change(&place, &who, set, open).await?;
+            Found::at(&inodes, ino, place, &who).await
+        };
+        self.at(Asked::of("setattr", request, ino).changing(), reply, work, move |reply, found| {
+            reply.attr(&found.ttl(), &attributes(ino, &found.stat));
+        });
+    }
+
+    fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
+        self.at(
+            Asked::of("readlink", request, ino),
+            reply,
+            |place| async move { place.readlink().await },
+            |reply, target| reply.data(&target),
+        );
+    }
+
+    fn mknod(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        rdev: u32,
+        reply: ReplyEntry,
+    ) {
+        let who = caller(request);
+        self.entry(Asked::of("mknod", request, parent).changing(), name, reply, |dir, name| async move {
+            let kind = Kind::from_bits(mode).ok_or(Errno::EINVAL)?;
+            let place = dir.place.mknod(&who, name.as_name(), kind, Mode::new(mode), device(rdev)).await?;
+            dir.entry(place, &who).await
+        });
+    }
+
+    fn mkdir(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        reply: ReplyEntry,
+    ) {
+        let who = caller(request);
+        self.entry(Asked::of("mkdir", request, parent).changing(), name, reply, |dir, name| async move {
+            let place = dir.place.mkdir(&who, name.as_name(), Mode::new(mode)).await?;
+            dir.entry(place, &who).await
+        });
+    }
+
+    fn symlink(&self, request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
+        let who = caller(request);
+        let target = target.as_os_str().as_bytes().to_vec();
+        self.entry(Asked::of("symlink", request, parent).changing(), name, reply, |dir, name| async move {
+            let place = dir.place.symlink(&who, name.as_name(), &target).await?;
+            dir.entry(place, &who).await
+        });
+    }
+
+    fn link(&self, request: &Request, ino: INodeNo, newparent: INodeNo, newname: &OsStr, reply: ReplyEntry) {
+        let who = caller(request);
+        let target = match self.inodes.place(ino) {
+            Ok(target) => target,
+            Err(error) => return reply.refuse(error.errno()),
+        };
+        self.entry(
+            Asked::of("link", request, newparent).changing().and(ino),
+            newname,
+            reply,
+            |dir, name| async move {
+                dir.place.link(&who, &target, name.as_name()).await?;
+                dir.lookup(&name, &who).await
+            },
+        );
+    }
+
+    fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let (who, name) = (caller(request), names::name(name));
+        let work = |dir: Place| async move { dir.unlink(&who, name?.as_name()).await };
+        self.at(Asked::of("unlink", request, parent).changing(), reply, work, |reply, ()| reply.ok());
+    }
+
+    fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let (who, name) = (caller(request), names::name(name));
+        let work = |dir: Place| async move { dir.rmdir(&who, name?.as_name()).await };
+        self.at(Asked::of("rmdir", request, parent).changing(), reply, work, |reply, ()| reply.ok());
+    }
+
+    fn rename(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        newparent: INodeNo,
+        newname: &OsStr,
+        flags: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        let who = caller(request);
+        let (name, newname, to) = (names::name(name), names::name(newname), self.inodes.place(newparent));
+        let work = |dir: Place| async move {
+            // A whiteout is overlayfs's own business.
+            let flags = vfs::RenameFlags::from_bits(flags.bits()).ok_or(Errno::EINVAL)?;
+            dir.rename(&who, name?.as_name(), &to?, newname?.as_name(), flags).await
+        };
+        self.at(Asked::of("rename", request, parent).changing().and(newparent), reply, work, |reply, ()| {
+            reply.ok()
+        });
+    }
+
+    fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let (who, flags) = (caller(request), open_flags(flags.0));
+        let opening = Opening { inodes: self.inodes.clone(), handles: self.handles.clone(), flags };
+        let work = |place| opening::open(place, who, flags);
+        self.at(Asked::of("open", request, ino).unlocked(), reply, work, move |reply, (place, file)| {
+            opening.opened(reply, ino, place, file);
+        });
+    }
+
+    fn create(
+        &self,
+        request: &Request,
+        parent: INodeNo,
+        name: &OsStr,
+        mode: u32,
+        _umask: u32,
+        flags: i32,
+        reply: ReplyCreate,
+    ) {
+        let (who, name, flags) = (caller(request), names::name(name), open_flags(flags));
+        let opening = Opening { inodes: self.inodes.clone(), handles: self.handles.clone(), flags };
+        let inodes = self.inodes.clone();
+        let work = |dir: Place| async move {
+            let dir = Dir::new(&inodes, parent, dir);
+            opening::create(dir, who, name?.as_name(), Mode::new(mode), flags).await
+        };
+        self.at(Asked::of("create", request, parent).changing(), reply, work, move |reply, (found, file)| {
+            opening.created(reply, found, file);
+        });
+    }
+
+    fn read(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        size: u32,
+        flags: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        let inodes = self.inodes.clone();
+        let work = |open: Arc<Open>| {
+            inodes.look_at_content(&open);
+            files::read(open, offset, size as usize, flags.0)
+        };
+        self.on_file(Asked::of("read", request, ino), handle, reply, work, |reply, data| reply.data(&data));
+    }
+
+    fn write(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        data: &[u8],
+        write_flags: WriteFlags,
+        flags: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        let kill_set_id = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
+        let how = Write { offset, flags: flags.0, kill_set_id };
+        let who = caller(request);
+        // The session's own buffer takes the next request while this one may still wait.
+        let data = Buffer::of(data);
+        let inodes = self.inodes.clone();
+        let work = |open: Arc<Open>| {
+            inodes.look_at_content(&open);
+            files::write(open, who, how, data)
+        };
+        self.on_file(Asked::of("write", request, ino).changing(), handle, reply, work, |reply, written| {
+            reply.written(written)
+        });
+    }
+
+    fn flush(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
+        let holder = self.holder(owner, request.pid());
+        let work = |open: Arc<Open>| async move {
+            // close(2) gives up the process's locks whatever becomes of the late writes.
+            locks::closed_by(&open, holder);
+            open.file.flush().await
+        };
+        self.on_file(Asked::of("flush", request, ino), handle, reply, work, |reply, ()| reply.ok());
+    }
+
+    fn release(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        _: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.counts.requested("release");
+        // Closing may wake tasks, which belong to the runtime.
+        let _runtime = self.runtime.enter();
+        self.handles.remove(handle);
+        reply.ok();
+    }
+
+    fn fsync(&self, request: &Request, ino: INodeNo, handle: FileHandle, data_only: bool, reply: ReplyEmpty) {
+        let work = |open: Arc<Open>| async move { open.file.fsync(data_only).await };
+        self.on_file(Asked::of("fsync", request, ino), handle, reply, work, |reply, ()| reply.ok());
+    }
+
+    fn opendir(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let who = caller(request);
+        let flags = open_flags(flags.0) | vfs::OpenFlags::DIRECTORY;
+        let handles = self.handles.clone();
+        let work = |place: Place| async move { Ok((place.open(&who, flags).await?, place)) };
+        self.at(Asked::of("opendir", request, ino), reply, work, move |reply, (file, place)| {
+            reply.opened(handles.insert(file, place, None), FopenFlags::empty());
+        });
+    }
+
+    fn readdir(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        reply: ReplyDirectory,
+    ) {
+        let who = caller(request);
+        let work = |open| Names::collect(open, who, offset);
+        self.on_file(Asked::of("readdir", request, ino), handle, reply, work, |reply, names: Names| {
+            names.answer(reply)
+        });
+    }
+
+    fn readdirplus(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        reply: ReplyDirectoryPlus,
+    ) {
+        let (who, inodes) = (caller(request), self.inodes.clone());
+        let work = |open| Entries::collect(inodes, ino, open, who, offset);
+        self.on_file(
+            Asked::of("readdirplus", request, ino),
+            handle,
+            reply,
+            work,
+            move |reply, entries: Entries| {
+                entries.answer(reply);
+            },
+        );
+    }
+
+    fn releasedir(&self, _: &Request, _: INodeNo, handle: FileHandle, _: OpenFlags, reply: ReplyEmpty) {
+        let _runtime = self.runtime.enter();
+        self.handles.remove(handle);
+        reply.ok();
+    }
+
+    fn fsyncdir(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        data_only: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.fsync(request, ino, handle, data_only, reply);
+    }
+
+    fn statfs(&self, request: &Request, ino: INodeNo, reply: ReplyStatfs) {
+        self.at(
+            Asked::of("statfs", request, ino),
+            reply,
+            |place| async move { place.statfs().await },
+            |reply, fs| {
+                reply.statfs(
+                    fs.blocks, fs.bfree, fs.bavail, fs.files, fs.ffree, fs.bsize, fs.namelen, fs.bsize,
+                );
+            },
+        );
+    }
+
+    fn setxattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        name: &OsStr,
+        value: &[u8],
+        flags: i32,
+        _position: u32,
+        reply: ReplyEmpty,
+    ) {
+        let (who, name, value) = (caller(request), name.as_bytes().to_vec(), value.to_vec());
+        let work = |place| xattr::set(place, who, name, value, flags);
+        self.at(Asked::of("setxattr", request, ino).changing(), reply, work, |reply, ()| reply.ok());
+    }
+
+    fn getxattr(&self, request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        let (who, name) = (caller(request), name.as_bytes().to_vec());
+        let work = |place: Place| async move { place.getxattr(&who, &name).await };
+        self.at(Asked::of("getxattr", request, ino), reply, work, move |reply, value| {
+            xattr::answer(reply, &value, size)
+        });
+    }
+
+    fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        let who = caller(request);
+        let work = |place| xattr::list(place, who);
+        self.at(Asked::of("listxattr", request, ino), reply, work, move |reply, list| {
+            xattr::answer(reply, &list, size)
+        });
+    }
+
+    fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let (who, name) = (caller(request), name.as_bytes().to_vec());
+        let work = |place: Place| async move { place.removexattr(&who, &name).await };
+        self.at(Asked::of("removexattr", request, ino).changing(), reply, work, |reply, ()| reply.ok());
+    }
+
+    fn getlk(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        owner: LockOwner,
+        start: u64,
+        end: u64,
+        kind: i32,
+        pid: u32,
+        reply: ReplyLock,
+    ) {
+        let holder = self.holder(owner, pid);
+        let work = |open| locks::get(open, holder, Wanted { kind, start, last: end });
+        self.on_file(
+            Asked::of("getlk", request, ino),
+            handle,
+            reply,
+            work,
+            |reply, (start, last, kind, pid)| {
+                reply.locked(start, last, kind, pid);
+            },
+        );
+    }
+
+    fn setlk(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        owner: LockOwner,
+        start: u64,
+        end: u64,
+        kind: i32,
+        pid: u32,
+        sleep: bool,
+        reply: ReplyEmpty,
+    ) {
+        let open = match self.handles.get(handle) {
+            Ok(open) => open,
+            Err(error) => return reply.refuse(error.errno()),
+        };
+        let holder = self.holder(owner, pid);
+        let work = locks::set(open, holder, Wanted { kind, start, last: end }, sleep, request.pid());
+        // F_SETLKW is a wait for another program, on whatever file: any signal ends it (fcntl(2)).
+        self.serve(Asked::of("setlk", request, ino).unlocked(), Patience::None, reply, work, |reply, ()| {
+            reply.ok()
+        });
+    }
+
+    fn fallocate(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        length: u64,
+        mode: i32,
+        reply: ReplyEmpty,
+    ) {
+        let work = |open| files::allocate(open, offset, length, mode);
+        self.on_file(Asked::of("fallocate", request, ino).changing(), handle, reply, work, |reply, ()| {
+            reply.ok()
+        });
+    }
+
+    fn poll(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        notifier: PollNotifier,
+        _: PollEvents,
+        flags: PollFlags,
+        reply: ReplyPoll,
+    ) {
+        match self.handles.get(handle) {
+            Ok(open) => {
+                let notifier = flags.contains(PollFlags::FUSE_POLL_SCHEDULE_NOTIFY).then_some(notifier);
+                reply.poll(poll::ready(&open, notifier, &self.runtime));
+            }
+            Err(error) => reply.refuse(error.errno()),
+        }
+    }
+
+    fn lseek(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        offset: i64,
+        whence: i32,
+        reply: ReplyLseek,
+    ) {
+        let who = caller(request);
+        let work = |open| files::seek(open, who, offset, whence);
+        self.on_file(Asked::of("lseek", request, ino), handle, reply, work, |reply, offset| {
+            reply.offset(offset)
+        });
+    }
+
+    // ENOSYS once, and the kernel copies by itself from then on.
+    fn copy_file_range(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: FileHandle,
+        _: u64,
+        _: INodeNo,
+        _: FileHandle,
+        _: u64,
+        _: u64,
+        _: CopyFileRangeFlags,
+        reply: ReplyWrite,
+    ) {
+        reply.error(fuser::Errno::ENOSYS);
+    }
+
+    fn ioctl(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: FileHandle,
+        _: IoctlFlags,
+        _: u32,
+        _: &[u8],
+        _: u32,
+        reply: ReplyIoctl,
+    ) {
+        reply.error(fuser::Errno::ENOTTY);
+    }
+}
