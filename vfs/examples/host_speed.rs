@@ -161,6 +161,18 @@ fn look(bench: &Bench) -> Result<(), Error> {
         || nodes.iter().try_for_each(|node| now(node.clone().open(&bench.me, OpenFlags::READ)).map(drop)),
         || bench.names.iter().try_for_each(|n| bench.open(n, OFlags::RDONLY).map(drop)),
     )?;
+    bench.compare(
+        "open by name+close",
+        FILES,
+        || {
+            bench.names.iter().try_for_each(|n| {
+                let opened = bench.root.walk_open(&bench.me, name(n), OpenFlags::READ);
+                opened.ok_or("an open of a regular file takes no walk")?.map(drop)?;
+                Ok(())
+            })
+        },
+        || bench.names.iter().try_for_each(|n| bench.open(n, OFlags::RDONLY).map(drop)),
+    )?;
     let native_list = || {
         let dir = bench.open(".", OFlags::RDONLY | OFlags::DIRECTORY)?;
         let mut space = [MaybeUninit::uninit(); 32 * 1024];

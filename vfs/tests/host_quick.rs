@@ -4,7 +4,7 @@
 mod host_support;
 
 use host_support::*;
-use rustix::fs::{CWD, FileType, Mode as FsMode, mknodat};
+use rustix::fs::{CWD, FileType, Mode as FsMode, inotify, mknodat};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use vfs::host::HostOptions;
@@ -154,11 +154,14 @@ fn fifos_sockets_and_devices_are_refused_as_by_a_walk() {
 }
 
 #[test]
-fn a_fifo_swapped_for_a_file_is_never_waited_for() {
+fn a_fifo_swapped_for_a_file_is_never_opened() {
     let world = world_of(host_in_memory(HostOptions::default()));
     world.host.put("f", "text");
     let (f, trap) = (world.host.path("f"), world.host.path("trap"));
     mknodat(CWD, &trap, FileType::Fifo, FsMode::from_raw_mode(0o666), 0).unwrap();
+    // An event for whoever opens it for use; O_PATH makes none.
+    let opened = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+    inotify::add_watch(&opened, &trap, inotify::WatchFlags::OPEN).unwrap();
     let (stop, swaps) = (AtomicBool::new(false), AtomicU32::new(0));
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -178,6 +181,8 @@ fn a_fifo_swapped_for_a_file_is_never_waited_for() {
         }
         stop.store(true, Ordering::Relaxed);
     });
+    let mut events = [0; 4096];
+    assert_eq!(rustix::io::read(&opened, &mut events).unwrap_err(), rustix::io::Errno::AGAIN);
 }
 
 #[test]

@@ -51,8 +51,9 @@ impl Confinement {
         retry_on_intr(|| openat2(dir, name.as_bytes(), LOOK, Mode::empty(), self.resolve))
     }
 
-    /// Opens the entry `name` of `dir` for use. The caller has just seen that it is neither a device nor a fifo, or it is made by
-    /// this very call (O_CREAT and O_EXCL). What is put in its place meanwhile is not waited for.
+    /// Opens the entry `name` of `dir` for use: one that is made by this very call (O_CREAT and O_EXCL) or, where there is no
+    /// /proc for [`Confinement::again`], one that the caller has just seen to be neither a device nor a fifo. What is put in its
+    /// place meanwhile is not waited for.
     pub fn open(
         &self,
         dir: impl AsFd,
@@ -82,6 +83,12 @@ impl Confinement {
     pub fn link_path(&self, fd: BorrowedFd<'_>) -> Option<String> {
         self.fds.as_ref().map(|_| format!("/proc/self/fd/{}", fd.as_raw_fd()))
     }
+}
+
+/// The directory of the descriptor `fd`, opened again for listing: its "." is itself, so no name is involved.
+pub(super) fn again_dir(fd: impl AsFd) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    retry_on_intr(|| openat(fd.as_fd(), c".", flags, Mode::empty()))
 }
 
 /// /proc/self/fd, if that is what it is.

@@ -4,13 +4,14 @@
 //! looks, or opens at once, does not. What holds for a walk holds here: one name beneath one open directory, no link
 //! followed, and nothing but regular files and directories is ever opened.
 
+use super::confine::again_dir;
 use super::dir::HostDir;
 use super::file::HostFile;
 use super::node::{HostNode, how};
 use super::seen::Seen;
 use crate::*;
 use rustix::fd::OwnedFd;
-use rustix::fs::{Mode as FsMode, OFlags};
+use rustix::io::Errno as E;
 use std::sync::Arc;
 
 /// What can be opened in one go; the rest is for those who walk first.
@@ -69,21 +70,29 @@ impl HostNode {
             return None;
         }
         let shared = SHARED.contains(flags);
-        let kept = if shared { self.tree.recent.get(self.id(), name) } else { None };
         let dir = self.fd().ok()?;
-        let seen = match Seen::entry(&dir, name.as_bytes()) {
-            Err(error) if error.is(Errno::ENOENT) => return Some(Err(error)),
-            seen => seen.ok()?,
-        };
-        if let Some((mark, fd)) = kept
+        if shared
+            && let Some((mark, fd)) = self.tree.recent.get(self.id(), name)
+            && let Ok(seen) = Seen::entry(&dir, name.as_bytes())
             && seen.kind() == Kind::File
             && seen.is_marked(&mark)
         {
             return Some(Ok(self.opened(who, name, flags, &seen, fd)));
         }
+        // A name may mean another file at any moment: what it is is asked of a descriptor that opens nothing, and that very
+        // file is opened then.
+        let path = match self.tree.with_room(|| self.tree.confinement.step(&dir, name)) {
+            Err(E::NOENT) => return Some(Errno::ENOENT.into()),
+            path => path.ok()?,
+        };
+        let seen = Seen::of(&path).ok()?;
+        let open = || match seen.kind() {
+            Kind::File => self.tree.confinement.again(&path, how(flags)),
+            _ => again_dir(&path),
+        };
         let fd = match seen.kind() {
-            Kind::File => self.open_seen(&dir, name, how(flags), &seen)?,
-            Kind::Dir if !writes => self.open_seen(&dir, name, OFlags::DIRECTORY, &seen)?,
+            Kind::File => self.tree.with_room(open).ok()?,
+            Kind::Dir if !writes => self.tree.with_room(open).ok()?,
             _ => return None,
         };
         if seen.kind().is_dir() {
@@ -95,14 +104,6 @@ impl HostNode {
             self.tree.recent.keep(self.id(), name, &seen, &fd);
         }
         Some(Ok(self.opened(who, name, flags, &seen, fd)))
-    }
-
-    /// Opens what was just seen as `name`, if it is that still.
-    fn open_seen(&self, dir: &OwnedFd, name: Name<'_>, flags: OFlags, seen: &Seen) -> Option<OwnedFd> {
-        let open = || self.tree.confinement.open(dir, name, flags, FsMode::empty());
-        let fd = self.tree.with_room(open).ok()?;
-        let same = Seen::of(&fd).is_ok_and(|opened| opened.id() == seen.id() && opened.kind() == seen.kind());
-        same.then_some(fd)
     }
 
     fn opened(

@@ -15,8 +15,9 @@
 //!   rest are opened again by name when needed, and accepted only if device, inode and birth are the same. A node whose
 //!   handle was closed, and whose file was then moved by the host or unlinked, is stale (ESTALE); open files never are.
 //! - *Devices, fifos and sockets* are shown, made, renamed and removed, and never opened: opening could block, or hand a
-//!   device to a guest. (One that the host puts in the place of a regular file in the microsecond between a look and
-//!   the open is opened, without waiting, seen for what it is and closed.)
+//!   device to a guest. What a name means is looked at through a descriptor that opens nothing, and that very file is
+//!   opened then, so that none can be put in its place. (Without /proc there is a microsecond in which one can: it is
+//!   opened, without waiting, seen for what it is and closed.)
 //! - *Hard links* made by the host may reach any file of the same file system: whoever can link a file into the directory
 //!   has given it to the tree. Other file systems mounted below are served unless [`HostOptions::stay_on_device`].
 //! - *Ownership.* As root, files belong to the caller who makes them; otherwise to the user the server runs as. A caller who

@@ -3,6 +3,7 @@
 //! A node is bound to its inode for life. Its handle may be closed by the pool; then the way back is the name it was last
 //! found at, checked against the inode, so that a name that now means another file gives ESTALE and never the other file.
 
+use super::confine::again_dir;
 use super::dir::HostDir;
 use super::file::HostFile;
 use super::handle::Handle;
@@ -182,9 +183,8 @@ impl HostNode {
                 }
             }
             Kind::Dir => {
-                // "." of an O_PATH descriptor is the directory itself: no /proc, no race.
-                let (fd, flags) = (self.fd()?, flags | OFlags::DIRECTORY | OFlags::CLOEXEC);
-                return Ok(self.tree.with_room(|| rustix::fs::openat(&fd, c".", flags, FsMode::empty()))?);
+                let fd = self.fd()?;
+                return Ok(self.tree.with_room(|| again_dir(&fd))?);
             }
             Kind::Symlink => return Errno::ELOOP.into(),
             Kind::Fifo => (Errno::ENXIO, "a fifo"),
