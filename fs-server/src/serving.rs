@@ -54,7 +54,7 @@ pub async fn connection<S: AsyncRead + AsyncWrite>(
     config: Config,
     identity: Option<Identity>,
 ) -> Option<Fault> {
-    let seen = export.connections().enter();
+    let seen = export.door().connections().enter();
     let id = seen.id;
     let span = tracing::debug_span!("connection", id);
     async {
@@ -117,7 +117,7 @@ async fn accept(listener: Listener, door: Arc<Door>, mut stopped: watch::Receive
         };
         match accepted {
             Ok(Peer::Unix(_, uid)) if uid != me && uid != 0 => {
-                door.export.connections().turn_away();
+                door.export.door().connections().turn_away();
                 let addr = listener.local_addr();
                 door.strangers
                     .warn(format_args!("{addr}: user {uid} was turned away: the socket is user {me}'s"));
@@ -149,7 +149,7 @@ async fn accept(listener: Listener, door: Arc<Door>, mut stopped: watch::Receive
 impl Door {
     fn place(&self, listener: &Listener, whose: Whose) -> Result<Place, Full> {
         self.places.take(whose).inspect_err(|full| {
-            self.export.connections().turn_away();
+            self.export.door().connections().turn_away();
             self.full.warn(format_args!("{}: {full}: one was turned away", listener.local_addr()));
         })
     }
@@ -191,7 +191,7 @@ impl Door {
                 self.serve(stream, place, Some(identity)).await;
             }
             Err(error) => {
-                self.export.connections().turn_away();
+                self.export.door().connections().turn_away();
                 self.strangers.warn(format_args!("{whose} was turned away: {error}"));
             }
         }

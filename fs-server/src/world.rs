@@ -2,7 +2,7 @@
 //! namespace that shows them all.
 
 use crate::fault::Fault;
-use crate::ninep::Export;
+use crate::ninep::{Export, Reception};
 use crate::observe::Observer;
 use runtime_wasi::WasiRuntime;
 use std::path::{Path, PathBuf};
@@ -114,7 +114,7 @@ impl World {
 
     /// The namespace as a 9P server.
     pub fn export(&self) -> Arc<Export> {
-        Arc::new(Export::counted(self.ns.clone(), self.observer.connections.clone()))
+        Arc::new(Export::new(Reception::new(self.ns.clone(), self.observer.connections.clone())))
     }
 
     /// Ends every task.

@@ -14,6 +14,7 @@
 mod access;
 mod caller;
 mod error;
+pub mod export;
 mod flags;
 pub mod host;
 pub mod import;
@@ -30,6 +31,7 @@ mod watch;
 pub use access::{Access, check};
 pub use caller::{Caller, Gid, Guard, TaskId, Uid};
 pub use error::{Errno, Error, Result};
+pub use export::Export;
 pub use flags::{Allocate, Extent, OpenFlags, RenameFlags, SetXattr};
 pub use host::{HostOptions, HostTree};
 pub use import::Import;

@@ -1,35 +1,57 @@
-//! The namespace as a 9P server: what a fid and an open fid are here, and each message's operation on a place.
+//! Places served over 9P, the counterpart of [`crate::import`]: what a fid and an open fid are here, and each message's
+//! operation on a place.
 //!
 //! The session (crate nine) has checked fids, modes and names, and keeps the order; permissions are checked by the place.
+//! Who may attach, as whom and to what, is left to a [`Doorkeeper`].
 
-pub(crate) mod users;
 mod words;
 
-use crate::auth::Identity;
-use crate::observe::Connections;
+use crate::lock::{LockKind, LockOwner, LockSort};
+use crate::{Caller, DirEntry, FileRef, Kind, Name, Nature, Op, OpenFile, OpenFlags, Place};
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use nine::server::{Answer, Entry, Error, FileServer, HeldLock, Listing, Lock, Opened, Peer, SetAttr};
 use nine::wire;
 use parking_lot::Mutex;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use vfs::lock::{LockKind, LockOwner, LockSort};
-use vfs::{Caller, DirEntry, FileRef, Kind, Name, Namespace, Nature, Op, OpenFlags, Place};
-use words::{answer, error};
+use words::error;
 
-/// Serves one namespace.
-pub struct Export {
-    ns: Namespace,
-    connections: Arc<Connections>,
+/// Who may come in, and to where: what an export does not know by itself.
+pub trait Doorkeeper: Send + Sync + 'static {
+    /// What is known of a connection.
+    type Context: Send + Sync + 'static;
+
+    /// Answers a Tattach.
+    fn admit<'a>(&'a self, peer: &'a Peer<'a, Self::Context>) -> Op<'a, Admitted>;
+
+    /// What has to have happened before anyone hears of what was done so far; none where nothing has to.
+    fn unheard(&self) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
+
+    /// Whether reading `file` shows the messages of connections (see [`FileServer::shows_messages`]).
+    fn shows_messages(&self, file: &dyn OpenFile) -> bool {
+        let _ = file;
+        false
+    }
 }
 
-/// What is known of a connection.
+/// An attach that was granted.
 #[derive(Debug)]
-pub struct Connection {
-    /// Unique in the server: a lock's owner is a process of a connection.
-    pub id: u64,
-    /// Who the peer proved to be; then its attaches are his, whomever they name.
-    pub identity: Option<Identity>,
+pub struct Admitted {
+    pub place: Place,
+    pub who: Arc<Caller>,
+    /// His connection's number, unique in the server: a lock's owner is a process of a connection.
+    pub connection: u64,
+    /// The identity of the directory where `..` leads no further, where nothing above one is his to see.
+    pub top: Option<u64>,
+}
+
+/// Serves places to those whom its doorkeeper lets in.
+#[derive(Debug)]
+pub struct Export<D> {
+    door: D,
 }
 
 /// A fid: a place, and the user it was walked to for.
@@ -53,18 +75,37 @@ pub struct Open {
     is_top: bool,
 }
 
-impl Export {
-    pub fn new(ns: Namespace) -> Export {
-        Export::counted(ns, Arc::default())
+impl<D: Doorkeeper> Export<D> {
+    pub fn new(door: D) -> Export<D> {
+        Export { door }
     }
 
-    /// With its connections among `connections`.
-    pub fn counted(ns: Namespace, connections: Arc<Connections>) -> Export {
-        Export { ns, connections }
+    pub fn door(&self) -> &D {
+        &self.door
     }
 
-    pub fn connections(&self) -> &Arc<Connections> {
-        &self.connections
+    /// An operation as the session takes it; done stays done, without an allocation. Where what it changed, or tells of, is to
+    /// be known elsewhere first, the answer waits for that.
+    fn answer<'a, T: Send + 'a>(&'a self, op: Op<'a, T>) -> Answer<'a, T> {
+        match op {
+            Op::Done(result) => {
+                let result = result.map_err(error);
+                match self.door.unheard() {
+                    None => Answer::Now(result),
+                    Some(heard) => Answer::later(async move {
+                        heard.await;
+                        result
+                    }),
+                }
+            }
+            Op::Later(future) => Answer::later(async move {
+                let result = future.await.map_err(error);
+                if let Some(heard) = self.door.unheard() {
+                    heard.await;
+                }
+                result
+            }),
+        }
     }
 }
 
@@ -79,20 +120,9 @@ impl Node {
     }
 
     /// Its name in the directory above; fails at the top, which cannot be moved or removed.
-    fn name(&self) -> vfs::Result<vfs::NameBuf> {
+    fn name(&self) -> crate::Result<crate::NameBuf> {
         let name = if self.is_top() { None } else { self.place.name() };
-        name.cloned().ok_or(vfs::Errno::EBUSY.into())
-    }
-
-    /// The file at `path` below this one: name by name and through no link, so that nothing above can be named.
-    async fn below(mut self, path: &[u8]) -> vfs::Result<Node> {
-        for name in path.split(|b| *b == b'/').filter(|name| !matches!(*name, b"" | b".")) {
-            if name == b".." && self.is_top() {
-                continue;
-            }
-            self.place = self.place.walk(&self.who, name).await?;
-        }
-        Ok(self)
+        name.cloned().ok_or(crate::Errno::EBUSY.into())
     }
 
     /// The caller for something new that is to belong to `gid`.
@@ -101,7 +131,7 @@ impl Node {
             return self.who.clone();
         }
         let mut who = Caller::clone(&self.who);
-        who.gid = vfs::Gid(gid.0);
+        who.gid = crate::Gid(gid.0);
         Arc::new(who)
     }
 
@@ -146,7 +176,7 @@ fn name(bytes: &[u8]) -> Result<Name<'_>, Error> {
     Name::new(bytes).map_err(error)
 }
 
-fn lock(lock: &Lock<'_>) -> Result<vfs::lock::Lock, Error> {
+fn lock(lock: &Lock<'_>) -> Result<crate::lock::Lock, Error> {
     let kind = match lock.kind {
         wire::LockKind::READ => LockKind::Read,
         wire::LockKind::WRITE => LockKind::Write,
@@ -154,7 +184,7 @@ fn lock(lock: &Lock<'_>) -> Result<vfs::lock::Lock, Error> {
         _ => return Err(Error::INVALID),
     };
     let end = if lock.length == 0 { u64::MAX } else { lock.start.saturating_add(lock.length) };
-    Ok(vfs::lock::Lock { kind, start: lock.start, end })
+    Ok(crate::lock::Lock { kind, start: lock.start, end })
 }
 
 /// A tree's cookie as an offset of a listing that starts with `.` and `..`, and back. A host's last cookie may be the
@@ -177,38 +207,16 @@ macro_rules! checked {
     };
 }
 
-impl FileServer for Export {
-    type Context = Connection;
+impl<D: Doorkeeper> FileServer for Export<D> {
+    type Context = D::Context;
     type Node = Node;
     type Open = Open;
 
-    fn attach<'a>(&'a self, peer: &'a Peer<'a, Connection>) -> Answer<'a, Node> {
-        let context = peer.context;
-        let who = match &context.identity {
-            Some(identity) => identity.caller.clone(),
-            None => users::caller(peer.uname, peer.n_uname.map(|uid| uid.0)),
-        };
-        // aname selects the tree: a directory of the namespace, / where there is none. Diod's clients name their own.
-        let aname: &[u8] = if peer.aname.is_empty() { b"/" } else { peer.aname };
+    fn attach<'a>(&'a self, peer: &'a Peer<'a, D::Context>) -> Answer<'a, Node> {
         Answer::later(async move {
-            let attached = async {
-                let root = self.ns.root();
-                match &context.identity {
-                    None => {
-                        let place = root.resolve(&who, aname, vfs::Follow::Yes).await?;
-                        Ok(Node { place, who: who.clone(), connection: context.id, top: None })
-                    }
-                    Some(identity) => {
-                        // Where his root is was chosen by who wrote the users file, and needs no rights of his.
-                        let place = root.resolve(&Caller::me(), &identity.root, vfs::Follow::Yes).await?;
-                        let top = Some(place.qid().path);
-                        Node { place, who: who.clone(), connection: context.id, top }.below(aname).await
-                    }
-                }
-            };
-            attached.await.map_err(|e: vfs::Error| {
-                error(e.context(format_args!("attach: {}", String::from_utf8_lossy(aname))))
-            })
+            let admitted = self.door.admit(peer).await.map_err(error)?;
+            let Admitted { place, who, connection, top } = admitted;
+            Ok(Node { place, who, connection, top })
         })
     }
 
@@ -220,12 +228,12 @@ impl FileServer for Export {
         if name == b".." && dir.is_top() {
             return Answer::ok(dir.clone());
         }
-        answer(dir.place.walk(&dir.who, name).map(|place| dir.at(place)))
+        self.answer(dir.place.walk(&dir.who, name).map(|place| dir.at(place)))
     }
 
     fn open<'a>(&'a self, node: &'a Node, flags: wire::OpenFlags) -> Answer<'a, Opened<Node, Open>> {
         let flags = words::open_flags(flags);
-        answer(
+        self.answer(
             node.place
                 .open(&node.who, flags)
                 .map(move |file| node.opened(node.place.clone(), file, flags, false)),
@@ -243,14 +251,14 @@ impl FileServer for Export {
         let name = checked!(name(file));
         let flags = words::open_flags(flags);
         let who = dir.maker(gid);
-        answer(Op::started(async move {
-            let made = dir.place.create(&who, name, vfs::Mode::new(mode.permissions()), flags).await?;
+        self.answer(Op::started(async move {
+            let made = dir.place.create(&who, name, crate::Mode::new(mode.permissions()), flags).await?;
             Ok(dir.opened(made.place, made.file, flags, true))
         }))
     }
 
     fn read<'a>(&'a self, open: &'a Open, offset: u64, buf: &'a mut [u8]) -> Answer<'a, usize> {
-        answer(open.file.read(offset, buf))
+        self.answer(open.file.read(offset, buf))
     }
 
     fn read_shared(&self, open: &Open, offset: u64, count: usize) -> Option<Vec<Bytes>> {
@@ -259,9 +267,9 @@ impl FileServer for Export {
 
     fn write<'a>(&'a self, open: &'a Open, offset: u64, data: &'a [u8]) -> Answer<'a, usize> {
         if open.append {
-            return answer(open.file.append(data).map(|(n, _)| n));
+            return self.answer(open.file.append(data).map(|(n, _)| n));
         }
-        answer(open.file.write(offset, data))
+        self.answer(open.file.write(offset, data))
     }
 
     fn readdir<'a>(&'a self, open: &'a Open, offset: u64, into: &'a mut Listing) -> Answer<'a, ()> {
@@ -278,7 +286,7 @@ impl FileServer for Export {
             }
         }
         let cookie = if offset <= DOTS { 0 } else { cookie_of(offset) };
-        answer(Op::started(async move {
+        self.answer(Op::started(async move {
             let mut sink = |entry: DirEntry<'_>| {
                 let qid = open.place.entry_qid(entry.qid);
                 into.push(&Entry {
@@ -298,7 +306,7 @@ impl FileServer for Export {
         _: Option<&'a Open>,
         _: wire::AttrMask,
     ) -> Answer<'a, wire::Attr> {
-        answer(node.place.stat(&node.who).map(|stat| words::attr(&stat, node.place.nature())))
+        self.answer(node.place.stat(&node.who).map(|stat| words::attr(&stat, node.place.nature())))
     }
 
     fn setattr<'a>(&'a self, node: &'a Node, open: Option<&'a Open>, change: SetAttr) -> Answer<'a, ()> {
@@ -306,13 +314,13 @@ impl FileServer for Export {
         // ftruncate(2) asks nothing of the mode bits: the file was opened for writing.
         let (Some(open), Some(size)) = (open.filter(|open| open.file.nature() == Nature::Storage), set.size)
         else {
-            return answer(node.place.setstat(&node.who, set));
+            return self.answer(node.place.setstat(&node.who, set));
         };
         // Linux sends the times of the change along, which come by themselves.
-        let now = |time: &vfs::SetTime| *time == vfs::SetTime::Now;
-        let rest = vfs::SetStat { size: None, mtime: set.mtime.filter(|time| !now(time)), ..set };
-        answer(open.file.set_size(size).and_then(move |()| {
-            if rest == vfs::SetStat::default() { Op::ok(()) } else { node.place.setstat(&node.who, rest) }
+        let now = |time: &crate::SetTime| *time == crate::SetTime::Now;
+        let rest = crate::SetStat { size: None, mtime: set.mtime.filter(|time| !now(time)), ..set };
+        self.answer(open.file.set_size(size).and_then(move |()| {
+            if rest == crate::SetStat::default() { Op::ok(()) } else { node.place.setstat(&node.who, rest) }
         }))
     }
 
@@ -325,8 +333,8 @@ impl FileServer for Export {
     ) -> Answer<'a, Node> {
         let name = checked!(name(new));
         let who = dir.maker(gid);
-        answer(Op::started(async move {
-            let place = dir.place.mkdir(&who, name, vfs::Mode::new(mode.permissions())).await?;
+        self.answer(Op::started(async move {
+            let place = dir.place.mkdir(&who, name, crate::Mode::new(mode.permissions())).await?;
             Ok(dir.at(place))
         }))
     }
@@ -340,7 +348,7 @@ impl FileServer for Export {
     ) -> Answer<'a, Node> {
         let name = checked!(name(new));
         let who = dir.maker(gid);
-        answer(Op::started(async move { Ok(dir.at(dir.place.symlink(&who, name, target).await?)) }))
+        self.answer(Op::started(async move { Ok(dir.at(dir.place.symlink(&who, name, target).await?)) }))
     }
 
     fn mknod<'a>(
@@ -357,20 +365,20 @@ impl FileServer for Export {
             return Answer::err(Error::INVALID);
         };
         let who = dir.maker(gid);
-        answer(Op::started(async move {
-            let mode = vfs::Mode::new(mode.permissions());
-            let place = dir.place.mknod(&who, name, kind, mode, vfs::Device { major, minor }).await?;
+        self.answer(Op::started(async move {
+            let mode = crate::Mode::new(mode.permissions());
+            let place = dir.place.mknod(&who, name, kind, mode, crate::Device { major, minor }).await?;
             Ok(dir.at(place))
         }))
     }
 
     fn readlink<'a>(&'a self, node: &'a Node) -> Answer<'a, Vec<u8>> {
-        answer(node.place.readlink().map(|target| target.to_vec()))
+        self.answer(node.place.readlink().map(|target| target.to_vec()))
     }
 
     fn link<'a>(&'a self, dir: &'a Node, node: &'a Node, new: &'a [u8]) -> Answer<'a, ()> {
         let name = checked!(name(new));
-        answer(dir.place.link(&dir.who, &node.place, name))
+        self.answer(dir.place.link(&dir.who, &node.place, name))
     }
 
     fn rename_at<'a>(
@@ -381,37 +389,41 @@ impl FileServer for Export {
         new: &'a [u8],
     ) -> Answer<'a, ()> {
         let (old, new) = (checked!(name(old)), checked!(name(new)));
-        answer(old_dir.place.rename(&old_dir.who, old, &new_dir.place, new, vfs::RenameFlags::empty()))
+        self.answer(old_dir.place.rename(&old_dir.who, old, &new_dir.place, new, crate::RenameFlags::empty()))
     }
 
     fn rename<'a>(&'a self, node: &'a Node, new_dir: Option<&'a Node>, new: &'a [u8]) -> Answer<'a, ()> {
         let new = checked!(name(new));
-        answer(Op::started(async move {
+        self.answer(Op::started(async move {
             let old_dir = node.place.parent();
             let old = node.name()?;
             let to = new_dir.map_or(&old_dir, |dir| &dir.place);
-            old_dir.rename(&node.who, old.as_name(), to, new, vfs::RenameFlags::empty()).await
+            old_dir.rename(&node.who, old.as_name(), to, new, crate::RenameFlags::empty()).await
         }))
     }
 
     fn unlink_at<'a>(&'a self, dir: &'a Node, old: &'a [u8], directory: bool) -> Answer<'a, ()> {
         let name = checked!(name(old));
-        answer(if directory { dir.place.rmdir(&dir.who, name) } else { dir.place.unlink(&dir.who, name) })
+        self.answer(if directory {
+            dir.place.rmdir(&dir.who, name)
+        } else {
+            dir.place.unlink(&dir.who, name)
+        })
     }
 
     fn remove<'a>(&'a self, node: &'a Node) -> Answer<'a, ()> {
-        answer(Op::started(async move {
+        self.answer(Op::started(async move {
             let name = node.name()?;
             node.place.parent().remove(&node.who, name.as_name()).await
         }))
     }
 
     fn statfs<'a>(&'a self, node: &'a Node) -> Answer<'a, wire::StatFs> {
-        answer(node.place.statfs().map(words::stat_fs))
+        self.answer(node.place.statfs().map(words::stat_fs))
     }
 
     fn fsync<'a>(&'a self, open: &'a Open, data_only: bool) -> Answer<'a, ()> {
-        answer(open.file.fsync(data_only))
+        self.answer(open.file.fsync(data_only))
     }
 
     fn lock<'a>(&'a self, open: &'a Open, request: Lock<'a>) -> Answer<'a, wire::LockStatus> {
@@ -425,9 +437,9 @@ impl FileServer for Export {
         }
         // Linux asks a BLOCKED lock again every 30 seconds: one that may wait is better answered when it is had.
         let wait = request.flags.contains(wire::LockFlags::BLOCK);
-        answer(open.file.lock(owner, wanted, wait).then(|result| match result {
+        self.answer(open.file.lock(owner, wanted, wait).then(|result| match result {
             Ok(()) => Op::ok(wire::LockStatus::SUCCESS),
-            Err(error) if error.is(vfs::Errno::EAGAIN) => Op::ok(wire::LockStatus::BLOCKED),
+            Err(error) if error.is(crate::Errno::EAGAIN) => Op::ok(wire::LockStatus::BLOCKED),
             Err(error) => Op::err(error),
         }))
     }
@@ -435,7 +447,7 @@ impl FileServer for Export {
     fn getlock<'a>(&'a self, open: &'a Open, request: Lock<'a>) -> Answer<'a, HeldLock> {
         let wanted = checked!(lock(&request));
         let owner = open.owner(&request);
-        answer(open.file.getlock(owner, wanted).map(move |held| match held {
+        self.answer(open.file.getlock(owner, wanted).map(move |held| match held {
             None => HeldLock {
                 kind: wire::LockKind::UNLOCK,
                 start: request.start,
@@ -454,11 +466,11 @@ impl FileServer for Export {
     }
 
     fn xattr_get<'a>(&'a self, node: &'a Node, name: &'a [u8]) -> Answer<'a, Vec<u8>> {
-        answer(node.place.getxattr(&node.who, name).map(|value| value.to_vec()))
+        self.answer(node.place.getxattr(&node.who, name).map(|value| value.to_vec()))
     }
 
     fn xattr_list<'a>(&'a self, node: &'a Node) -> Answer<'a, Vec<u8>> {
-        answer(node.place.listxattr(&node.who).map(|names| {
+        self.answer(node.place.listxattr(&node.who).map(|names| {
             names.iter().flat_map(|name| name.iter().copied().chain(std::iter::once(0))).collect()
         }))
     }
@@ -470,21 +482,21 @@ impl FileServer for Export {
         value: &'a [u8],
         flags: wire::XattrFlags,
     ) -> Answer<'a, ()> {
-        let mut how = vfs::SetXattr::empty();
-        how.set(vfs::SetXattr::CREATE, flags.contains(wire::XattrFlags::CREATE));
-        how.set(vfs::SetXattr::REPLACE, flags.contains(wire::XattrFlags::REPLACE));
-        answer(node.place.setxattr(&node.who, name, value, how))
+        let mut how = crate::SetXattr::empty();
+        how.set(crate::SetXattr::CREATE, flags.contains(wire::XattrFlags::CREATE));
+        how.set(crate::SetXattr::REPLACE, flags.contains(wire::XattrFlags::REPLACE));
+        self.answer(node.place.setxattr(&node.who, name, value, how))
     }
 
     fn xattr_remove<'a>(&'a self, node: &'a Node, name: &'a [u8]) -> Answer<'a, ()> {
-        answer(node.place.removexattr(&node.who, name))
+        self.answer(node.place.removexattr(&node.who, name))
     }
 
     fn shows_messages(&self, open: &Open) -> bool {
-        services::shows_messages(&*open.file)
+        self.door.shows_messages(&*open.file)
     }
 
     fn close<'a>(&'a self, open: &'a Open) -> Answer<'a, ()> {
-        answer(open.file.flush())
+        self.answer(open.file.flush())
     }
 }

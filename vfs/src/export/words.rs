@@ -1,39 +1,14 @@
-//! The two crates' words for the same things: 9P's (nine) and the namespace's (vfs). Translation only.
+//! The two crates' words for the same things: 9P's and the namespace's. Translation only.
 
-use crate::fuse;
-use nine::server::{Answer, Error, SetAttr, SetTime};
+use crate::{Kind, Nature, Stat};
+use nine::server::{Error, SetAttr, SetTime};
 use nine::wire;
-use vfs::{Kind, Nature, Op, Stat};
 
-/// An operation as the session takes it; done stays done, without an allocation. What it changed, or tells of, is to be known
-/// to the kernels of FUSE mounts before the client hears of it: where they are still being told, the answer waits for that.
-pub fn answer<'a, T: Send + 'a>(op: Op<'a, T>) -> Answer<'a, T> {
-    match op {
-        Op::Done(result) => {
-            let result = result.map_err(error);
-            match fuse::unheard() {
-                None => Answer::Now(result),
-                Some(heard) => Answer::later(async move {
-                    heard.await;
-                    result
-                }),
-            }
-        }
-        Op::Later(future) => Answer::later(async move {
-            let result = future.await.map_err(error);
-            if let Some(heard) = fuse::unheard() {
-                heard.await;
-            }
-            result
-        }),
-    }
-}
-
-pub fn error(error: vfs::Error) -> Error {
+pub(super) fn error(error: crate::Error) -> Error {
     Error::new(error.errno().raw() as u32, error.text().to_owned())
 }
 
-pub fn qid(qid: vfs::Qid, nature: Nature) -> wire::Qid {
+pub(super) fn qid(qid: crate::Qid, nature: Nature) -> wire::Qid {
     let kind = match qid.kind {
         Kind::Dir => wire::QidKind::DIR,
         Kind::Symlink => wire::QidKind::SYMLINK,
@@ -43,17 +18,17 @@ pub fn qid(qid: vfs::Qid, nature: Nature) -> wire::Qid {
     wire::Qid { kind, version, path: qid.path }
 }
 
-fn time(t: vfs::Time) -> wire::Time {
+fn time(t: crate::Time) -> wire::Time {
     wire::Time { sec: t.secs as u64, nsec: u64::from(t.nanos) }
 }
 
 /// A device number as the kernel's new_encode_dev packs it.
-fn device(d: vfs::Device) -> u64 {
+fn device(d: crate::Device) -> u64 {
     let (major, minor) = (u64::from(d.major), u64::from(d.minor));
     (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12)
 }
 
-pub fn attr(stat: &Stat, nature: Nature) -> wire::Attr {
+pub(super) fn attr(stat: &Stat, nature: Nature) -> wire::Attr {
     // A log has its true length: `tail -f` starts at it and polls it. Linux (cache=none) reads on beyond what it was told,
     // so that `cat` follows what comes. Files that are made as they are read have 0.
     wire::Attr {
@@ -76,25 +51,25 @@ pub fn attr(stat: &Stat, nature: Nature) -> wire::Attr {
     }
 }
 
-pub fn set_stat(set: SetAttr) -> vfs::SetStat {
+pub(super) fn set_stat(set: SetAttr) -> crate::SetStat {
     let when = |t| match t {
-        SetTime::Now => vfs::SetTime::Now,
+        SetTime::Now => crate::SetTime::Now,
         SetTime::To(t) => {
-            vfs::SetTime::To(vfs::Time { secs: t.sec as i64, nanos: t.nsec.min(999_999_999) as u32 })
+            crate::SetTime::To(crate::Time { secs: t.sec as i64, nanos: t.nsec.min(999_999_999) as u32 })
         }
     };
-    vfs::SetStat {
-        mode: set.mode.map(|m| vfs::Mode::new(m.permissions())),
-        uid: set.uid.map(|u| vfs::Uid(u.0)),
-        gid: set.gid.map(|g| vfs::Gid(g.0)),
+    crate::SetStat {
+        mode: set.mode.map(|m| crate::Mode::new(m.permissions())),
+        uid: set.uid.map(|u| crate::Uid(u.0)),
+        gid: set.gid.map(|g| crate::Gid(g.0)),
         size: set.size,
         atime: set.atime.map(when),
         mtime: set.mtime.map(when),
     }
 }
 
-pub fn open_flags(flags: wire::OpenFlags) -> vfs::OpenFlags {
-    use vfs::OpenFlags as V;
+pub(super) fn open_flags(flags: wire::OpenFlags) -> crate::OpenFlags {
+    use crate::OpenFlags as V;
     use wire::OpenFlags as W;
     let mut out = V::empty();
     out.set(V::READ, flags.reads());
@@ -114,7 +89,7 @@ pub fn open_flags(flags: wire::OpenFlags) -> vfs::OpenFlags {
     out
 }
 
-pub fn stat_fs(s: vfs::StatFs) -> wire::StatFs {
+pub(super) fn stat_fs(s: crate::StatFs) -> wire::StatFs {
     // Linux passes the type on to statfs(2), and programs that know which are local trust inotify there, which knows nothing
     // of what guests and other clients write (`tail -f` would wait for ever, on v9fs's own type as well). FUSE's counts as
     // remote, and is what the other way in shows.
