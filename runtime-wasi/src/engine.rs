@@ -34,7 +34,7 @@ pub(crate) fn engine() -> wasmtime::Result<Engine> {
 
 /// All that a program can import.
 pub(crate) struct Linkers {
-    pub modules: Linker<Guest>,
+    pub modules: Arc<Linker<Guest>>,
     pub components: component::Linker<p2::Guest>,
 }
 
@@ -43,5 +43,5 @@ pub(crate) fn linkers(engine: &Engine) -> wasmtime::Result<Linkers> {
     p1::add_to_linker(&mut modules)?;
     let mut components = component::Linker::new(engine);
     p2::add_to_linker(&mut components)?;
-    Ok(Linkers { modules, components })
+    Ok(Linkers { modules: Arc::new(modules), components })
 }

@@ -4,6 +4,7 @@ use crate::control::Control;
 use crate::guest::Guest;
 use crate::limits::MemoryLimiter;
 use crate::p1::ProcExit;
+use crate::p1::shortcut::Shortened;
 use crate::p2;
 use task::Exit;
 use vfs::FileRef;
@@ -43,9 +44,20 @@ pub(crate) trait Runs<G>: Send {
     fn run(&self, store: &mut Store<G>) -> impl Future<Output = wasmtime::Result<()>> + Send;
 }
 
-impl Runs<Guest> for InstancePre<Guest> {
+/// A module, linked: by itself, and by the shorter way for its calls where it can take that.
+#[derive(Clone)]
+pub(crate) struct Command {
+    pub whole: InstancePre<Guest>,
+    pub shortened: Option<Shortened>,
+}
+
+impl Runs<Guest> for Command {
     async fn run(&self, store: &mut Store<Guest>) -> wasmtime::Result<()> {
-        let instance = self.instantiate_async(&mut *store).await?;
+        let instance = match &self.shortened {
+            Some(shortened) => shortened.instantiate(&mut *store).await?,
+            None => self.whole.instantiate_async(&mut *store).await?,
+        };
+        store.data_mut().memory = instance.get_memory(&mut *store, "memory");
         let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
         start.call_async(&mut *store, ()).await
     }

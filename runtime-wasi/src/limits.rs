@@ -72,7 +72,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    pub const OF_MODULE: Parts = Parts { instances: 1, memories: 1, tables: 16 };
+    pub const OF_MODULE: Parts = Parts { instances: 2, memories: 1, tables: 16 };
     /// A component is put together from modules: CPython's are some dozens.
     pub const OF_COMPONENT: Parts = Parts { instances: 256, memories: 8, tables: 64 };
 }

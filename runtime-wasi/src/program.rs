@@ -3,8 +3,11 @@
 
 use crate::engine::Linkers;
 use crate::guest::Guest;
+use crate::life::Command;
 use crate::limits::Parts;
+use crate::p1::shortcut::{Shortcut, Shortened};
 use crate::{p1, p2};
+use std::sync::Arc;
 use vfs::{Errno, Error, Result};
 use wasmtime::component::Component;
 use wasmtime::{Engine, ExternType, InstancePre, Linker, Module, ResourcesRequired};
@@ -24,7 +27,7 @@ pub(crate) struct Program {
 /// What is run: a preview 1 module's `_start`, or a preview 2 component's `wasi:cli/run`.
 #[derive(Clone)]
 pub(crate) enum Entry {
-    Module(InstancePre<Guest>),
+    Module(Command),
     Component(p2::Command),
 }
 
@@ -122,12 +125,21 @@ pub(crate) fn compile(engine: &Engine, name: &str, bytes: &[u8]) -> Result<Code>
     })
 }
 
-/// Checks that `code` is a program that this host can run, and links it.
-pub(crate) fn link(linkers: &Linkers, name: &str, code: &Code) -> Result<Program> {
+/// Checks that `code` is a program that this host can run, and links it: by a shortcut where it has none of its own start.
+pub(crate) fn link(
+    linkers: &Linkers,
+    name: &str,
+    code: &Code,
+    shortcut: Option<&Arc<Shortcut>>,
+) -> Result<Program> {
     let (entry, needs, image) = match code {
         Code::Module(module) => {
             let needs = module.resources_required();
-            (link_module(&linkers.modules, name, module, &needs)?, needs, module.image_range())
+            {
+                let whole = link_module(&linkers.modules, name, module, &needs)?;
+                let shortened = shortcut.and_then(|shortcut| Shortened::new(module, shortcut));
+                (Entry::Module(Command { whole, shortened }), needs, module.image_range())
+            }
         }
         Code::Component(component) => {
             let needs = component.resources_required();
@@ -159,7 +171,7 @@ fn link_module(
     name: &str,
     module: &Module,
     needs: &ResourcesRequired,
-) -> Result<Entry> {
+) -> Result<InstancePre<Guest>> {
     for import in module.imports() {
         let known = p1::abi::Version::ALL.iter().any(|version| version.module() == import.module())
             && p1::is_call(import.name());
@@ -178,8 +190,7 @@ fn link_module(
         return Err(refused(name, "it has a shared memory: threads cannot be run"));
     }
     check_parts(name, needs, Parts::OF_MODULE)?;
-    let instance = linker.instantiate_pre(module).map_err(|error| refused(name, error.root_cause()))?;
-    Ok(Entry::Module(instance))
+    linker.instantiate_pre(module).map_err(|error| refused(name, error.root_cause()))
 }
 
 #[cfg(test)]

@@ -199,6 +199,10 @@ pub trait OpenFile: Any + Send + Sync {
     fn nature(&self) -> Nature {
         self.node().nature()
     }
+    /// The stat of the file that is open (fstat(2)).
+    fn stat(&self) -> Op<'_, Stat> {
+        self.node().stat()
+    }
     /// Every operation goes to a peer and is an [`Op::Later`], also where it would not block; the peer minds NONBLOCK.
     fn is_remote(&self) -> bool {
         false

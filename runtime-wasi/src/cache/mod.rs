@@ -9,7 +9,8 @@
 mod disk;
 
 use crate::engine::Linkers;
-use crate::program::{self, Program};
+use crate::p1::shortcut::{self, Shortcut};
+use crate::program::{self, Code, Layer, Program};
 use disk::DiskCache;
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -17,8 +18,8 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use vfs::{Errno, Error, Result, Stat, Time};
@@ -83,6 +84,8 @@ pub(crate) struct Cache {
     pending: Mutex<HashMap<Key, Arc<tokio::sync::Mutex<()>>>>,
     compilers: Arc<Semaphore>,
     counts: Counts,
+    /// The modules' shorter way into the host, once one could take it.
+    shortcut: OnceLock<Option<Arc<Shortcut>>>,
 }
 
 /// How much the caches may hold.
@@ -124,6 +127,7 @@ impl Cache {
             pending: Mutex::default(),
             compilers: Arc::new(Semaphore::new(bounds.compilers)),
             counts: Counts::default(),
+            shortcut: OnceLock::new(),
         })
     }
 
@@ -181,13 +185,40 @@ impl Cache {
         hasher.finalize()
     }
 
+    /// The shorter way for the calls of the module in `bytes`, where it can take that. Without it, it runs more slowly.
+    fn shortcut(&self, bytes: &[u8]) -> Option<&Arc<Shortcut>> {
+        if !shortcut::has_no_start(bytes) {
+            return None;
+        }
+        let made = self.shortcut.get_or_init(|| {
+            let made = self.make_shortcut();
+            made.inspect_err(|error| tracing::warn!(%error, "guests run without a shortcut"))
+                .ok()
+                .map(Arc::new)
+        });
+        made.as_ref()
+    }
+
+    fn make_shortcut(&self) -> wasmtime::Result<Shortcut> {
+        let key = self.key(shortcut::source().as_bytes(), true);
+        let stored = self.disk.as_ref().and_then(|disk| disk.load(&key, Layer::Module, &self.engine));
+        if let Some(Code::Module(between)) = stored {
+            return Shortcut::link(&self.linkers.modules, &between);
+        }
+        let between = Shortcut::compile(&self.engine)?;
+        if let Some(disk) = &self.disk {
+            disk.store(&key, &Code::Module(between.clone()));
+        }
+        Shortcut::link(&self.linkers.modules, &between)
+    }
+
     /// From disk or by compiling.
     fn make(&self, key: &Key, name: &str, bytes: &[u8]) -> Result<Program> {
         if let Some(disk) = &self.disk
             && let Some(code) = disk.load(key, program::layer(bytes), &self.engine)
         {
             self.counts.disk_hits.fetch_add(1, Ordering::Relaxed);
-            return program::link(&self.linkers, name, &code);
+            return program::link(&self.linkers, name, &code, self.shortcut(bytes));
         }
         let began = std::time::Instant::now();
         let code = program::compile(&self.engine, name, bytes)?;
@@ -195,7 +226,7 @@ impl Cache {
         self.counts.compiled.fetch_add(1, Ordering::Relaxed);
         self.counts.compile_ms.fetch_add(millis, Ordering::Relaxed);
         tracing::debug!(name, millis, "compiled");
-        let program = program::link(&self.linkers, name, &code)?;
+        let program = program::link(&self.linkers, name, &code, self.shortcut(bytes))?;
         if let Some(disk) = &self.disk {
             disk.store(key, &code);
         }

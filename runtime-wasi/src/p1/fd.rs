@@ -145,7 +145,10 @@ pub(super) async fn fd_filestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> R
     let node = descriptor.node.clone();
     let kind = descriptor.shown_kind();
     let qid = descriptor.place.as_ref().map_or_else(|| node.qid(), Place::qid);
-    let stat = node.stat().await?;
+    let stat = match descriptor.file.clone() {
+        Some(file) => file.stat().await?,
+        None => node.stat().await?,
+    };
     call.put_filestat(out, kind, qid, device(node.qid()), &stat)
 }
 

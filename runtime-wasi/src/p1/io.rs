@@ -88,7 +88,7 @@ async fn read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u6
             Err(error) => return Err(error),
         }
     }
-    Usage::add(&call.guest.usage.read_bytes, total as u64);
+    Usage::add_alone(&call.guest.usage.read_bytes, total as u64);
     Ok(total)
 }
 
@@ -135,6 +135,6 @@ async fn write(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u
             Err(error) => return Err(error),
         }
     }
-    Usage::add(&call.guest.usage.written_bytes, total as u64);
+    Usage::add_alone(&call.guest.usage.written_bytes, total as u64);
     Ok((total, end))
 }

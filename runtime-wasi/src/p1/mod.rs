@@ -2,7 +2,8 @@
 //!
 //! One module for each family of calls; [`abi`] knows the layouts, [`errno`] the numbers, [`memory`] the guest's pointers,
 //! [`trace`] how a call is shown. Calls that may wait are asynchronous and run on the guest's fiber, where waiting holds no
-//! thread; those that mostly need not are tried at once before ([`quick`]); the others are plain functions. Guest memory is read and written in place.
+//! thread; those that mostly need not are
+//! tried at once before ([`quick`]), without a future where that can be had ([`shortcut`]); the others are plain functions. Guest memory is read and written in place.
 //!
 //! The namespace's files are the only files. Descriptor 3 is its root `/`, under which every path of the namespace can be
 //! reached; paths and links that start with a slash start there, and `..` above it stays there.
@@ -24,6 +25,7 @@ mod path;
 mod poll;
 mod process;
 mod quick;
+pub(crate) mod shortcut;
 mod sock;
 mod trace;
 
@@ -33,10 +35,10 @@ use memory::GuestMemory;
 pub(crate) use process::ProcExit;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use task::Usage;
 use vfs::Result;
-use wasmtime::{Caller, Extern, Linker};
+use wasmtime::{Caller, Extern, Linker, Memory};
 
 /// One call of a guest: its memory, and what the host keeps for it.
 struct Call<'c> {
@@ -57,15 +59,17 @@ impl<'c> Call<'c> {
                 memory
             }
         };
+        Ok(Call::on(memory, caller, version))
+    }
+
+    fn on(memory: Memory, caller: &'c mut Caller<'_, Guest>, version: Version) -> Call<'c> {
         let (bytes, guest) = memory.data_and_store_mut(caller);
-        Ok(Call { memory: GuestMemory::new(bytes), guest, version })
+        Call { memory: GuestMemory::new(bytes), guest, version }
     }
 
     /// Counts and shows the call, and gives the number that the guest gets.
     fn end(&self, name: &'static str, args: &[u64], result: &Result<()>) -> u32 {
-        // Only the guest's own calls write this counter: no need for the price of an addition that others might race.
-        let calls = &self.guest.usage.calls;
-        calls.store(calls.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        Usage::add_alone(&self.guest.usage.calls, 1);
         if self.guest.trace.is_on() {
             trace::say(self, name, args, result);
         }
@@ -117,30 +121,70 @@ impl Future for Succeeded {
     }
 }
 
-/// Defines calls that may wait, but mostly do not: the first function is asked before the second.
+/// Defines calls that may wait, but mostly do not: the first function is asked before the second. Preview 1's can also be asked
+/// for what they do at once (`shortcut.rs`).
 macro_rules! define_quick {
-    ($linker:ident $version:ident $($name:ident ($($arg:ident: $ty:ty),*) = $quick:path, $call:path;)*) => {$(
-        $linker.func_wrap_async(
-            $version.module(),
-            stringify!($name),
-            move |mut caller: Caller<'_, Guest>, ($($arg,)*): ($($ty,)*)| {
-                let begun = Call::begin(&mut caller, $version).map(|mut call| {
-                    let result = $quick(&mut call, $($arg),*)?;
-                    Some(call.end(stringify!($name), &[$($arg as u64),*], &result))
-                });
-                match begun {
-                    Ok(Some(0)) => Box::new(Succeeded),
-                    Ok(Some(errno)) => Box::new(std::future::ready(Ok(errno))),
-                    Err(error) => Box::new(std::future::ready(Err(error))),
-                    Ok(None) => Box::new(async move {
-                        let mut call = Call::begin(&mut caller, $version)?;
-                        let result = $call(&mut call, $($arg),*).await;
-                        wasmtime::Result::Ok(call.end(stringify!($name), &[$($arg as u64),*], &result))
-                    }),
+    ($($name:ident ($($arg:ident: $ty:ty),*) = $quick:path, $call:path;)*) => {
+        const QUICK: &[shortcut::Shape] = &[$(shortcut::Shape {
+            name: stringify!($name),
+            params: &[$(shortcut::wasm_type(stringify!($ty))),*],
+        }),*];
+
+        fn add_quick(linker: &mut Linker<Guest>, version: Version) -> wasmtime::Result<()> {
+            $(
+                if version == Version::Preview1 {
+                    linker.func_wrap(
+                        shortcut::AT_ONCE,
+                        stringify!($name),
+                        move |mut caller: Caller<'_, Guest>, $($arg: $ty),*| -> u32 {
+                            let Some(memory) = caller.data().memory else { return shortcut::NOT_AT_ONCE };
+                            let mut call = Call::on(memory, &mut caller, version);
+                            match $quick(&mut call, $($arg),*) {
+                                Some(result) => call.end(stringify!($name), &[$($arg as u64),*], &result),
+                                None => shortcut::NOT_AT_ONCE,
+                            }
+                        },
+                    )?;
                 }
-            },
-        )?;
-    )*};
+                linker.func_wrap_async(
+                    version.module(),
+                    stringify!($name),
+                    move |mut caller: Caller<'_, Guest>, ($($arg,)*): ($($ty,)*)| {
+                        let begun = Call::begin(&mut caller, version).map(|mut call| {
+                            let result = $quick(&mut call, $($arg),*)?;
+                            Some(call.end(stringify!($name), &[$($arg as u64),*], &result))
+                        });
+                        match begun {
+                            Ok(Some(0)) => Box::new(Succeeded),
+                            Ok(Some(errno)) => Box::new(std::future::ready(Ok(errno))),
+                            Err(error) => Box::new(std::future::ready(Err(error))),
+                            Ok(None) => Box::new(async move {
+                                let mut call = Call::begin(&mut caller, version)?;
+                                let result = $call(&mut call, $($arg),*).await;
+                                wasmtime::Result::Ok(call.end(stringify!($name), &[$($arg as u64),*], &result))
+                            }),
+                        }
+                    },
+                )?;
+            )*
+            Ok(())
+        }
+    };
+}
+
+define_quick! {
+    fd_close(fd: u32) = quick::fd_close, fd::fd_close;
+    fd_filestat_get(fd: u32, out: u32) = quick::fd_filestat_get, fd::fd_filestat_get;
+    fd_pread(fd: u32, iovs: u32, count: u32, offset: u64, out: u32) = quick::fd_pread, io::fd_pread;
+    fd_pwrite(fd: u32, iovs: u32, count: u32, offset: u64, out: u32) = quick::fd_pwrite, io::fd_pwrite;
+    fd_read(fd: u32, iovs: u32, count: u32, out: u32) = quick::fd_read, io::fd_read;
+    fd_seek(fd: u32, offset: i64, whence: u32, out: u32) = quick::fd_seek, fd::fd_seek;
+    fd_write(fd: u32, iovs: u32, count: u32, out: u32) = quick::fd_write, io::fd_write;
+    path_filestat_get(fd: u32, lookup: u32, path: u32, len: u32, out: u32) = quick::path_filestat_get, path::path_filestat_get;
+    path_open(
+        fd: u32, lookup: u32, path: u32, len: u32, oflags: u32, base: u64, inheriting: u64, flags: u32, out: u32
+    ) = quick::path_open, path::path_open;
+    path_unlink_file(fd: u32, path: u32, len: u32) = quick::path_unlink_file, path::path_unlink_file;
 }
 
 /// Every call, under the names of both snapshots.
@@ -165,20 +209,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
             sock_send(fd: u32, data: u32, count: u32, flags: u32, out: u32) = sock::sock_send;
             sock_shutdown(fd: u32, how: u32) = sock::sock_shutdown;
         }
-        define_quick! { linker version
-            fd_close(fd: u32) = quick::fd_close, fd::fd_close;
-            fd_filestat_get(fd: u32, out: u32) = quick::fd_filestat_get, fd::fd_filestat_get;
-            fd_pread(fd: u32, iovs: u32, count: u32, offset: u64, out: u32) = quick::fd_pread, io::fd_pread;
-            fd_pwrite(fd: u32, iovs: u32, count: u32, offset: u64, out: u32) = quick::fd_pwrite, io::fd_pwrite;
-            fd_read(fd: u32, iovs: u32, count: u32, out: u32) = quick::fd_read, io::fd_read;
-            fd_seek(fd: u32, offset: i64, whence: u32, out: u32) = quick::fd_seek, fd::fd_seek;
-            fd_write(fd: u32, iovs: u32, count: u32, out: u32) = quick::fd_write, io::fd_write;
-            path_filestat_get(fd: u32, lookup: u32, path: u32, len: u32, out: u32) = quick::path_filestat_get, path::path_filestat_get;
-            path_open(
-                fd: u32, lookup: u32, path: u32, len: u32, oflags: u32, base: u64, inheriting: u64, flags: u32, out: u32
-            ) = quick::path_open, path::path_open;
-            path_unlink_file(fd: u32, path: u32, len: u32) = quick::path_unlink_file, path::path_unlink_file;
-        }
+        add_quick(linker, version)?;
         define_async! { linker version
             fd_allocate(fd: u32, offset: u64, len: u64) = fd::fd_allocate;
             fd_datasync(fd: u32) = fd::fd_datasync;

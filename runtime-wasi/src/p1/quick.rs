@@ -36,7 +36,7 @@ fn read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u64>) ->
     let (buf, len) = good!(call.memory.iovec(iovs, 0));
     let offset = at.unwrap_or(descriptor.offset);
     let n = good!(file.read(offset, good!(call.memory.bytes_mut(buf, len))).now()?);
-    Usage::add(&call.guest.usage.read_bytes, n as u64);
+    Usage::add_alone(&call.guest.usage.read_bytes, n as u64);
     Some(Ok(n))
 }
 
@@ -74,7 +74,7 @@ fn write(
     let (buf, len) = good!(call.memory.iovec(iovs, 0));
     let offset = at.unwrap_or(descriptor.offset);
     let n = good!(file.write(offset, good!(call.memory.bytes(buf, len))).now()?);
-    Usage::add(&call.guest.usage.written_bytes, n as u64);
+    Usage::add_alone(&call.guest.usage.written_bytes, n as u64);
     Some(Ok((n, offset + n as u64)))
 }
 
@@ -102,7 +102,11 @@ pub(super) fn fd_filestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Option<
     let node = descriptor.node.qid();
     let qid = descriptor.place.as_ref().map_or(node, Place::qid);
     let kind = descriptor.shown_kind();
-    let stat = good!(descriptor.node.stat().now()?);
+    let stat = match &descriptor.file {
+        Some(file) => file.stat(),
+        None => descriptor.node.stat(),
+    };
+    let stat = good!(stat.now()?);
     Some(call.put_filestat(out, kind, qid, device(node), &stat))
 }
 

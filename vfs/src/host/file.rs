@@ -72,6 +72,9 @@ impl OpenFile for HostFile {
     fn nature(&self) -> Nature {
         Nature::Storage
     }
+    fn stat(&self) -> Op<'_, Stat> {
+        self.host.seen_through(&self.fd).into()
+    }
     /// Not where set-id bits are ours to clear.
     fn backing(&self) -> Option<BorrowedFd<'_>> {
         let all_is_bytes = !(self.clears_set_id && self.host.is_set_id());

@@ -172,6 +172,13 @@ impl HostNode {
         Ok(seen)
     }
 
+    /// Its stat, by a descriptor that someone has it open as.
+    pub fn seen_through(&self, fd: &OwnedFd) -> Result<Stat> {
+        let seen = Seen::of(fd)?;
+        self.noticed(&seen);
+        Ok(seen.stat(self.path))
+    }
+
     /// The file for use, not only as a handle. Never a device, fifo or socket.
     pub fn open_as(&self, flags: OFlags) -> Result<OwnedFd> {
         let what = match self.kind {

@@ -5,6 +5,7 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::ffi::CStr;
 use std::hash::Hasher;
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Which file: unique on the machine while the file exists.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -54,14 +55,27 @@ pub(super) struct Mark {
 
 const WANTED: u32 = libc::STATX_BASIC_STATS | libc::STATX_BTIME;
 
-/// statx(2), into the caller's buffer: what it gives is large, and looked at for every call of a guest.
-fn statx(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Seen> {
+/// Whether statx(2) takes no name at all for the file of a descriptor (Linux 6.11), which spares it to read one.
+static NAMELESS: AtomicBool = AtomicBool::new(true);
+
+/// statx(2), into the caller's buffer: what it gives is large, and looked at for every call of a guest. Without a name it tells of
+/// the descriptor's own file.
+fn statx(dir: BorrowedFd<'_>, name: Option<&CStr>) -> Result<Seen> {
     let mut buf = MaybeUninit::<libc::statx>::uninit();
-    let flags = flags | libc::AT_NO_AUTOMOUNT;
-    // SAFETY: the name ends in NUL, and the kernel writes a whole `struct statx` or fails.
+    let (name, flags) = match name {
+        Some(name) => (name.as_ptr(), libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT),
+        None if NAMELESS.load(Ordering::Relaxed) => (std::ptr::null(), libc::AT_EMPTY_PATH),
+        None => (c"".as_ptr(), libc::AT_EMPTY_PATH),
+    };
+    // SAFETY: a name ends in NUL, and the kernel writes a whole `struct statx` or fails.
     let x = unsafe {
-        if libc::statx(dir.as_raw_fd(), name.as_ptr(), flags, WANTED, buf.as_mut_ptr()) != 0 {
-            return Err(std::io::Error::last_os_error().into());
+        if libc::statx(dir.as_raw_fd(), name, flags, WANTED, buf.as_mut_ptr()) != 0 {
+            let error = std::io::Error::last_os_error();
+            if name.is_null() && error.raw_os_error() == Some(libc::EFAULT) {
+                NAMELESS.store(false, Ordering::Relaxed);
+                return statx(dir, None);
+            }
+            return Err(error.into());
         }
         buf.assume_init_ref()
     };
@@ -90,14 +104,14 @@ fn statx(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Seen> {
 impl Seen {
     /// The file of the descriptor itself; O_PATH will do.
     pub fn of(fd: impl AsFd) -> Result<Seen> {
-        statx(fd.as_fd(), c"", libc::AT_EMPTY_PATH)
+        statx(fd.as_fd(), None)
     }
     /// The entry `name` of `dir`, without following it.
     pub fn entry(dir: impl AsFd, name: &[u8]) -> Result<Seen> {
         let mut bytes = [0; Name::MAX + 1];
         let name = bytes.get_mut(..name.len()).map(|start| start.copy_from_slice(name));
         let name = name.and_then(|()| CStr::from_bytes_until_nul(&bytes).ok()).ok_or(Errno::ENAMETOOLONG)?;
-        statx(dir.as_fd(), name, libc::AT_SYMLINK_NOFOLLOW)
+        statx(dir.as_fd(), Some(name))
     }
 
     pub fn id(&self) -> FileId {
