@@ -99,13 +99,16 @@ async fn two_hundred_spinning_guests_let_others_run() {
         spinning.push(host.start("spin.wat", SPIN.as_bytes(), With::default()).await.expect("started"));
     }
     sleep(Duration::from_millis(200)).await;
-    let began = Instant::now();
+    let used = || spinning.iter().map(cpu).sum::<Duration>();
+    let before = used();
     let quick = host
         .start("main.wat", wat(r#"(func (export "_start"))"#).as_bytes(), With::default())
         .await
         .expect("started");
     assert_eq!(quick.end().await, Exit::success());
-    assert!(began.elapsed() < Duration::from_secs(2), "another guest took {:?}", began.elapsed());
+    // What the others computed meanwhile, not the time on the wall: the machine may be busy with something else.
+    let meanwhile = used() - before;
+    assert!(meanwhile < Duration::from_secs(4), "the others had {meanwhile:?} before it had its turn");
     let ran = spinning.iter().filter(|task| cpu(task) > Duration::ZERO).count();
     assert!(ran > 100, "only {ran} of them ever ran");
     for task in &spinning {
