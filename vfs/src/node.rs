@@ -224,6 +224,15 @@ pub trait OpenFile: Any + Send + Sync {
     fn write<'a>(&'a self, offset: u64, data: &'a [u8]) -> Op<'a, usize> {
         Op::err(Errno::EBADF)
     }
+    /// How long the buffers are that this file would rather keep than copy from: see [`OpenFile::write_buffers`].
+    fn keeps_buffers(&self) -> Option<usize> {
+        None
+    }
+    /// [`OpenFile::write`] of parts that follow each other. Those of the length that [`OpenFile::keeps_buffers`] gave, at a
+    /// multiple of it, cost no copy. Worth it for large writes only.
+    fn write_buffers(&self, offset: u64, parts: Vec<Vec<u8>>) -> Op<'_, usize> {
+        Op::err(Errno::EOPNOTSUPP)
+    }
     /// Writes at the end as it is at that moment; gives the bytes taken and the offset behind them.
     fn append<'a>(&'a self, data: &'a [u8]) -> Op<'a, (usize, u64)> {
         self.write(0, data).map(|n| (n, 0))

@@ -130,6 +130,10 @@ fn poll<F: FileServer, S: AsyncRead + AsyncWrite>(
             if !session.accepts() {
                 break true;
             }
+            if let Some(write) = inbox.next_large() {
+                session.large_write(cx, write)?;
+                continue;
+            }
             let Some((frame, part)) = inbox.next_frame(session.msize()).map_err(Fault::from)? else {
                 break false;
             };
@@ -154,7 +158,7 @@ fn poll<F: FileServer, S: AsyncRead + AsyncWrite>(
         if more {
             continue;
         }
-        match inbox.poll_read(cx, stream.as_mut(), session.msize())? {
+        match inbox.poll_read(cx, stream.as_mut(), session)? {
             Poll::Ready(0) => return Poll::Ready(Ok(())),
             Poll::Ready(bytes) => session.arrived(bytes),
             Poll::Pending => return Poll::Pending,

@@ -187,6 +187,29 @@ pub trait FileServer: Send + Sync + 'static {
     /// Writes; gives the number of bytes.
     fn write<'a>(&'a self, file: &'a Self::Open, offset: u64, data: &'a [u8]) -> Answer<'a, usize>;
 
+    /// Whether `file` keeps buffers that it is given, and then how long they are: see [`FileServer::write_buffers`].
+    fn keeps_buffers(&self, file: &Self::Open) -> Option<usize> {
+        let _ = file;
+        None
+    }
+
+    /// An empty buffer for a file that keeps such, with the capacity that it likes best.
+    fn buffer(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// [`FileServer::write`] for files that keep buffers: the parts follow each other, and those of the length that
+    /// [`FileServer::keeps_buffers`] gave lie at multiples of it. Asked for large writes to what is no stream.
+    fn write_buffers<'a>(
+        &'a self,
+        file: &'a Self::Open,
+        offset: u64,
+        parts: Vec<Vec<u8>>,
+    ) -> Answer<'a, usize> {
+        let _ = (file, offset, parts);
+        Error::NOT_SUPPORTED.into()
+    }
+
     /// Lists what follows `offset` (0, or an [`Entry::offset`]) into `into` until it is full or all is listed.
     /// `.` and `..` may be listed or left out.
     fn readdir<'a>(&'a self, dir: &'a Self::Open, offset: u64, into: &'a mut Listing) -> Answer<'a, ()>;

@@ -1,5 +1,6 @@
 //! What a connection has read: frames, found in a buffer that is used again and again, unless a request that waits
-//! still borrows from it; then it gets another.
+//! still borrows from it; then it gets another. A large write into a file that keeps buffers gets buffers of its own
+//! (`large.rs`).
 
 use std::ops::Range;
 use std::pin::Pin;
@@ -8,6 +9,9 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, ReadBuf};
 
+use super::files::FileServer;
+use super::large::{HEADER, LargeWrite};
+use super::session::Session;
 use crate::wire::{DecodeError, frame_size};
 
 /// The size of a buffer for small frames.
@@ -44,11 +48,22 @@ pub(super) struct Inbox {
     /// Whole frames that were taken.
     frames: u64,
     lent: Vec<Arc<Input>>,
+    /// A large write that has begun.
+    large: Option<LargeWrite>,
+    /// The last frame was a large write, so the next may be one: its header is read apart from its data.
+    expects_large: bool,
 }
 
 impl Inbox {
     pub(super) fn new() -> Self {
-        Self { buffer: Input::new(USUAL), unread: 0..0, frames: 0, lent: Vec::new() }
+        Self {
+            buffer: Input::new(USUAL),
+            unread: 0..0,
+            frames: 0,
+            lent: Vec::new(),
+            large: None,
+            expects_large: false,
+        }
     }
 
     /// How many whole frames there have been.
@@ -58,7 +73,27 @@ impl Inbox {
 
     /// Whether a frame has begun whose end is not there.
     pub(super) fn has_begun(&self) -> bool {
-        !self.unread.is_empty()
+        !self.unread.is_empty() || self.large.is_some()
+    }
+
+    /// The large write that has come as a whole, if one has. It comes before the next frame.
+    pub(super) fn next_large(&mut self) -> Option<LargeWrite> {
+        let write = self.large.take_if(|write| write.is_whole())?;
+        self.frames += 1;
+        self.expects_large = true;
+        Some(write)
+    }
+
+    /// Whether what is unread is the start of a large write into a file that keeps buffers; then it is taken for one.
+    fn begin_large<F: FileServer>(&mut self, session: &Session<F>) {
+        let unread = &self.buffer.0[self.unread.clone()];
+        let Ok(Some(size)) = frame_size(unread, session.msize()) else { return };
+        let Some(mut write) = LargeWrite::begin(unread, size, |fid| session.keeps_buffers(fid)) else {
+            return;
+        };
+        let taken = write.take(&unread[HEADER..], || session.files.buffer());
+        self.unread.start += HEADER + taken;
+        self.large = Some(write);
     }
 
     /// The next whole frame, if there is one.
@@ -69,6 +104,7 @@ impl Inbox {
                 let frame = self.unread.start..self.unread.start + size;
                 self.unread.start = frame.end;
                 self.frames += 1;
+                self.expects_large = false;
                 Ok(Some((self.buffer.clone(), frame)))
             }
             _ => Ok(None),
@@ -76,16 +112,27 @@ impl Inbox {
     }
 
     /// Reads more; 0 is the end. Call it when [`Inbox::next_frame`] has no more.
-    pub(super) fn poll_read<S: AsyncRead>(
+    pub(super) fn poll_read<F: FileServer, S: AsyncRead>(
         &mut self,
         cx: &mut Context<'_>,
         stream: Pin<&mut S>,
-        msize: u32,
+        session: &Session<F>,
     ) -> Poll<std::io::Result<usize>> {
-        let wanted = frame_size(&self.buffer.0[self.unread.clone()], msize).ok().flatten().unwrap_or(0);
+        if self.large.is_none() {
+            self.begin_large(session);
+        }
+        if let Some(write) = &mut self.large {
+            return write.poll_read(cx, stream, || session.files.buffer());
+        }
+        let unread = &self.buffer.0[self.unread.clone()];
+        let wanted = frame_size(unread, session.msize()).ok().flatten().unwrap_or(0);
         self.make_room(wanted);
         let buffer = Arc::get_mut(&mut self.buffer).expect("make_room leaves a buffer that nobody else has");
-        let mut space = ReadBuf::new(&mut buffer.0[self.unread.end..]);
+        let mut space = &mut buffer.0[self.unread.end..];
+        if self.expects_large && self.unread.len() < HEADER {
+            space = &mut space[..HEADER - self.unread.len()];
+        }
+        let mut space = ReadBuf::new(space);
         ready!(stream.poll_read(cx, &mut space))?;
         let read = space.filled().len();
         self.unread.end += read;

@@ -30,6 +30,7 @@ mod flight;
 #[allow(unsafe_code)]
 mod held;
 mod input;
+mod large;
 mod linux;
 mod listing;
 mod observed;

@@ -317,6 +317,31 @@ impl<F: FileServer> Session<F> {
         Ok(())
     }
 
+    /// Whether a request can be taken as it comes: none is under way, and nobody looks at what it says.
+    pub(super) fn is_quiet(&self) -> bool {
+        let shown =
+            self.observed.is_watched() || tracing::enabled!(target: "nine::trace", tracing::Level::TRACE);
+        self.agreed.is_some() && self.flights.is_empty() && !self.linux.is_open() && !shown
+    }
+
+    /// Takes a request whose frame was never one, where all [is quiet](Self::is_quiet).
+    pub(super) fn request_at_once(
+        &mut self,
+        tag: Tag,
+        kind: u8,
+        message: &Tmessage<'_>,
+        perform: impl FnOnce(&mut Self, Request) -> Result<(), Error>,
+    ) {
+        self.observed.requested(kind);
+        self.at_once += 1;
+        let claims = ops::claims(message, &self.fids);
+        let request =
+            Request { tag, turn: Turn { serial: None, since: self.arrival }, claims, span: Span::none() };
+        if let Err(error) = perform(self, request) {
+            self.error(tag, &error);
+        }
+    }
+
     /// What cannot be decoded is answered, if there is anything to answer, and ends the connection; except for
     /// requests that another dialect or a later one has, which clients try to see whether they are there.
     fn undecodable(&mut self, fault: DecodeError, bytes: &[u8]) -> Result<(), Fault> {

@@ -78,11 +78,20 @@ pub struct Memory {
     pub pending: Arc<AtomicUsize>,
     /// What attach was told, in words.
     pub attached: Mutex<Vec<String>>,
+    /// Writes that came in buffers.
+    in_buffers: AtomicUsize,
 }
 
 pub type Connection = u32;
 
+/// How long the buffers are that files keep.
+pub const BUFFER: usize = 70_001;
+
 impl Memory {
+    pub fn in_buffers(&self) -> usize {
+        self.in_buffers.load(Ordering::Relaxed)
+    }
+
     /// `/hello`, `/big`, `/d/e/leaf`, `/link`, `/pipe`, `/slow`, `/stuck`.
     pub fn new() -> Arc<Self> {
         let dir = || Kind::Dir(Default::default());
@@ -97,6 +106,7 @@ impl Memory {
             alive: Arc::default(),
             pending: Arc::default(),
             attached: Mutex::default(),
+            in_buffers: AtomicUsize::new(0),
         };
         let root = memory.root.clone();
         memory.add(&root, b"hello", Kind::Data(Mutex::new(b"hello, world\n".to_vec())), 0o644);
@@ -328,6 +338,37 @@ impl FileServer for Memory {
         let from = data.len().min(offset as usize);
         let upto = data.len().min(from + count);
         Some(data[from..upto].chunks(77_777).map(bytes::Bytes::copy_from_slice).collect())
+    }
+
+    /// Plain files and slow ones keep buffers, of an odd length.
+    fn keeps_buffers(&self, open: &Open) -> Option<usize> {
+        matches!(open.file.kind, Kind::Data(_) | Kind::Slow(_)).then_some(BUFFER)
+    }
+
+    fn buffer(&self) -> Vec<u8> {
+        Vec::with_capacity(BUFFER)
+    }
+
+    fn write_buffers<'a>(&'a self, open: &'a Open, offset: u64, parts: Vec<Vec<u8>>) -> Answer<'a, usize> {
+        let (last, all) = parts.split_last().expect("no write without data");
+        let mut at = offset as usize;
+        for part in all {
+            at += part.len();
+            assert!(at.is_multiple_of(BUFFER), "a part that ends at {at}");
+        }
+        assert!(last.len() <= BUFFER);
+        self.in_buffers.fetch_add(1, Ordering::Relaxed);
+        let data = parts.concat();
+        match &open.file.kind {
+            Kind::Slow(held) => Answer::later(async move {
+                for _ in 0..5 {
+                    tokio::task::yield_now().await;
+                }
+                Ok(put(&mut held.lock(), offset, &data))
+            }),
+            Kind::Data(held) => Answer::ok(put(&mut held.lock(), offset, &data)),
+            _ => Error::NOT_SUPPORTED.into(),
+        }
     }
 
     fn write<'a>(&'a self, open: &'a Open, offset: u64, data: &'a [u8]) -> Answer<'a, usize> {

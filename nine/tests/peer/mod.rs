@@ -102,6 +102,12 @@ impl Peer {
         self.send_bytes(&bytes).await;
     }
 
+    /// Sends the first `len` bytes of what is queued, and no more of it.
+    pub async fn send_part(&mut self, len: usize) {
+        let bytes = std::mem::take(&mut self.queued);
+        self.send_bytes(&bytes[..len]).await;
+    }
+
     pub async fn send_bytes(&mut self, bytes: &[u8]) {
         timeout(PATIENCE, self.stream.write_all(bytes)).await.expect("in time").expect("the stream takes it");
     }

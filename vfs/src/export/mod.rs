@@ -272,6 +272,18 @@ impl<D: Doorkeeper> FileServer for Export<D> {
         self.answer(open.file.write(offset, data))
     }
 
+    fn keeps_buffers(&self, open: &Open) -> Option<usize> {
+        if open.append { None } else { open.file.keeps_buffers() }
+    }
+
+    fn buffer(&self) -> Vec<u8> {
+        crate::mem::buffer()
+    }
+
+    fn write_buffers<'a>(&'a self, open: &'a Open, offset: u64, parts: Vec<Vec<u8>>) -> Answer<'a, usize> {
+        self.answer(open.file.write_buffers(offset, parts))
+    }
+
     fn readdir<'a>(&'a self, open: &'a Open, offset: u64, into: &'a mut Listing) -> Answer<'a, ()> {
         let above = if open.is_top { open.place.clone() } else { open.place.parent() };
         for (at, name, place) in [(1, &b"."[..], open.place.clone()), (2, b"..", above)] {

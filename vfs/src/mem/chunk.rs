@@ -61,6 +61,12 @@ impl Chunk {
         }
     }
 
+    /// A full chunk's content, where it fills its buffer: else it is given back.
+    pub(super) fn adopt(content: Vec<u8>) -> std::result::Result<Chunk, Vec<u8>> {
+        let fits = content.len() == CHUNK && content.capacity() == CHUNK;
+        if fits { Ok(Chunk(Held::Alone(Buffer(content)))) } else { Err(content) }
+    }
+
     /// Its vector, which nobody else has.
     fn alone(&mut self) -> &mut Vec<u8> {
         if let Held::Shared(buffer) = &mut self.0
@@ -86,20 +92,26 @@ impl Chunk {
             let buffer = self.alone();
             return buffer.try_reserve_exact(wanted - buffer.len()).map_err(|_| Errno::ENOSPC.into());
         }
-        let pooled = POOL.lock().pop();
-        let mut larger = match pooled {
-            Some(buffer) => buffer,
-            None => {
-                let mut fresh = Vec::new();
-                fresh.try_reserve_exact(CHUNK).map_err(|_| Errno::ENOSPC)?;
-                fault_in(&mut fresh);
-                fresh
-            }
-        };
+        let mut larger = buffer();
+        if larger.capacity() < CHUNK {
+            return Errno::ENOSPC.into();
+        }
         larger.extend_from_slice(self);
         *self = Chunk(Held::Alone(Buffer(larger)));
         Ok(())
     }
+}
+
+/// An empty buffer for a full chunk, from the pool or new; of no capacity where there is no memory.
+pub(super) fn buffer() -> Vec<u8> {
+    let pooled = POOL.lock().pop();
+    pooled.unwrap_or_else(|| {
+        let mut fresh = Vec::new();
+        if fresh.try_reserve_exact(CHUNK).is_ok() {
+            fault_in(&mut fresh);
+        }
+        fresh
+    })
 }
 
 /// Has the kernel back the buffer with memory at once. Where it cannot, the first touch of each page does.

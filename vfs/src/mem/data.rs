@@ -127,6 +127,52 @@ impl Data {
         Ok(done)
     }
 
+    /// [`Data::write`] of parts that follow each other: those that are whole chunks become the file's own.
+    pub(super) fn write_parts(&mut self, space: &Space, offset: u64, parts: Vec<Vec<u8>>) -> Result<usize> {
+        let mut done = 0;
+        for part in parts {
+            let (at, len) = (offset + done as u64, part.len());
+            let wrote = match self.adopt(space, at, part) {
+                Ok(()) => Ok(len),
+                Err(part) => self.write(space, at, &part),
+            };
+            match wrote {
+                Ok(wrote) => {
+                    done += wrote;
+                    if wrote < len {
+                        break;
+                    }
+                }
+                Err(error) if done == 0 => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(done)
+    }
+
+    /// Makes `part` the chunk at `offset`, where it is one and there is space for it; else gives it back.
+    fn adopt(&mut self, space: &Space, offset: u64, part: Vec<u8>) -> std::result::Result<(), Vec<u8>> {
+        let (index, at) = locate(offset);
+        let end = offset.saturating_add(part.len() as u64);
+        if at != 0 || end > MAX_SIZE {
+            return Err(part);
+        }
+        let chunk = Chunk::adopt(part)?;
+        let more = pages(CHUNK) - pages(self.chunk(index).len());
+        if more > 0 && space.take_bytes(more * PAGE).is_err() {
+            // As much of it as there is space for is written the other way.
+            return Err(chunk.to_vec());
+        }
+        self.pages += more;
+        if index == 0 {
+            self.first = chunk;
+        } else {
+            self.rest.insert(index, chunk);
+        }
+        self.size = self.size.max(end);
+        Ok(())
+    }
+
     fn put(&mut self, space: &Space, index: u64, at: usize, part: &[u8]) -> Result<()> {
         let end = at + part.len();
         let chunk = self.grown(space, index, end)?;

@@ -1,7 +1,10 @@
 //! Open files and directories of the memory tree.
 
+use super::chunk::CHUNK;
+use super::data::Data;
 use super::entries::Entries;
 use super::inode::{Body, Inode};
+use super::space::Space;
 use crate::lock::{Lock, LockOwner};
 use crate::*;
 use bytes::Bytes;
@@ -35,11 +38,19 @@ impl MemFile {
 
     /// Writes at `offset`, or at the end; gives the bytes taken and the offset behind them.
     fn put(&self, offset: Option<u64>, data: &[u8]) -> Result<(usize, u64)> {
+        self.put_by(offset, |file, space, offset| file.write(space, offset, data))
+    }
+
+    fn put_by(
+        &self,
+        offset: Option<u64>,
+        write: impl FnOnce(&mut Data, &Space, u64) -> Result<usize>,
+    ) -> Result<(usize, u64)> {
         let inode = self.writable()?;
         let mut state = inode.state.write();
         let file = state.data_mut()?;
         let offset = offset.unwrap_or(file.size());
-        let taken = file.write(&inode.tree().space, offset, data)?;
+        let taken = write(file, &inode.tree().space, offset)?;
         if taken > 0 {
             inode.changed(&mut state);
             if !self.as_root {
@@ -164,6 +175,15 @@ impl OpenFile for MemFile {
     fn write<'a>(&'a self, offset: u64, data: &'a [u8]) -> Op<'a, usize> {
         let offset = if self.flags.contains(OpenFlags::APPEND) { None } else { Some(offset) };
         Op::Done(self.put(offset, data).map(|(taken, _)| taken))
+    }
+
+    fn keeps_buffers(&self) -> Option<usize> {
+        (!self.flags.contains(OpenFlags::APPEND) && self.node.kind() == Kind::File).then_some(CHUNK)
+    }
+
+    fn write_buffers(&self, offset: u64, parts: Vec<Vec<u8>>) -> Op<'_, usize> {
+        let done = self.put_by(Some(offset), |file, space, offset| file.write_parts(space, offset, parts));
+        Op::Done(done.map(|(taken, _)| taken))
     }
 
     fn append<'a>(&'a self, data: &'a [u8]) -> Op<'a, (usize, u64)> {

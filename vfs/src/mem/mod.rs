@@ -36,6 +36,11 @@ use parking_lot::Mutex;
 use space::Space;
 use std::sync::Arc;
 
+/// An empty buffer of the length that files of memory trees keep ([`OpenFile::keeps_buffers`]), backed by memory already.
+pub fn buffer() -> Vec<u8> {
+    chunk::buffer()
+}
+
 /// How large a memory tree may grow, and what its root looks like.
 #[derive(Clone, Copy, Debug)]
 pub struct MemOptions {

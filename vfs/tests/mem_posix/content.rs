@@ -13,6 +13,64 @@ fn what_is_written_is_read() {
     assert_eq!(w.stat("a").size, 8);
 }
 
+/// `data` in buffers of `len`, of which the first is shorter by `skipped`.
+fn in_buffers(data: &[u8], len: usize, skipped: usize) -> Vec<Vec<u8>> {
+    let (first, rest) = data.split_at(data.len().min(len - skipped));
+    let filled = |part: &[u8]| {
+        let mut buffer = vfs::mem::buffer();
+        buffer.extend_from_slice(part);
+        buffer
+    };
+    std::iter::once(first).chain(rest.chunks(len)).map(filled).collect()
+}
+
+#[test]
+fn what_is_written_in_buffers_is_what_is_written_in_bytes() {
+    let w = world();
+    let data: Vec<u8> = (0..300_000u32).map(|n| (n % 251) as u8).collect();
+    let (one, other) = (w.put("one", &[9; 100_000]), w.put("other", &[9; 100_000]));
+    let len = one.keeps_buffers().expect("a memory tree does");
+    for offset in [0, 1, len - 1, len, 2 * len + 100, 1 << 20] {
+        let lent = one.read_shared(0, 1 << 20).unwrap().concat();
+        assert_eq!(lent, content(&one));
+        let parts = in_buffers(&data, len, offset % len);
+        assert_eq!(done(one.write_buffers(offset as u64, parts)).unwrap(), data.len());
+        assert_eq!(done(other.write(offset as u64, &data)).unwrap(), data.len());
+        assert!(content(&one) == content(&other), "at {offset}");
+    }
+    let stat = |name| (w.stat(name).size, w.stat(name).blocks);
+    assert_eq!(stat("one"), stat("other"));
+    drop((one, other));
+    w.unlink("one").unwrap();
+    w.unlink("other").unwrap();
+    assert_eq!(w.tree.used_bytes(), 0);
+}
+
+#[test]
+fn what_readers_were_lent_stays_when_its_buffers_are_replaced() {
+    let w = world();
+    let file = w.put("f", &[1; 200_000]);
+    let lent = file.read_shared(0, 200_000).unwrap();
+    let len = file.keeps_buffers().unwrap();
+    done(file.write_buffers(0, in_buffers(&[2; 200_000], len, 0))).unwrap();
+    assert_eq!(lent.concat(), [1; 200_000]);
+    assert_eq!(content(&file), [2; 200_000]);
+}
+
+#[test]
+fn buffers_take_no_more_space_than_there_is() {
+    let options = MemOptions { max_bytes: 160 << 10, ..MemOptions::default() };
+    let w = world_of(options, Caller::new(Uid(0), Gid(0)));
+    let file = w.create("f").unwrap();
+    let len = file.keeps_buffers().unwrap();
+    let data = vec![3; 300_000];
+    assert_eq!(done(file.write_buffers(0, in_buffers(&data, len, 0))).unwrap(), 2 * len);
+    fails(done(file.write_buffers(2 * len as u64, in_buffers(&data, len, 0))), Errno::ENOSPC);
+    assert_eq!(content(&file), data[..2 * len]);
+    let reader = w.open("f", OpenFlags::READ).unwrap();
+    fails(done(reader.write_buffers(0, in_buffers(&data, len, 0))), Errno::EBADF);
+}
+
 #[test]
 fn a_file_lives_on_without_a_name_while_it_is_open() {
     let w = world();

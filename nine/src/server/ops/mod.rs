@@ -89,7 +89,7 @@ fn check_new_name(name: &[u8]) -> Result<(), Error> {
 }
 
 /// Offsets are POSIX's: signed 64-bit.
-fn check_offset(offset: u64) -> Result<(), Error> {
+pub(super) fn check_offset(offset: u64) -> Result<(), Error> {
     if i64::try_from(offset).is_ok() { Ok(()) } else { Err(Error::new(22, "offset out of range")) }
 }
 
