@@ -1,4 +1,6 @@
-//! Debian's diod has 9P2000.L clients of its own, which share no code with Linux or with us: diodls and diodcat.
+//! Debian's diod has 9P2000.L clients of its own, which share no code with Linux or with us: diodls and diodcat for any server's
+//! files, and dioddate, diodshowmount, diodload and dtop for diod's own tree of figures, which they attach to by the name `ctl`.
+//! Here `ctl` is a bound directory.
 
 use std::time::Duration;
 use tests::{Server, cannot_run, guests, sh, text};
@@ -81,4 +83,51 @@ fn diodcat_follows_the_output_of_a_running_program_to_its_end() {
         vars.push(("AT", at));
         assert_eq!(text(sh(script, &vars, LIMIT)), "first\nstill reading\nstatus 0\nfirst\nsecond\n", "{at}");
     }
+}
+
+/// What diod's own clients look for below `ctl`: the time as seconds.microseconds minutes.dst, a connection a line, figures, and
+/// the devices that diodload reads and writes.
+fn ctl() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let figures: Vec<_> = (0..52).map(|n| n.to_string()).collect();
+    for (name, content) in [
+        ("date", "1000000000.5 0.0\n".to_owned()),
+        ("connections", "near 1\nfar 2\n".to_owned()),
+        ("tpools", format!("default 1 3 {}\n", figures.join(" "))),
+        ("meminfo", std::fs::read_to_string("/proc/meminfo").expect("Linux has it")),
+        ("zero", String::new()),
+        ("null", String::new()),
+    ] {
+        std::fs::write(dir.path().join(name), content).expect("a file");
+    }
+    dir
+}
+
+#[test]
+fn diods_own_clients_find_their_tree_of_figures_in_a_bound_directory() {
+    let what = "dioddate, diodshowmount, diodload and dtop";
+    if !sh("command -v dtop && command -v diodload", &[("PATH", PATH)], LIMIT).status.success() {
+        return cannot_run(what, "they are missing (Debian's package diod)");
+    }
+    let ctl = ctl();
+    let bind = format!("{}:/ctl", ctl.path().display());
+    let server = Server::start(&["--listen", "tcp://127.0.0.1:0", "--bind", &bind]);
+    let tcp = format!("127.0.0.1:{}", server.port());
+    let taskfs = tests::taskfs();
+    let taskfs = taskfs.to_str().expect("a UTF-8 path");
+    let vars = [("TASKFS_SERVER", &*server.unix()), ("T", taskfs), ("PATH", PATH)];
+    text(sh("$T bind /dev/zero /ctl/zero && $T bind /dev/null /ctl/null", &vars, LIMIT));
+
+    assert!(run("TZ=UTC dioddate -s $AT", &tcp).contains("2001"), "the second 10^9 was in 2001");
+    assert_eq!(run("diodshowmount -s $AT", &tcp), "far,near\n");
+    // A second of sixteen threads that read and write; what it says of its rate goes to stderr.
+    for load in ["diodload -r 1 -s", "diodload -g -r 1 -s"] {
+        let said = sh(&format!("{load} {tcp} 2>&1"), &[("PATH", PATH)], LIMIT);
+        assert!(text(said).contains(" ops/s"), "{load}");
+    }
+    // It draws on a terminal until it is told to stop.
+    let script = "timeout 4 script -qec 'stty cols 80 rows 24; exec dtop -P 0.2 -h 127.0.0.1 -p '${AT#*:} /dev/null; true";
+    let drawn = sh(script, &[("AT", &tcp), ("PATH", PATH), ("TERM", "vt100")], LIMIT);
+    let drawn = String::from_utf8_lossy(&drawn.stdout).into_owned();
+    assert!(drawn.contains("Live servers: 1/1"), "{drawn:?}");
 }

@@ -22,10 +22,20 @@ fn shell_habits_work_on_a_kernel_of_another_release() {
 
 #[test]
 #[ignore = "soak: every dialect with every cache takes minutes where kernels are emulated"]
-fn soak_every_cell_of_dialects_and_caches() {
-    for name in ["base", "backports", other()] {
-        on(name, true);
-    }
+fn soak_every_cell_on_the_systems_own_kernel() {
+    on("base", true);
+}
+
+#[test]
+#[ignore = "soak: every dialect with every cache takes minutes where kernels are emulated"]
+fn soak_every_cell_on_the_backports_kernel() {
+    on("backports", true);
+}
+
+#[test]
+#[ignore = "soak: every dialect with every cache takes minutes where kernels are emulated"]
+fn soak_every_cell_on_a_kernel_of_another_release() {
+    on(other(), true);
 }
 
 /// The third generation: what the harness makes of it depends on the system's release.
