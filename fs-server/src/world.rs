@@ -8,7 +8,7 @@ use runtime_wasi::WasiRuntime;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
-use task::{Registry, TaskTable};
+use task::{Registry, Runtime, TaskTable};
 use vfs::host::{HostOptions, HostTree};
 use vfs::mem::MemTree;
 use vfs::{BindFlags, Caller, Device, Errno, Kind, Mode, Name, Namespace, NodeRef, Place};
@@ -57,6 +57,14 @@ impl FromStr for BindSpec {
     }
 }
 
+/// `--node` and its like.
+#[derive(Clone, Debug, Default)]
+pub struct NodeSpec {
+    /// The one worker executable that is used; else those that are found.
+    pub executable: Option<PathBuf>,
+    pub config: runtime_node::Config,
+}
+
 /// Everything behind the transports.
 pub struct World {
     pub ns: Namespace,
@@ -74,6 +82,7 @@ impl World {
         cache: Option<&Path>,
         tasks: Option<usize>,
         memory: Option<u64>,
+        node: &NodeSpec,
     ) -> Result<World, Fault> {
         let ns = match root {
             RootSpec::Mem => {
@@ -95,7 +104,12 @@ impl World {
             ..Default::default()
         };
         let wasi = WasiRuntime::new(wasi).map_err(|e| Fault::os(format!("the WASI runtime: {e}")))?;
-        let mut config = task::Config::new(Registry::new(vec![Arc::new(wasi)]));
+        let mut runtimes: Vec<Arc<dyn Runtime>> = vec![Arc::new(wasi)];
+        let engines = runtime_node::find_engines(node.executable.as_deref());
+        let engines = engines.map_err(|e| Fault::no_input(format!("--node {e}")))?;
+        let nodes = runtime_node::runtimes(engines, &node.config);
+        runtimes.extend(nodes.map_err(|e| Fault::os(format!("the Node runtime: {e}")))?);
+        let mut config = task::Config::new(Registry::new(runtimes));
         if let Some(tasks) = tasks {
             config.max_tasks = tasks;
         }

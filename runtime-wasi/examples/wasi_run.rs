@@ -106,6 +106,7 @@ async fn main() -> Result<()> {
     let (_, stderr) = put(&outside, &who, b"stderr", b"").await?;
     let start = Start {
         id: TaskId(1),
+        ppid: None,
         program: place,
         argv: std::iter::once(program).chain(args).map(String::into_bytes).collect(),
         env,

@@ -44,6 +44,7 @@ impl Bench {
         let usage = Arc::new(Usage::default());
         let start = Start {
             id: TaskId(1),
+            ppid: None,
             program: self.program.clone(),
             argv: self.argv.clone(),
             env: Vec::new(),

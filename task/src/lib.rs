@@ -37,6 +37,7 @@ pub use limits::{Limits, parse_size, parse_time, show_size, show_time};
 pub use ns_text::Change;
 pub use registry::Registry;
 pub use runtime::{Capability, Fit, Program, Running, Runtime, Start};
+pub use signal::Signal;
 pub use spec::Spec;
 pub use table::{Attach, Config, TaskTable};
 pub use task::Task;

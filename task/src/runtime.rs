@@ -43,6 +43,8 @@ pub struct Capability {
 /// Everything that a program is started with.
 pub struct Start {
     pub id: TaskId,
+    /// The task that made it; none where it was made from outside.
+    pub ppid: Option<TaskId>,
     /// The program's file, opened for reading by the starter (so that permissions are his).
     pub program: Place,
     pub argv: Vec<Vec<u8>>,
@@ -78,6 +80,8 @@ pub trait Running: Send + Sync + 'static {
         let _ = signal;
         false
     }
+    /// Brings the task's [`Usage`] up to date, where that is not done by the way.
+    fn measure(&self) {}
     /// Changes the limits of the running program.
     fn set_limits(&self, limits: Limits);
     fn wait(&self) -> BoxFuture<'static, Exit>;

@@ -70,6 +70,7 @@ impl Task {
         let stdio = self.open_stdio(&ns).await?;
         let start = Start {
             id: self.id,
+            ppid: self.ppid(),
             program,
             argv: spec.argv,
             env: spec.env,

@@ -66,7 +66,7 @@ impl Run {
             } else if !self.program.starts_with('/') {
                 return Err(Fault::no_input(format!("{}: no such file", self.program)));
             }
-            let world: World = self.world.make().await?;
+            let world: World = self.world.make(0).await?;
             let (ours, theirs) = tokio::io::duplex(1 << 20);
             let export = world.export();
             tokio::spawn(serving::connection(export, theirs, nine::server::Config::default(), None));

@@ -9,7 +9,7 @@ use crate::listen::Listener;
 use crate::observe::{Target, TraceFile};
 use crate::serving;
 use crate::stall;
-use crate::world::{BindSpec, RootSpec, World};
+use crate::world::{BindSpec, NodeSpec, RootSpec, World};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,6 +26,9 @@ pub struct Serve {
     /// Show the messages of all 9P connections in words, a line each, on stderr or at the end of FILE
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     trace_9p: Option<Target>,
+    /// Workers for Node programs that are kept warm
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    node_pool: usize,
     #[command(flatten)]
     tls: ServerTls,
     #[command(flatten)]
@@ -52,11 +55,20 @@ pub struct WorldArgs {
     /// The most memory of all tasks together, as 512M or 8G (default: three quarters of the machine's)
     #[arg(long, value_name = "SIZE", value_parser = task::parse_size)]
     memory: Option<u64>,
+    /// What runs Node programs (default: taskfs-node-v8, taskfs-node-quickjs beside this program, in ../lib/taskfs or on PATH)
+    #[arg(long, value_name = "FILE", env = "TASKFS_NODE")]
+    node: Option<PathBuf>,
+    /// Run Node programs also where this machine cannot wall them off completely
+    #[arg(long)]
+    weak_walls: bool,
 }
 
 impl WorldArgs {
-    pub async fn make(&self) -> Result<World, Fault> {
-        World::new(&self.root, &self.bind, self.cache.as_deref(), self.tasks, self.memory).await
+    /// With `pool` workers for Node programs kept warm.
+    pub async fn make(&self, pool: usize) -> Result<World, Fault> {
+        let config = runtime_node::Config { pool, weak_walls: self.weak_walls };
+        let node = NodeSpec { executable: self.node.clone(), config };
+        World::new(&self.root, &self.bind, self.cache.as_deref(), self.tasks, self.memory, &node).await
     }
 }
 
@@ -87,7 +99,7 @@ impl Serve {
         for addr in &addrs {
             listeners.extend(Listener::bind(addr).await?);
         }
-        let world = self.world.make().await?;
+        let world = self.world.make(self.node_pool).await?;
         for listener in &listeners {
             let addr = listener.local_addr();
             if matches!(&addr, Addr::Tcp { .. }) && addr.lookup().is_ok_and(|a| a.iter().all(is_loopback)) {

@@ -192,6 +192,7 @@ impl Host {
         let argv = if with.argv.is_empty() { vec![name] } else { with.argv };
         let start = Start {
             id: TaskId(1),
+            ppid: None,
             program: self.place(&format!("/{name}")).await?,
             argv: argv.iter().map(|a| a.as_bytes().to_vec()).collect(),
             env: with.env.iter().map(|(k, v)| (k.as_bytes().to_vec(), v.as_bytes().to_vec())).collect(),

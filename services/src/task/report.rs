@@ -44,6 +44,9 @@ impl Report {
 }
 
 fn usage(task: &Task) -> String {
+    if let Some(running) = task.life.running() {
+        running.measure();
+    }
     let usage = &task.usage;
     let now = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let ms = |nanos: u64| nanos / 1_000_000;

@@ -1,0 +1,29 @@
+//! Runs Node programs in worker processes: the runtime as the server sees it. No JavaScript engine is linked here.
+//!
+//! ```text
+//! task ─► NodeRuntime ─► Pool ── warm workers, refilled behind the scenes
+//!                          │
+//!                     ┌────▼────┐  9P on one socket   ┌────────────────────┐
+//!                     │ Worker  │◄───────────────────►│ taskfs-node        │  a process behind a wall (crate wall)
+//!                     └────┬────┘                     └────────────────────┘
+//!   "worker": control tree ┤  spec, stdio, signals, exit …
+//!   "":  the task's own ns ┘  as the task's caller: mode bits, capabilities, limits and usage are the task's
+//! ```
+//!
+//! A worker runs one task and is thrown away. What it and the server say to each other is written down in PROTOCOL.md.
+
+mod control;
+mod door;
+mod engine;
+mod link;
+mod log;
+mod pool;
+mod process;
+mod running;
+mod runtime;
+mod spawn;
+mod spec;
+mod worker;
+
+pub use engine::{Engine, find as find_engines};
+pub use runtime::{Config, NodeRuntime, runtimes};

@@ -1,0 +1,172 @@
+//! The Node runtime as the registry of runtimes sees it: `nodejs`, and each engine by its own name.
+
+use crate::door::Door;
+use crate::engine::Engine;
+use crate::link::Given;
+use crate::pool::Pool;
+use crate::running::RunningWorker;
+use crate::spec;
+use std::sync::Arc;
+use task::{Capability, Fit, Program, Running, Runtime, Start};
+use vfs::{Errno, Error, Op, OpenFlags, Result, TreeTag};
+
+/// How the Node runtimes are set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Workers kept warm, of the best engine; others keep none.
+    pub pool: usize,
+    /// Programs run also where the machine lacks a part of the wall.
+    pub weak_walls: bool,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config { pool: 2, weak_walls: false }
+    }
+}
+
+/// Extensions that Node programs go by.
+const EXTENSIONS: [&[u8]; 6] = [b".js", b".mjs", b".cjs", b".ts", b".mts", b".cts"];
+
+/// Runs Node programs with one engine.
+pub struct NodeRuntime {
+    name: &'static str,
+    pool: Arc<Pool>,
+}
+
+/// The runtimes for `engines`, the best first: `nodejs`, which is that, and each by its own name.
+///
+/// # Errors
+/// Where the process has no threads or tree numbers left.
+pub fn runtimes(engines: Vec<Engine>, config: &Config) -> Result<Vec<Arc<dyn Runtime>>> {
+    let mut runtimes: Vec<Arc<dyn Runtime>> = Vec::new();
+    for engine in engines {
+        let best = runtimes.is_empty();
+        let name = match engine.name() {
+            "v8" => "nodejs-v8",
+            _ => "nodejs-quickjs",
+        };
+        let tag = TreeTag::take().ok_or_else(|| Error::new(Errno::ENFILE, "too many trees"))?;
+        let size = if best { config.pool } else { 0 };
+        let pool = Pool::start(engine, Door::new(tag), size, config.weak_walls)?;
+        if best {
+            runtimes.push(Arc::new(NodeRuntime { name: "nodejs", pool: pool.clone() }));
+        }
+        runtimes.push(Arc::new(NodeRuntime { name, pool }));
+    }
+    Ok(runtimes)
+}
+
+impl NodeRuntime {
+    async fn launch(&self, start: Start) -> Result<Arc<dyn Running>> {
+        let is_node = is_node_itself(&start).await?;
+        let spec = spec::document(&start, is_node)?;
+        let worker = self.pool.take().await?;
+        let given = Given { spec, stdio: start.stdio, root: start.ns.root(), who: Arc::new(start.who) };
+        worker.give(given, start.usage);
+        let (ended, pool) = (worker.wait(), self.pool.clone());
+        tokio::spawn(async move {
+            ended.await;
+            pool.give_back();
+        });
+        self.pool.refill();
+        Ok(Arc::new(RunningWorker(worker)))
+    }
+}
+
+/// Whether the program is the `node` command: then what it runs is on its command line. Fails where the guest may not read its
+/// own program.
+async fn is_node_itself(start: &Start) -> Result<bool> {
+    let name = || start.program.shown();
+    let file = start.program.open(&start.who, OpenFlags::READ).await.map_err(|e| e.context(name()))?;
+    let mut head = [0; spec::NODE.len()];
+    let count = file.read(0, &mut head).await.map_err(|e| e.context(name()))?;
+    Ok(head[..count] == *spec::NODE)
+}
+
+/// Whether a `#!` line runs node, straight or through env.
+fn is_node_script(head: &[u8]) -> bool {
+    let line = head.split(|b| *b == b'\n').next().unwrap_or_default();
+    let Some(line) = line.strip_prefix(b"#!") else { return false };
+    let mut words = line.split(|b| b.is_ascii_whitespace()).filter(|word| !word.is_empty());
+    let last = |word: &[u8]| word.rsplit(|b| *b == b'/').next().unwrap_or_default().to_vec();
+    let Some(first) = words.next().map(last) else { return false };
+    let program = match first.as_slice() {
+        // Options of env's and variables that it sets.
+        b"env" => words.find(|word| !word.starts_with(b"-") && !word.contains(&b'=')).map(last),
+        _ => Some(first),
+    };
+    program.is_some_and(|program| program == b"node" || program == b"nodejs")
+}
+
+impl Runtime for NodeRuntime {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn version(&self) -> String {
+        self.pool.engine.version().to_owned()
+    }
+
+    fn capabilities(&self) -> Vec<Capability> {
+        let line = |name, value: String| Capability { name, value };
+        let wall = match self.pool.wall() {
+            None => "not known before the first worker is up".to_owned(),
+            Some(report) if report.missing().is_empty() => report.to_string(),
+            Some(report) => format!("{report}; missing: {}", report.missing().join(", ")),
+        };
+        vec![
+            line("runs", "Node programs: CommonJS, ES modules, TypeScript".into()),
+            line("engine", self.pool.engine.name().to_owned()),
+            line("executable", self.pool.engine.executable.display().to_string()),
+            line("detects", "#! lines of node; extensions .js .mjs .cjs .ts .mts .cts".into()),
+            line("limits", "wall output".into()),
+            line("isolation", "a process a task, behind a wall".into()),
+            line("wall", wall),
+            line("signals", "stop cont kill, and those that the program handles".into()),
+        ]
+    }
+
+    fn detect(&self, program: Program<'_>) -> Fit {
+        // One of several names is enough.
+        if self.name != "nodejs" {
+            return Fit::No;
+        }
+        if program.head.starts_with(spec::NODE) {
+            return Fit::ByMagic;
+        }
+        if is_node_script(program.head) {
+            return Fit::ByShebang;
+        }
+        let by_name = EXTENSIONS.iter().any(|extension| program.path.ends_with(extension));
+        if by_name { Fit::ByName } else { Fit::No }
+    }
+
+    fn start(&self, start: Start) -> Op<'_, Arc<dyn Running>> {
+        Op::started(self.launch(start))
+    }
+
+    fn stats(&self) -> String {
+        self.pool.describe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_says_that_it_wants_node_in_several_ways() {
+        for line in [
+            "#!/usr/bin/env node\n",
+            "#! /usr/bin/node --harmony\n",
+            "#!/usr/bin/env -S node --harmony\nx",
+            "#!/usr/bin/env FOO=1 nodejs",
+        ] {
+            assert!(is_node_script(line.as_bytes()), "{line}");
+        }
+        for line in ["#!/bin/sh\nnode", "node", "#!", "#!/usr/bin/env", "#!/usr/bin/nodemon", "\0asm"] {
+            assert!(!is_node_script(line.as_bytes()), "{line}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Makes worker processes, from a thread of its own: a worker dies with the thread that made it (PR_SET_PDEATHSIG), so that
+//! thread has to live as long as the server.
+
+use crate::engine::Engine;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use wall::Hello;
+
+/// A worker says hello before it does anything that takes time.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A worker's process that waits for the server's word.
+pub(crate) struct Spawned {
+    pub socket: OwnedFd,
+    pub hello: Hello,
+    /// The end of its standard error.
+    pub log: OwnedFd,
+}
+
+/// Asks the thread; it ends when this is dropped.
+pub(crate) struct Spawner(Sender<oneshot::Sender<io::Result<Spawned>>>);
+
+impl Spawner {
+    pub fn start(engine: &Engine) -> io::Result<Spawner> {
+        let (asks, asked) = channel();
+        let engine = engine.clone();
+        std::thread::Builder::new().name("node-spawner".into()).spawn(move || work(&engine, &asked))?;
+        Ok(Spawner(asks))
+    }
+
+    pub async fn spawn(&self) -> io::Result<Spawned> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || io::Error::other("the thread that makes workers is gone");
+        self.0.send(answer).map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+}
+
+fn work(engine: &Engine, asked: &Receiver<oneshot::Sender<io::Result<Spawned>>>) {
+    while let Ok(answer) = asked.recv() {
+        // Whoever asked may have gone; then what was made ends with its socket.
+        let _gone = answer.send(spawn(engine));
+    }
+}
+
+fn spawn(engine: &Engine) -> io::Result<Spawned> {
+    let (ours, theirs) = UnixStream::pair()?;
+    ours.set_read_timeout(Some(PATIENCE))?;
+    let (log, said) = io::pipe()?;
+    let mut launcher = Command::new(&engine.executable)
+        .env_clear()
+        .current_dir("/")
+        .stdin(OwnedFd::from(theirs))
+        .stdout(Stdio::null())
+        .stderr(said)
+        .spawn()?;
+    let socket = OwnedFd::from(ours);
+    match Hello::hear(&socket) {
+        Ok(hello) => {
+            // The launcher has done its part; without namespaces it is the worker itself, and waited for as such.
+            if !hello.report.spaces.is_empty() {
+                launcher.wait()?;
+            }
+            Ok(Spawned { socket, hello, log: log.into() })
+        }
+        Err(error) => {
+            let _ended = launcher.kill();
+            launcher.wait()?;
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! One worker, from its hello to its end: its socket is served, its log listened to, its process waited for, by one task.
+
+use crate::door::Door;
+use crate::link::{Given, Link};
+use crate::log::Log;
+use crate::process::{End, Process, Used, name_of};
+use crate::spawn::Spawned;
+use nine::server::{Config, Observed, serve_observed};
+use rustix::net::sockopt;
+use std::io;
+use std::os::unix::net::UnixStream as StdStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use task::{Exit, Usage};
+use tokio::net::UnixStream;
+use tokio::net::unix::pipe::Receiver;
+use tokio::sync::watch;
+use vfs::Export;
+use wall::{Hello, Report};
+
+/// A worker may have so many fids beyond its task's limit on open files: the control tree's, directories on the way.
+const SPARE_FIDS: usize = 256;
+
+/// Requests that a worker may have pending: a blocked read for each stream, child and watch, and what it sends ahead.
+const IN_FLIGHT: usize = 1024;
+/// What the server keeps for one worker, of replies it does not read and of requests that wait.
+const BUFFERED: usize = 16 << 20;
+
+/// How long a worker that has closed its socket may take to end, and what it said last to be heard.
+const LAST_BREATH: Duration = Duration::from_millis(500);
+
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
+
+pub(crate) struct Worker {
+    pub link: Arc<Link>,
+    pub report: Report,
+    process: Arc<Process>,
+    observed: Arc<Observed>,
+    log: Arc<Log>,
+    /// How it ended, when it has.
+    exit: watch::Receiver<Option<Exit>>,
+    /// Where its time and memory are counted, once it has a task.
+    usage: watch::Sender<Option<Arc<Usage>>>,
+}
+
+impl Worker {
+    /// Lets a worker that said hello go on, and keeps it. To be called within a tokio runtime.
+    pub fn keep(spawned: Spawned, export: Arc<Export<Door>>) -> io::Result<Arc<Worker>> {
+        let Spawned { socket, hello, log } = spawned;
+        let Hello { report, init, worker, listener } = hello;
+        let process = Arc::new(Process::new(init, worker)?);
+        Hello::accept(&socket)?;
+        // Its network calls fail (ENOSYS) where nobody takes them.
+        drop(listener);
+        sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, None)?;
+        let stream = StdStream::from(socket);
+        stream.set_nonblocking(true)?;
+        let stream = UnixStream::from_std(stream)?;
+        let pipe = Receiver::from_owned_fd(log)?;
+        let link = Arc::new(Link::new(NUMBERS.fetch_add(1, Ordering::Relaxed)));
+        let (tell, exit) = watch::channel(None);
+        let worker = Arc::new(Worker {
+            observed: Arc::new(Observed::new(link.number, nine::server::Messages::default())),
+            link,
+            report,
+            process,
+            log: Arc::default(),
+            exit,
+            usage: watch::Sender::new(None),
+        });
+        tokio::spawn(worker.clone().live(stream, pipe, export, tell));
+        Ok(worker)
+    }
+
+    /// Its whole life. Whatever ends it, the process is gone and its files are closed before anyone hears of its end.
+    async fn live(
+        self: Arc<Worker>,
+        stream: UnixStream,
+        pipe: Receiver,
+        export: Arc<Export<Door>>,
+        tell: watch::Sender<Option<Exit>>,
+    ) {
+        let config = Config {
+            fids: Config::default().fids + SPARE_FIDS,
+            in_flight: IN_FLIGHT,
+            buffered: BUFFERED,
+            ..Config::default()
+        };
+        let served = serve_observed(export, self.link.clone().into(), stream, config, self.observed.clone());
+        let end = {
+            let heard = self.log.listen(pipe);
+            tokio::pin!(served, heard);
+            let (mut serving, mut listening, mut alone) = (true, true, None);
+            let end = loop {
+                tokio::select! {
+                    end = self.process.ended() => break end,
+                    () = self.link.ended() => {
+                        self.count();
+                        self.process.kill();
+                        break self.process.ended().await;
+                    }
+                    result = &mut served, if serving => {
+                        serving = false;
+                        if let Err(fault) = result {
+                            self.link.end(Exit::killed(128 + 9, format!("its worker was ended: {fault}")));
+                        }
+                        alone = Some(Box::pin(tokio::time::sleep(LAST_BREATH)));
+                    }
+                    () = &mut heard, if listening => listening = false,
+                    // It has closed its socket, and lives on without being of use to anybody.
+                    () = async { alone.as_mut().expect("asked for below").await }, if alone.is_some() => {
+                        alone = None;
+                        self.process.kill();
+                    }
+                }
+            };
+            if listening {
+                // What it said last lies in the pipe.
+                let _heard = tokio::time::timeout(LAST_BREATH, heard).await;
+            }
+            end
+        };
+        let exit = self.why(&end);
+        if let (Ok(end), Some(usage)) = (&end, &*self.usage.borrow()) {
+            self.figures(usage);
+            usage.user_ns.store(nanos(end.used.user), Ordering::Relaxed);
+            usage.sys_ns.store(nanos(end.used.system), Ordering::Relaxed);
+            usage.memory.store(0, Ordering::Relaxed);
+            usage.files.store(0, Ordering::Relaxed);
+        }
+        tell.send_replace(Some(exit));
+    }
+
+    /// How the task ended, where its worker has.
+    fn why(&self, end: &io::Result<End>) -> Exit {
+        if let Some(exit) = self.link.how_it_ended() {
+            return exit.clone();
+        }
+        let said = self.log.last_line().map(|line| format!(": {line}")).unwrap_or_default();
+        match end {
+            Ok(End { status, .. }) if *status > 128 => {
+                let signal = name_of(status - 128);
+                Exit::killed(*status, format!("its worker crashed: {signal}{said}"))
+            }
+            Ok(End { status, .. }) => {
+                Exit::killed(128 + 9, format!("its worker ended without a word, status {status}{said}"))
+            }
+            Err(error) => Exit::killed(128 + 9, format!("its worker was lost: {error}")),
+        }
+    }
+
+    pub fn give(&self, task: Given, usage: Arc<Usage>) {
+        self.usage.send_replace(Some(usage));
+        self.link.give(task);
+    }
+
+    /// What it has used so far, into its task's counters.
+    pub fn count(&self) {
+        let Some(usage) = self.usage.borrow().clone() else { return };
+        self.figures(&usage);
+        if let Some(Used { user, system, memory }) = self.process.used() {
+            usage.user_ns.store(nanos(user), Ordering::Relaxed);
+            usage.sys_ns.store(nanos(system), Ordering::Relaxed);
+            usage.set_memory(memory);
+        }
+    }
+
+    fn figures(&self, usage: &Usage) {
+        let figures = self.observed.figures();
+        let requests = figures.requests().map(|(_, count)| count).sum();
+        usage.calls.store(requests, Ordering::Relaxed);
+        usage.read_bytes.store(figures.sent, Ordering::Relaxed);
+        usage.written_bytes.store(figures.received, Ordering::Relaxed);
+        usage.files.store(figures.fids, Ordering::Relaxed);
+    }
+
+    pub fn stop(&self) {
+        self.process.stop();
+    }
+    pub fn cont(&self) {
+        self.process.cont();
+    }
+    /// Ends it at once, as `exit`.
+    pub fn kill(&self, exit: Exit) {
+        self.link.end(exit);
+        // Not left to whoever keeps it: a server that is busy kills as quickly as an idle one.
+        self.process.kill();
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.exit.borrow().is_some()
+    }
+    /// Its end, when it comes.
+    pub fn wait(&self) -> impl Future<Output = Exit> + Send + use<> {
+        let mut exit = self.exit.clone();
+        async move {
+            let ended = exit.wait_for(Option::is_some).await.map(|exit| exit.clone());
+            // Whoever keeps it tells before he goes, unless the server goes with him.
+            ended.ok().flatten().unwrap_or_else(|| Exit::killed(128 + 9, "the server stopped while it ran"))
+        }
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
