@@ -11,6 +11,7 @@ pub mod kernel;
 pub mod live;
 pub mod matrix;
 pub mod programs;
+pub mod promises;
 pub mod users;
 pub mod wire;
 
@@ -81,9 +82,14 @@ impl Server {
     /// Starts `taskfs serve` with a unix socket of its own and `args`; returns when it is ready. `{dir}` in an argument
     /// stands for the server's own temporary directory.
     pub fn start(args: &[&str]) -> Server {
+        Server::start_program(&taskfs(), args)
+    }
+
+    /// The same with another program in the binary's place, which becomes it.
+    pub fn start_program(program: &Path, args: &[&str]) -> Server {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let here = dir.path().to_str().expect("a UTF-8 path").to_owned();
-        let mut command = Command::new(taskfs());
+        let mut command = Command::new(program);
         command.arg("serve").args(["--listen", &format!("unix://{here}/sock")]);
         command.args(args.iter().map(|a| a.replace("{dir}", &here)));
         command.env("TASKFS_CACHE", format!("{here}/cache"));

@@ -1,4 +1,5 @@
-//! Who may do what: the mode bits, as path_resolution(7) and inode(7) have them.
+//! Who may do what: the mode bits, as path_resolution(7) and inode(7) have them, and where a file has an access control
+//! list, that.
 
 use crate::*;
 use bitflags::bitflags;
@@ -29,22 +30,42 @@ impl Access {
     }
 }
 
-/// Fails with EACCES where the mode bits do not give `who` all of `want`. The superuser is refused only the execution of
-/// a file that nobody may execute.
-pub fn check(who: &Caller, stat: &Stat, want: Access) -> Result<()> {
+/// Fails with EACCES where neither the mode bits of `node`, which has the attributes `stat`, nor its access control list give
+/// `who` all of `want`. The superuser is refused only the execution of a file that nobody may execute.
+pub(crate) fn check<'a, N: Node + ?Sized>(
+    node: &'a N,
+    who: &'a Caller,
+    stat: &Stat,
+    want: Access,
+) -> Op<'a, ()> {
     let mode = stat.mode.bits();
+    if want.is_empty() {
+        return Op::ok(());
+    }
     if who.is_root() {
         let nobody_executes = mode & 0o111 == 0 && !stat.kind().is_dir();
-        return if want.contains(Access::EXEC) && nobody_executes { Errno::EACCES.into() } else { Ok(()) };
+        let refused = want.contains(Access::EXEC) && nobody_executes;
+        return allowed(!refused).into();
     }
-    let digit = if who.uid == stat.uid {
-        mode >> 6
-    } else if who.in_group(stat.gid) {
-        mode >> 3
-    } else {
-        mode
-    };
-    if digit & want.bits() == want.bits() { Ok(()) } else { Errno::EACCES.into() }
+    let (uid, gid) = (stat.uid, stat.gid);
+    if who.uid == uid {
+        return allowed(gives(mode >> 6, want)).into();
+    }
+    let by_mode = gives(if who.in_group(gid) { mode >> 3 } else { mode }, want);
+    // Linux looks for a list only where the group's bits, which are its mask then, give anything.
+    if mode & 0o070 == 0 {
+        return allowed(by_mode).into();
+    }
+    node.acl(AclKind::Access)
+        .and_then(move |acl| allowed(acl.map_or(by_mode, |acl| acl.allows(who, uid, gid, want))).into())
+}
+
+fn gives(digit: u32, want: Access) -> bool {
+    digit & want.bits() == want.bits()
+}
+
+fn allowed(allowed: bool) -> Result<()> {
+    if allowed { Ok(()) } else { Errno::EACCES.into() }
 }
 
 /// Fails with EPERM where a sticky directory keeps `who` from removing or renaming an entry of another's.
@@ -56,11 +77,12 @@ pub(crate) fn check_sticky(who: &Caller, dir: &Stat, entry: &Stat) -> Result<()>
     Ok(())
 }
 
-/// Checks what chmod(2), chown(2), truncate(2) and utimensat(2) ask of the caller, and gives what is to be set: the set-id
-/// bits go where a mere user changes the owner.
-pub(crate) fn check_setstat(who: &Caller, stat: &Stat, mut set: SetStat) -> Result<SetStat> {
+/// Checks what chmod(2), chown(2), truncate(2) and utimensat(2) ask of the caller but for his access to the content, and gives
+/// what is to be set, and the access that it takes: the set-id bits go where a mere user changes the owner.
+pub(crate) fn check_setstat(who: &Caller, stat: &Stat, mut set: SetStat) -> Result<(SetStat, Access)> {
+    let mut access = Access::empty();
     if who.is_root() {
-        return Ok(set);
+        return Ok((set, access));
     }
     let owner = who.uid == stat.uid;
     if let Some(mode) = set.mode {
@@ -81,22 +103,18 @@ pub(crate) fn check_setstat(who: &Caller, stat: &Stat, mut set: SetStat) -> Resu
         return Errno::EPERM.into();
     }
     if (set.uid.is_some() || set.gid.is_some()) && set.mode.is_none() && !stat.kind().is_dir() {
-        let mode = stat.mode.bits();
-        let keep_sgid = mode & 0o010 == 0;
-        let cleared = mode & !libc::S_ISUID & !(if keep_sgid { 0 } else { libc::S_ISGID });
-        if cleared != mode {
-            set.mode = Some(Mode::new(cleared));
-        }
+        let cleared = Writer::new(who).gives_away(stat.mode, stat.gid);
+        set.mode = (cleared != stat.mode).then_some(cleared);
     }
     if set.size.is_some() {
-        check(who, stat, Access::WRITE)?;
+        access |= Access::WRITE;
     }
     let exact = [set.atime, set.mtime].iter().flatten().any(|t| *t != SetTime::Now);
     if exact && !owner {
         return Errno::EPERM.into();
     }
     if !exact && (set.atime.is_some() || set.mtime.is_some()) && !owner {
-        check(who, stat, Access::WRITE)?;
+        access |= Access::WRITE;
     }
-    Ok(set)
+    Ok((set, access))
 }

@@ -1,7 +1,7 @@
 //! Who asks. Every walk, open and create carries a caller: files are made in his name, permissions are his, and
 //! `/task/self` is his task.
 
-use crate::{Access, Result};
+use crate::{Access, Mode, Result};
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -42,13 +42,61 @@ pub struct Caller {
     /// The transport has checked the mode bits already (FUSE with default_permissions); only what the mode bits do
     /// not say is left to check.
     pub checked: bool,
+    /// What he makes does not get these permission bits, but where a directory's default access control list says what it
+    /// gets (umask(2)).
+    pub umask: u32,
     /// Capabilities, where the caller is bound by any.
     pub guard: Option<Arc<dyn Guard>>,
 }
 
+/// Who writes, as far as the set-id bits of what he writes go by it. Whoever has opened a file writes as who he was then.
+#[derive(Clone, Debug)]
+pub struct Writer(Option<Mere>);
+
+/// A writer who is not the superuser.
+#[derive(Clone, Debug)]
+struct Mere {
+    gid: Gid,
+    groups: Arc<[Gid]>,
+    /// The transport does not tell all of his groups, and sees itself to what hangs on them.
+    unknown: bool,
+}
+
+impl Writer {
+    pub fn new(who: &Caller) -> Writer {
+        let mere = Mere { gid: who.gid, groups: who.groups.clone(), unknown: who.checked };
+        Writer((!who.is_root()).then_some(mere))
+    }
+
+    /// What a write by him leaves of the mode of a file of `group` (inode(7)): no set-user-id; set-group-id where the group may
+    /// not execute, which makes it no privilege, if he is of the group.
+    pub fn leaves(&self, mode: Mode, group: Gid) -> Mode {
+        let Some(Mere { gid, groups, unknown }) = &self.0 else { return mode };
+        let member = *unknown || *gid == group || groups.contains(&group);
+        let harmless = member && mode.bits() & libc::S_IXGRP == 0;
+        let lost = if harmless { libc::S_ISUID } else { libc::S_ISUID | libc::S_ISGID };
+        Mode::new(mode.bits() & !lost)
+    }
+
+    /// What is left where he gives the file to another: then the superuser's word does not keep them either (chown(2)).
+    pub fn gives_away(&self, mode: Mode, group: Gid) -> Mode {
+        let runs = if mode.bits() & libc::S_IXGRP != 0 { libc::S_ISGID } else { 0 };
+        Mode::new(self.leaves(mode, group).bits() & !(libc::S_ISUID | runs))
+    }
+}
+
 impl Caller {
     pub fn new(uid: Uid, gid: Gid) -> Caller {
-        Caller { uid, gid, groups: Arc::new([]), task: None, pid: None, checked: false, guard: None }
+        Caller {
+            uid,
+            gid,
+            groups: Arc::new([]),
+            task: None,
+            pid: None,
+            checked: false,
+            umask: 0,
+            guard: None,
+        }
     }
     /// The user that this process runs as.
     pub fn me() -> Caller {

@@ -12,6 +12,7 @@
 //! ```
 
 mod access;
+mod acl;
 mod caller;
 mod error;
 pub mod export;
@@ -28,8 +29,9 @@ mod qid;
 mod stat;
 mod watch;
 
-pub use access::{Access, check};
-pub use caller::{Caller, Gid, Guard, TaskId, Uid};
+pub use access::Access;
+pub use acl::{Acl, AclKind};
+pub use caller::{Caller, Gid, Guard, TaskId, Uid, Writer};
 pub use error::{Errno, Error, Result};
 pub use export::Export;
 pub use flags::{Allocate, Extent, OpenFlags, RenameFlags, SetXattr};

@@ -105,6 +105,8 @@ pub trait Node: Any + Send + Sync {
     /// Opens it. Dropping the last [`FileRef`] closes.
     fn open<'a>(self: Arc<Self>, who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef>;
 
+    // What is made gets the mode that is asked for, but for the caller's umask or as the directory's default list has it.
+
     /// Makes a regular file (or opens the one that is there, unless EXCLUSIVE), open.
     fn create<'a>(
         &'a self,
@@ -176,6 +178,17 @@ pub trait Node: Any + Send + Sync {
         })
     }
 
+    /// One of its access control lists, which only a directory has two of; none where it has none.
+    fn acl(&self, kind: AclKind) -> Op<'_, Option<Arc<Acl>>> {
+        Op::ok(None)
+    }
+    /// Gives it another list, or none: the permission bits go with the list, and set-group-id where `who` is not of the group
+    /// (acl(5)).
+    fn set_acl<'a>(&'a self, who: &'a Caller, kind: AclKind, acl: Option<Acl>) -> Op<'a, ()> {
+        Op::err(Errno::EOPNOTSUPP)
+    }
+
+    // All but those that are lists.
     fn getxattr<'a>(&'a self, name: &'a [u8]) -> Op<'a, Arc<[u8]>> {
         Op::err(Errno::ENODATA)
     }

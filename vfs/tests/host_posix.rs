@@ -409,7 +409,7 @@ fn sync_waits_on_another_thread_where_there_is_a_runtime() {
 }
 
 #[test]
-fn attributes_of_users_are_kept_and_others_refused() {
+fn attributes_are_the_files_own_and_those_of_the_hosts_own_business_are_refused() {
     let host = host();
     let (node, _) = host.create("f");
     let none = SetXattr::empty();
@@ -423,8 +423,14 @@ fn attributes_of_users_are_kept_and_others_refused() {
     let set = |name: &[u8], how| now(node.setxattr(name, b"", how)).map_err(|e| e.errno());
     assert_eq!(set(b"user.a", SetXattr::CREATE), Err(Errno::EEXIST));
     assert_eq!(set(b"user.c", SetXattr::REPLACE), Err(Errno::ENODATA));
-    assert_eq!(set(b"trusted.x", none), Err(Errno::EOPNOTSUPP));
-    assert_eq!(set(b"security.capability", none), Err(Errno::EOPNOTSUPP));
+    assert_eq!(set(b"system.x", none), Err(Errno::EOPNOTSUPP));
+    assert_eq!(set(b"x", none), Err(Errno::EOPNOTSUPP));
+    assert!(now(node.getxattr(b"system.x")).unwrap_err().is(Errno::EOPNOTSUPP));
+    // The kernel's to allow or not; where it is allowed it is shown.
+    match set(b"trusted.x", none) {
+        Ok(()) => assert!(now(node.listxattr()).unwrap().contains(&Box::from(*b"trusted.x"))),
+        Err(error) => assert_eq!(error, Errno::EPERM),
+    }
     now(node.removexattr(b"user.a")).unwrap();
     assert!(now(node.getxattr(b"user.a")).unwrap_err().is(Errno::ENODATA));
     assert!(now(node.removexattr(b"user.a")).unwrap_err().is(Errno::ENODATA));

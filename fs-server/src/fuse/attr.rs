@@ -17,6 +17,23 @@ pub(super) fn caller(request: &Request) -> Caller {
     Caller { pid: Some(request.pid()), checked: true, ..Caller::new(Uid(request.uid()), Gid(request.gid())) }
 }
 
+/// Who makes something with the permission bits `mode`. Only who asks for set-group-id needs to be known with all his groups.
+pub(super) fn maker(request: &Request, mode: u32, umask: u32) -> Caller {
+    let who = caller(request);
+    let who = if mode & libc::S_ISGID != 0 { with_groups(&who) } else { who };
+    Caller { umask: umask & 0o777, ..who }
+}
+
+/// The caller with his supplementary groups (proc_pid_status(5)), which take longer to find out than most requests. To be asked
+/// while he waits.
+pub(super) fn with_groups(who: &Caller) -> Caller {
+    let (false, Some(pid)) = (who.is_root(), who.pid) else { return who.clone() };
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let groups = status.lines().find_map(|line| line.strip_prefix("Groups:")).unwrap_or_default();
+    let groups = groups.split_ascii_whitespace().filter_map(|group| group.parse().ok().map(Gid));
+    Caller { groups: groups.collect(), ..who.clone() }
+}
+
 /// The kernel sees to devices, fifos and sockets by itself: a fifo connects programs of this machine, and guests with
 /// guests, but not one with the other.
 pub(super) fn listed_type(kind: Kind) -> FileType {

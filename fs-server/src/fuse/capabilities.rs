@@ -25,8 +25,12 @@ pub(super) fn negotiate(config: &mut KernelConfig) -> bool {
         // Entries with attributes, where the program then asks for them (`ls -l`).
         InitFlags::FUSE_DO_READDIRPLUS,
         InitFlags::FUSE_READDIRPLUS_AUTO,
+        // Access control lists: the kernel asks for them (getxattr) where it checks, and keeps them as it keeps attributes.
+        // Where a directory has a default list, no umask is taken off what is made there: it is left to the tree.
+        InitFlags::FUSE_POSIX_ACL,
+        InitFlags::FUSE_DONT_MASK,
         // Not FUSE_WRITEBACK_CACHE: what is written must be seen by guests at once.
-        // Not FUSE_DONT_MASK: the kernel applies the umask. Not FUSE_NO_OPEN_SUPPORT: opening is an event here.
+        // Not FUSE_NO_OPEN_SUPPORT: opening is an event here.
     ] {
         // What is not had is done without.
         let _ = config.add_capabilities(wanted);

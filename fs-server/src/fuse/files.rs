@@ -1,10 +1,13 @@
 //! Work on open files: reading, writing, sizes, and what the kernel may do with the file's pages.
 
+use super::attr::with_groups;
 use super::buffer::Buffer;
 use super::handles::Open;
 use fuser::FopenFlags;
 use std::sync::Arc;
-use vfs::{Allocate, Caller, Errno, Extent, Interest, Mode, Nature, Op, OpenFlags, Result, SetStat, Stat};
+use vfs::{
+    Allocate, Caller, Errno, Extent, Interest, Mode, Nature, Op, OpenFlags, Result, SetStat, Stat, Writer,
+};
 
 /// How the kernel is to treat an open file. `unchanged`: its pages are of the version that is opened now.
 pub(super) fn treatment(nature: Nature, flags: OpenFlags, unchanged: bool) -> FopenFlags {
@@ -93,26 +96,38 @@ pub(super) async fn write(open: Arc<Open>, who: Caller, how: Write, data: Buffer
     Ok(written as u32)
 }
 
-/// Takes the set-id bits off a file that was written, truncated or given away (write(2), chown(2)).
-pub(super) fn without_set_id(stat: &Stat) -> Option<Mode> {
+/// The mode without the set-id bits that go when `who` writes, truncates or gives the file away (write(2), chown(2)), where it
+/// has some. `hands`: the owner changes.
+pub(super) fn without_set_id(stat: &Stat, who: &Caller, hands: bool) -> Option<Mode> {
+    const SET_ID: u32 = libc::S_ISUID | libc::S_ISGID;
     let mode = stat.mode.bits();
-    // Without group execution the set-group-id bit means mandatory locking: not a privilege.
-    let sgid = if mode & libc::S_IXGRP != 0 { libc::S_ISGID } else { 0 };
-    let less = mode & !(libc::S_ISUID | sgid);
-    (less != mode && !stat.kind().is_dir()).then(|| Mode::new(less))
+    if mode & SET_ID == 0 || stat.kind().is_dir() {
+        return None;
+    }
+    let writer = Writer::new(&Caller { checked: false, ..with_groups(who) });
+    let left =
+        if hands { writer.gives_away(stat.mode, stat.gid) } else { writer.leaves(stat.mode, stat.gid) };
+    (left != stat.mode).then_some(left)
 }
 
 async fn drop_set_id(open: &Open, who: &Caller) -> Result<()> {
     let stat = open.place.stat(who).await?;
-    match without_set_id(&stat) {
+    match without_set_id(&stat, who, false) {
         Some(mode) => open.place.setstat(who, SetStat { mode: Some(mode), ..SetStat::default() }).await,
         None => Ok(()),
     }
 }
 
-pub(super) async fn allocate(open: Arc<Open>, offset: u64, length: u64, mode: i32) -> Result<()> {
+pub(super) async fn allocate(
+    open: Arc<Open>,
+    who: Caller,
+    offset: u64,
+    length: u64,
+    mode: i32,
+) -> Result<()> {
     let how = Allocate::from_bits(mode as u32).ok_or(Errno::EOPNOTSUPP)?;
-    open.file.allocate(offset, length, how).await
+    open.file.allocate(offset, length, how).await?;
+    if who.is_root() { Ok(()) } else { drop_set_id(&open, &who).await }
 }
 
 /// lseek(2) with SEEK_DATA or SEEK_HOLE. A file that does not know its holes is one piece of data.

@@ -294,10 +294,7 @@ impl Watcher for Inodes {
         let origin = origin::now().filter(|origin| origin.mount == self.mount);
         let mut wanted = Watch::empty();
         for (ino, inode) in self.known.read().of(path) {
-            // The kernel sees to what it asked for itself: to the inodes that the request names, and the files behind the
-            // names in them. By another way to the same file it does not know it.
-            let knows =
-                origin.is_some_and(|origin| origin.inodes.contains(&ino) || (origin.plain && ino == path));
+            let knows = origin.is_some_and(|origin| origin.knows(ino, path, change));
             if knows {
                 wanted |= change.touches();
                 continue;

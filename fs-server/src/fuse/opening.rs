@@ -12,7 +12,7 @@ use vfs::{Caller, FileRef, Mode, Name, Nature, OpenFlags, Place, Result, SetStat
 pub(super) async fn open(place: Place, who: Caller, flags: OpenFlags) -> Result<(Place, FileRef)> {
     let file = place.open(&who, flags).await?;
     if flags.contains(OpenFlags::TRUNCATE) && !who.is_root() && file.nature() == Nature::Storage {
-        let mode = without_set_id(&place.stat(&who).await?);
+        let mode = without_set_id(&place.stat(&who).await?, &who, false);
         if mode.is_some() {
             place.setstat(&who, SetStat { mode, ..SetStat::default() }).await?;
         }

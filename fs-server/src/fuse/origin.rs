@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use vfs::Change;
 
 /// A mount, and the inodes that its request names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,8 +14,19 @@ pub(super) struct Origin {
     /// They are seen in the plain view, where a node's identity is its inode's number: so are the files behind the names in
     /// them.
     pub(super) plain: bool,
+    /// It changes content as far as the kernel knows: that set-id bits go with that, it does not see to.
+    pub(super) content: bool,
     /// See [`told_of_itself`].
     pub(super) told: bool,
+}
+
+impl Origin {
+    /// Whether its kernel knows of `change` to the inode `ino`: it sees itself to the inodes that the request names, and to the
+    /// files behind the names in them. By another way to the same file it does not know it.
+    pub(super) fn knows(&self, ino: u64, path: u64, change: Change<'_>) -> bool {
+        let named = self.inodes.contains(&ino) || (self.plain && ino == path);
+        named && !(self.content && change == Change::Status)
+    }
 }
 
 thread_local! {

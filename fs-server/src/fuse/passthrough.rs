@@ -3,10 +3,15 @@
 //! The kernel takes a file's bytes one way or the other: as long as one has it open through us, with the kernel's own page
 //! cache, the next must have it so too, and as long as one has it open passed through, so must the next. So each inode
 //! knows which way those who have it open go.
+//!
+//! The kernel writes with the rights that the file was given to it with, whoever writes. They are ours but for the one to leave
+//! set-id bits on what is written (CAP_FSETID), which no mere user has: a file that gets such a bit while it is open loses it
+//! when it is written, by the superuser too.
 
 use fuser::BackingId;
 use parking_lot::Mutex;
 use rustix::fd::BorrowedFd;
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -50,7 +55,7 @@ impl Passthrough {
             return Way::ThroughUs { _kept: kept };
         }
         if let Some(file) = backing.filter(|_| self.0.load(Ordering::Relaxed)) {
-            match register(file) {
+            match without_fsetid(|| register(file)) {
                 Ok(id) => {
                     let id = Arc::new(id);
                     ways.passed = Arc::downgrade(&id);
@@ -69,4 +74,15 @@ impl Passthrough {
         ways.through_us = Arc::downgrade(&kept);
         Way::ThroughUs { _kept: kept }
     }
+}
+
+/// Runs `run` without this thread's right to leave set-id bits on what is written.
+fn without_fsetid<T>(run: impl FnOnce() -> std::io::Result<T>) -> std::io::Result<T> {
+    let own = capabilities(None)?;
+    let effective = own.effective.difference(CapabilitySet::FSETID);
+    set_capabilities(None, CapabilitySets { effective, ..own })?;
+    let done = run();
+    // It only gets back what it has by right.
+    set_capabilities(None, own)?;
+    done
 }

@@ -2,7 +2,7 @@
 //!
 //! The work itself is in `opening`, `files`, `status`, `names`, `list`, `xattr` and `locks`.
 
-use super::attr::{attributes, caller, device, open_flags, set_time};
+use super::attr::{attributes, caller, device, maker, open_flags, set_time, with_groups};
 use super::buffer::Buffer;
 use super::capabilities;
 use super::files::{self, Write};
@@ -23,7 +23,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
-use vfs::{Errno, Kind, Mode, Place, SetStat};
+use vfs::{AclKind, Errno, Kind, Mode, Place, SetStat};
 
 impl Filesystem for Session {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
@@ -107,11 +107,11 @@ impl Filesystem for Session {
         parent: INodeNo,
         name: &OsStr,
         mode: u32,
-        _umask: u32,
+        umask: u32,
         rdev: u32,
         reply: ReplyEntry,
     ) {
-        let who = caller(request);
+        let who = maker(request, mode, umask);
         self.entry(Asked::of("mknod", request, parent).changing(), name, reply, |dir, name| async move {
             let kind = Kind::from_bits(mode).ok_or(Errno::EINVAL)?;
             let place = dir.place.mknod(&who, name.as_name(), kind, Mode::new(mode), device(rdev)).await?;
@@ -125,10 +125,10 @@ impl Filesystem for Session {
         parent: INodeNo,
         name: &OsStr,
         mode: u32,
-        _umask: u32,
+        umask: u32,
         reply: ReplyEntry,
     ) {
-        let who = caller(request);
+        let who = maker(request, mode, umask);
         self.entry(Asked::of("mkdir", request, parent).changing(), name, reply, |dir, name| async move {
             let place = dir.place.mkdir(&who, name.as_name(), Mode::new(mode)).await?;
             dir.entry(place, &who).await
@@ -199,9 +199,14 @@ impl Filesystem for Session {
         let (who, flags) = (caller(request), open_flags(flags.0));
         let opening = Opening { inodes: self.inodes.clone(), handles: self.handles.clone(), flags };
         let work = |place| opening::open(place, who, flags);
-        self.at(Asked::of("open", request, ino).unlocked(), reply, work, move |reply, (place, file)| {
-            opening.opened(reply, ino, place, file);
-        });
+        self.at(
+            Asked::of("open", request, ino).of_content().unlocked(),
+            reply,
+            work,
+            move |reply, (place, file)| {
+                opening.opened(reply, ino, place, file);
+            },
+        );
     }
 
     fn create(
@@ -210,11 +215,12 @@ impl Filesystem for Session {
         parent: INodeNo,
         name: &OsStr,
         mode: u32,
-        _umask: u32,
+        umask: u32,
         flags: i32,
         reply: ReplyCreate,
     ) {
-        let (who, name, flags) = (caller(request), names::name(name), open_flags(flags));
+        let who = maker(request, mode, umask);
+        let (name, flags) = (names::name(name), open_flags(flags));
         let opening = Opening { inodes: self.inodes.clone(), handles: self.handles.clone(), flags };
         let inodes = self.inodes.clone();
         let work = |dir: Place| async move {
@@ -267,9 +273,13 @@ impl Filesystem for Session {
             inodes.look_at_content(&open);
             files::write(open, who, how, data)
         };
-        self.on_file(Asked::of("write", request, ino).changing(), handle, reply, work, |reply, written| {
-            reply.written(written)
-        });
+        self.on_file(
+            Asked::of("write", request, ino).of_content().changing(),
+            handle,
+            reply,
+            work,
+            |reply, written| reply.written(written),
+        );
     }
 
     fn flush(
@@ -397,7 +407,10 @@ impl Filesystem for Session {
         _position: u32,
         reply: ReplyEmpty,
     ) {
-        let (who, name, value) = (caller(request), name.as_bytes().to_vec(), value.to_vec());
+        let (name, value) = (name.as_bytes().to_vec(), value.to_vec());
+        // An access control list may take set-group-id away from who is not of the group.
+        let who = caller(request);
+        let who = if AclKind::of(&name).is_some() { with_groups(&who) } else { who };
         let work = |place| xattr::set(place, who, name, value, flags);
         self.at(Asked::of("setxattr", request, ino).changing(), reply, work, |reply, ()| reply.ok());
     }
@@ -484,10 +497,15 @@ impl Filesystem for Session {
         mode: i32,
         reply: ReplyEmpty,
     ) {
-        let work = |open| files::allocate(open, offset, length, mode);
-        self.on_file(Asked::of("fallocate", request, ino).changing(), handle, reply, work, |reply, ()| {
-            reply.ok()
-        });
+        let who = caller(request);
+        let work = |open| files::allocate(open, who, offset, length, mode);
+        self.on_file(
+            Asked::of("fallocate", request, ino).of_content().changing(),
+            handle,
+            reply,
+            work,
+            |reply, ()| reply.ok(),
+        );
     }
 
     fn poll(

@@ -33,12 +33,13 @@ pub(super) struct Asked<'a> {
     request: &'a Request,
     inodes: [INodeNo; 2],
     plain: bool,
+    content: bool,
     waits: Waits,
 }
 
 impl<'a> Asked<'a> {
     pub(super) fn of(op: &'static str, request: &'a Request, ino: INodeNo) -> Asked<'a> {
-        Asked { op, request, inodes: [ino; 2], plain: false, waits: Waits::Never }
+        Asked { op, request, inodes: [ino; 2], plain: false, content: false, waits: Waits::Never }
     }
     pub(super) fn and(self, other: INodeNo) -> Asked<'a> {
         Asked { inodes: [self.inodes[0], other], ..self }
@@ -49,6 +50,10 @@ impl<'a> Asked<'a> {
     /// The kernel holds no lock for it.
     pub(super) fn unlocked(self) -> Asked<'a> {
         Asked { waits: Waits::ForAll, ..self }
+    }
+    /// The kernel takes it for a change of content, and of nothing else.
+    pub(super) fn of_content(self) -> Asked<'a> {
+        Asked { content: true, ..self }
     }
     /// It changes something, and the kernel holds locks for it.
     pub(super) fn changing(self) -> Asked<'a> {
@@ -65,14 +70,20 @@ impl Session {
         work: impl Future<Output = vfs::Result<T>> + Send + 'static,
         answer: impl FnOnce(R, T) + Send + 'static,
     ) {
-        let Asked { op, request, inodes, plain, waits } = asked;
+        let Asked { op, request, inodes, plain, content, waits } = asked;
         let span = tracing::trace_span!("fuse", op, request = request.unique().0, pid = request.pid());
         self.counts.requested(op);
         let pending = Pending {
             span,
             thread: request.pid(),
             patience,
-            origin: Origin { mount: self.client, inodes: inodes.map(|ino| ino.0), plain, told: false },
+            origin: Origin {
+                mount: self.client,
+                inodes: inodes.map(|ino| ino.0),
+                plain,
+                content,
+                told: false,
+            },
             notices: self.inodes.notices.clone(),
             waits,
             counts: &self.counts,

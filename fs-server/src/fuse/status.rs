@@ -16,7 +16,7 @@ pub(super) async fn change(
     let changes_hands = set.uid.is_some() || set.gid.is_some();
     let truncated = set.size.is_some() && !who.is_root();
     if set.mode.is_none() && (changes_hands || truncated) && place.nature() == Nature::Storage {
-        set.mode = without_set_id(&place.stat(who).await?);
+        set.mode = without_set_id(&place.stat(who).await?, who, changes_hands);
     }
     // ftruncate(2) goes by what the descriptor may do, not by the file's mode now.
     if let Some(open) = open

@@ -47,19 +47,18 @@ impl HostNode {
     pub(super) fn set_for(&self, who: &Caller, set: SetStat) -> Result<()> {
         self.set(set)?;
         let cuts = set.size.is_some() && set.mode.is_none();
-        if cuts && self.tree.own.is_root() && !who.is_root() && self.is_set_id() {
-            self.clear_set_id()?;
+        if cuts && self.tree.own.is_root() && self.is_set_id() {
+            self.clear_set_id(&Writer::new(who))?;
         }
         Ok(())
     }
 
-    /// Takes away the set-id bits that a write takes away: set-user-id, and set-group-id where the group may execute.
-    pub(super) fn clear_set_id(&self) -> Result<()> {
-        let mode = self.seen()?.mode().bits();
-        let group_runs = mode & libc::S_IXGRP != 0;
-        let cleared = mode & !libc::S_ISUID & !(if group_runs { libc::S_ISGID } else { 0 });
-        if cleared != mode {
-            self.set_mode(&*self.fd()?, Mode::new(cleared))?;
+    /// Takes away the set-id bits that a write takes away.
+    pub(super) fn clear_set_id(&self, writer: &Writer) -> Result<()> {
+        let seen = self.seen()?;
+        let cleared = writer.leaves(seen.mode(), seen.gid());
+        if cleared != seen.mode() {
+            self.set_mode(&*self.fd()?, cleared)?;
             self.seen()?;
         }
         Ok(())

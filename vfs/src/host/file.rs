@@ -15,8 +15,7 @@ pub(super) struct HostFile {
     /// Shared with an fsync that is under way on another thread.
     fd: Arc<OwnedFd>,
     appends: bool,
-    /// The server is root and the writer is not: the kernel leaves it to us to clear set-id bits when he writes.
-    clears_set_id: bool,
+    writer: Writer,
     /// One append at a time: the descriptor's own offset tells where it ended.
     end: Mutex<()>,
 }
@@ -24,7 +23,7 @@ pub(super) struct HostFile {
 impl HostFile {
     pub fn new(host: Arc<HostNode>, fd: Arc<OwnedFd>, who: &Caller, flags: OpenFlags) -> HostFile {
         HostFile {
-            clears_set_id: host.tree.own.is_root() && !who.is_root(),
+            writer: Writer::new(who),
             node: host.clone(),
             host,
             fd,
@@ -36,10 +35,11 @@ impl HostFile {
     /// To be called when the content was changed.
     fn written(&self) -> Result<()> {
         self.host.changed();
-        if !self.clears_set_id || !self.host.is_set_id() {
+        // The kernel leaves it to a server that is root to clear set-id bits.
+        if !self.host.tree.own.is_root() || !self.host.is_set_id() {
             return Ok(());
         }
-        self.host.clear_set_id()
+        self.host.clear_set_id(&self.writer)
     }
 
     fn append_now(&self, data: &[u8]) -> Result<(usize, u64)> {
@@ -75,10 +75,9 @@ impl OpenFile for HostFile {
     fn stat(&self) -> Op<'_, Stat> {
         self.host.seen_through(&self.fd).into()
     }
-    /// Not where set-id bits are ours to clear.
+    /// Not where set-id bits are there to be cleared, or left, by who it is that writes.
     fn backing(&self) -> Option<BorrowedFd<'_>> {
-        let all_is_bytes = !(self.clears_set_id && self.host.is_set_id());
-        all_is_bytes.then(|| self.fd.as_fd())
+        (!self.host.is_set_id()).then(|| self.fd.as_fd())
     }
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
         retry_on_intr(|| rustix::io::pread(&self.fd, &mut *buf, offset)).map_err(Error::from).into()

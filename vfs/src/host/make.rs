@@ -1,7 +1,8 @@
 //! Making files, directories, links and devices: in the caller's name, with the mode that was asked for.
 //!
 //! The kernel takes the process's umask off every mode. It is the server's and says nothing about the caller's files, so
-//! what it took is given back, except where the directory has a default ACL, which rules instead of any umask (acl(5)).
+//! what is made gets what the caller's own leaves of the mode, except where the directory has a default access control list,
+//! which rules instead of any umask (acl(5)), and which the kernel has gone by.
 
 use super::file::HostFile;
 use super::node::{HostNode, how};
@@ -51,10 +52,11 @@ impl HostNode {
         self.tree.writable()?;
         let dir = self.fd()?;
         let oflags = (how(flags) | OFlags::CREATE | OFlags::EXCL).difference(OFlags::TRUNC);
-        let open = || self.tree.confinement.open(&dir, name, oflags, FsMode::from_raw_mode(mode.bits()));
+        let fs_mode = FsMode::from_raw_mode(self.asked(who, &dir, mode).bits());
+        let open = || self.tree.confinement.open(&dir, name, oflags, fs_mode);
         let fd = self.tree.own.make_as(who, || Ok(self.tree.with_room(open)?))?;
         let mut seen = Seen::of(&fd)?;
-        if let Some(mode) = self.missing(&dir, mode, &seen) {
+        if let Some(mode) = self.wrong(who, &dir, mode, &seen) {
             rustix::fs::fchmod(&fd, FsMode::from_raw_mode(mode.bits()))?;
             seen = Seen::of(&fd)?;
         }
@@ -68,7 +70,7 @@ impl HostNode {
     pub(super) fn make_dir(&self, who: &Caller, name: Name<'_>, mode: Mode) -> Result<NodeRef> {
         self.tree.writable()?;
         let dir = self.fd()?;
-        let fs_mode = FsMode::from_raw_mode(mode.bits() & 0o1777);
+        let fs_mode = FsMode::from_raw_mode(self.asked(who, &dir, mode).bits() & 0o1777);
         self.tree.own.make_as(who, || Ok(rustix::fs::mkdirat(&dir, name.as_bytes(), fs_mode)?))?;
         self.made(who, &dir, name, Kind::Dir, Some(mode))
     }
@@ -99,7 +101,7 @@ impl HostNode {
             Kind::Dir | Kind::Symlink => return Errno::EINVAL.into(),
         };
         let dir = self.fd()?;
-        let fs_mode = FsMode::from_raw_mode(mode.bits());
+        let fs_mode = FsMode::from_raw_mode(self.asked(who, &dir, mode).bits());
         let make = || Ok(rustix::fs::mknodat(&dir, name.as_bytes(), file_type, fs_mode, dev)?);
         self.tree.own.make_as(who, make)?;
         self.made(who, &dir, name, kind, Some(mode))
@@ -122,20 +124,31 @@ impl HostNode {
         let makers = !self.tree.own.is_root() || seen.uid() == who.uid;
         if makers
             && seen.kind() == kind
-            && let Some(mode) = mode.and_then(|mode| self.missing(dir, mode, &seen))
+            && let Some(mode) = mode.and_then(|mode| self.wrong(who, dir, mode, &seen))
         {
             node.set(SetStat { mode: Some(mode), ..SetStat::default() })?;
         }
         Ok(node)
     }
 
-    /// The mode that a new file should have, where the umask took something of it.
-    fn missing(&self, dir: &OwnedFd, asked: Mode, seen: &Seen) -> Option<Mode> {
-        let missing = asked.bits() & self.tree.umask & 0o777 & !seen.mode().bits();
-        if missing == 0 || self.has_default_acl(dir) {
-            return None;
-        }
-        Some(Mode::new(seen.mode().bits() | missing))
+    /// What the kernel is asked for, so that nothing ever has more than its maker wants: a umask of his that is stricter than the
+    /// process's is taken off before, where no default list rules.
+    fn asked(&self, who: &Caller, dir: &OwnedFd, mode: Mode) -> Mode {
+        let stricter = mode.bits() & who.umask & !self.tree.umask != 0;
+        if stricter && !self.has_default_acl(dir) { Mode::new(mode.bits() & !who.umask) } else { mode }
+    }
+
+    /// The mode that a new file should have, where it has another because of the process's umask or groups.
+    fn wrong(&self, who: &Caller, dir: &OwnedFd, asked: Mode, seen: &Seen) -> Option<Mode> {
+        let has = seen.mode().bits();
+        let either = asked.bits() & (self.tree.umask ^ who.umask) & 0o777;
+        // Of the caller's groups the kernel knew but one.
+        let member = seen.kind() != Kind::Dir && who.in_group(seen.gid());
+        let group_id = if member { asked.bits() & libc::S_ISGID } else { 0 };
+        let wanted = (has & !either) | (either & !who.umask) | group_id;
+        let ruled = (wanted ^ has) & 0o777 != 0 && self.has_default_acl(dir);
+        let wanted = if ruled { has | group_id } else { wanted };
+        (wanted != has).then(|| Mode::new(wanted))
     }
 
     fn has_default_acl(&self, dir: &OwnedFd) -> bool {

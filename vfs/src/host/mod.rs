@@ -22,7 +22,8 @@
 //!   has given it to the tree. Other file systems mounted below are served unless [`HostOptions::stay_on_device`].
 //! - *Ownership.* As root, files belong to the caller who makes them; otherwise to the user the server runs as. A caller who
 //!   may be uid 0 on a server that is root can make set-user-id files: serve from a file system mounted nosuid and nodev.
-//! - *Extended attributes* other than `user.*` are the host's own business: not shown, and refused.
+//! - *Extended attributes and access control lists* are the host's own; `trusted.*` and `security.*` are the superuser's to
+//!   change, on a server that is root.
 //! - *Locks* hold among the clients of taskfs, not against processes of the host.
 //! - *Blocking.* System calls are made inline, also those that may wait for a disk: what is in the page cache is answered
 //!   faster than a hand-over to a thread would take. Only fsync, which always waits, goes to tokio's blocking threads where

@@ -423,6 +423,12 @@ impl Node for HostNode {
     fn statfs(&self) -> Op<'_, StatFs> {
         self.file_system().into()
     }
+    fn acl(&self, kind: AclKind) -> Op<'_, Option<Arc<Acl>>> {
+        self.list(kind).into()
+    }
+    fn set_acl<'a>(&'a self, who: &'a Caller, kind: AclKind, acl: Option<Acl>) -> Op<'a, ()> {
+        self.set_list(who, kind, acl).into()
+    }
     fn getxattr<'a>(&'a self, name: &'a [u8]) -> Op<'a, Arc<[u8]>> {
         self.attribute(name).into()
     }

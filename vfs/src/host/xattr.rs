@@ -1,7 +1,9 @@
-//! Extended attributes: those of users, as the host keeps them (xattr(7)).
+//! Extended attributes as the host keeps them (xattr(7)), and access control lists, which the host's kernel checks and keeps in
+//! step with the mode bits (acl(5)).
 //!
-//! `security.*`, `system.*` and `trusted.*` speak to the host's kernel (capabilities, ACLs, overlays): a server that is root
-//! would set them for anyone who may write to the file. They are not shown, and setting them is refused.
+//! `trusted.*` and `security.*` speak to the host's kernel (overlays, capabilities, labels): the place lets none but the
+//! superuser change them, and the kernel none but a server that is the superuser. What else there is in `system.*` is the
+//! host's own business: not shown, and refused.
 
 use super::node::HostNode;
 use crate::*;
@@ -10,7 +12,8 @@ use rustix::fs::{OFlags, XattrFlags};
 use rustix::io::Errno as E;
 use std::sync::Arc;
 
-const USERS: &[u8] = b"user.";
+/// The spaces that are passed on.
+const SPACES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
 
 /// No value and no list is longer (limits.h: XATTR_SIZE_MAX, XATTR_LIST_MAX).
 const MOST: usize = 65_536;
@@ -20,6 +23,33 @@ enum Way {
     /// Its magic link; the handle keeps the number from being given to another file.
     Link(String, #[allow(dead_code)] Arc<OwnedFd>),
     File(OwnedFd),
+}
+
+impl Way {
+    fn get(&self, name: &[u8]) -> rustix::io::Result<Vec<u8>> {
+        whole(|buf| match self {
+            Way::Link(path, _) => rustix::fs::getxattr(path, name, buf),
+            Way::File(fd) => rustix::fs::fgetxattr(fd, name, buf),
+        })
+    }
+    fn set(&self, name: &[u8], value: &[u8], flags: XattrFlags) -> rustix::io::Result<()> {
+        match self {
+            Way::Link(path, _) => rustix::fs::setxattr(path, name, value, flags),
+            Way::File(fd) => rustix::fs::fsetxattr(fd, name, value, flags),
+        }
+    }
+    fn list(&self) -> rustix::io::Result<Vec<u8>> {
+        whole(|buf| match self {
+            Way::Link(path, _) => rustix::fs::listxattr(path, buf),
+            Way::File(fd) => rustix::fs::flistxattr(fd, buf),
+        })
+    }
+    fn remove(&self, name: &[u8]) -> rustix::io::Result<()> {
+        match self {
+            Way::Link(path, _) => rustix::fs::removexattr(path, name),
+            Way::File(fd) => rustix::fs::fremovexattr(fd, name),
+        }
+    }
 }
 
 impl HostNode {
@@ -32,37 +62,26 @@ impl HostNode {
     }
 
     pub(super) fn attribute(&self, name: &[u8]) -> Result<Arc<[u8]>> {
-        if !name.starts_with(USERS) {
-            return Errno::ENODATA.into();
-        }
-        let way = self.way()?;
-        let get = |buf: &mut [u8]| match &way {
-            Way::Link(path, _) => rustix::fs::getxattr(path, name, buf),
-            Way::File(fd) => rustix::fs::fgetxattr(fd, name, buf),
-        };
-        Ok(whole(get)?.into())
+        passed_on(name)?;
+        Ok(self.way()?.get(name)?.into())
     }
 
     pub(super) fn set_attribute(&self, name: &[u8], value: &[u8], how: SetXattr) -> Result<()> {
         self.tree.writable()?;
-        users_only(name)?;
+        passed_on(name)?;
         let mut flags = XattrFlags::empty();
         flags.set(XattrFlags::CREATE, how.contains(SetXattr::CREATE));
         flags.set(XattrFlags::REPLACE, how.contains(SetXattr::REPLACE));
-        Ok(match self.way()? {
-            Way::Link(path, _) => rustix::fs::setxattr(path, name, value, flags),
-            Way::File(fd) => rustix::fs::fsetxattr(fd, name, value, flags),
-        }?)
+        Ok(self.way()?.set(name, value, flags)?)
     }
 
     pub(super) fn attributes(&self) -> Result<Vec<Box<[u8]>>> {
-        let way = self.way()?;
-        let list = whole(|buf| match &way {
-            Way::Link(path, _) => rustix::fs::listxattr(path, buf),
-            Way::File(fd) => rustix::fs::flistxattr(fd, buf),
-        });
-        match list {
-            Ok(list) => Ok(list.split(|b| *b == 0).filter(|n| n.starts_with(USERS)).map(Box::from).collect()),
+        match self.way()?.list() {
+            Ok(list) => {
+                let names = list.split(|b| *b == 0);
+                let shown = names.filter(|name| is_passed_on(name) || AclKind::of(name).is_some());
+                Ok(shown.map(Box::from).collect())
+            }
             // A file system without attributes has none to list.
             Err(E::OPNOTSUPP) => Ok(Vec::new()),
             Err(error) => Err(error.into()),
@@ -71,24 +90,52 @@ impl HostNode {
 
     pub(super) fn remove_attribute(&self, name: &[u8]) -> Result<()> {
         self.tree.writable()?;
-        if !name.starts_with(USERS) {
-            return Errno::ENODATA.into();
+        passed_on(name)?;
+        Ok(self.way()?.remove(name)?)
+    }
+
+    pub(super) fn list(&self, kind: AclKind) -> Result<Option<Arc<Acl>>> {
+        match self.way()?.get(kind.attribute().as_bytes()) {
+            Ok(value) => Ok(Acl::parse(&value)?.map(Arc::new)),
+            // A file system without lists has none.
+            Err(E::NODATA | E::OPNOTSUPP) => Ok(None),
+            Err(error) => Err(error.into()),
         }
-        Ok(match self.way()? {
-            Way::Link(path, _) => rustix::fs::removexattr(path, name),
-            Way::File(fd) => rustix::fs::fremovexattr(fd, name),
-        }?)
+    }
+
+    pub(super) fn set_list(&self, who: &Caller, kind: AclKind, acl: Option<Acl>) -> Result<()> {
+        self.tree.writable()?;
+        let name = kind.attribute().as_bytes();
+        match &acl {
+            Some(acl) => self.way()?.set(name, &acl.encode(), XattrFlags::empty())?,
+            None => match self.way()?.remove(name) {
+                Ok(()) | Err(E::NODATA) => {}
+                Err(error) => return Err(error.into()),
+            },
+        }
+        let seen = self.seen()?;
+        // The kernel has done it as for the server's own user.
+        let mode = seen.mode().bits();
+        let foreign = self.tree.own.is_root() && !who.is_root() && !who.in_group(seen.gid());
+        if foreign && acl.is_some() && kind == AclKind::Access && mode & libc::S_ISGID != 0 {
+            self.set_mode(&*self.fd()?, Mode::new(mode & !libc::S_ISGID))?;
+        }
+        Ok(())
     }
 }
 
-fn users_only(name: &[u8]) -> Result<()> {
-    if name.starts_with(USERS) {
+fn is_passed_on(name: &[u8]) -> bool {
+    SPACES.iter().any(|space| name.starts_with(space))
+}
+
+fn passed_on(name: &[u8]) -> Result<()> {
+    if is_passed_on(name) {
         return Ok(());
     }
     let name = name.escape_ascii();
     Err(Error::new(
         Errno::EOPNOTSUPP,
-        format!("attribute {name}: only user.* can be set on a file of the host"),
+        format!("attribute {name}: of a space that files of the host do not have here"),
     ))
 }
 

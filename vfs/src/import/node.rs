@@ -188,6 +188,11 @@ impl Drop for Remote {
     }
 }
 
+/// 9P knows no umask: as Linux does on v9fs, it is taken off before the peer, who knows of default lists, is asked.
+fn masked(who: &Caller, mode: Mode) -> u32 {
+    mode.bits() & !who.umask
+}
+
 impl Node for Remote {
     fn qid(&self) -> Qid {
         let version = self.version.load(Ordering::Relaxed);
@@ -226,14 +231,14 @@ impl Node for Remote {
 
     fn create<'a>(
         &'a self,
-        _who: &'a Caller,
+        who: &'a Caller,
         name: Name<'a>,
         mode: Mode,
         flags: OpenFlags,
     ) -> Op<'a, (NodeRef, FileRef)> {
         Op::later(async move {
             let how = words::open_flags(flags) | wire::OpenFlags::CREAT;
-            let mode = wire::Mode(wire::Mode::REGULAR | mode.bits());
+            let mode = wire::Mode(wire::Mode::REGULAR | masked(who, mode));
             let dir = self.fid().await?;
             let open = self.change(dir.created(name.as_bytes(), how, mode)).await?;
             // The fid that made the file is open: the node takes one that is not.
@@ -244,10 +249,10 @@ impl Node for Remote {
             Ok((node.clone() as NodeRef, RemoteFile::opened(node, fid, open, flags)))
         })
     }
-    fn mkdir<'a>(&'a self, _who: &'a Caller, name: Name<'a>, mode: Mode) -> Op<'a, NodeRef> {
+    fn mkdir<'a>(&'a self, who: &'a Caller, name: Name<'a>, mode: Mode) -> Op<'a, NodeRef> {
         Op::later(async move {
             let dir = self.fid().await?;
-            self.change(dir.mkdir(name.as_bytes(), wire::Mode(mode.bits()))).await?;
+            self.change(dir.mkdir(name.as_bytes(), wire::Mode(masked(who, mode)))).await?;
             Ok(self.step(name).await? as NodeRef)
         })
     }
@@ -260,13 +265,13 @@ impl Node for Remote {
     }
     fn mknod<'a>(
         &'a self,
-        _who: &'a Caller,
+        who: &'a Caller,
         name: Name<'a>,
         kind: Kind,
         mode: Mode,
         device: Device,
     ) -> Op<'a, NodeRef> {
-        let mode = wire::Mode(kind.bits() | mode.bits());
+        let mode = wire::Mode(kind.bits() | masked(who, mode));
         Op::later(async move {
             let dir = self.fid().await?;
             self.change(dir.mknod(name.as_bytes(), mode, (device.major, device.minor))).await?;
@@ -321,6 +326,31 @@ impl Node for Remote {
     }
     fn statfs(&self) -> Op<'_, StatFs> {
         Op::later(async { Ok(words::stat_fs(self.tree.said(self.fid().await?.statfs().await)?)) })
+    }
+
+    fn acl(&self, kind: AclKind) -> Op<'_, Option<Arc<Acl>>> {
+        Op::later(async move {
+            match self.getxattr(kind.attribute().as_bytes()).await {
+                Ok(value) => Ok(Acl::parse(&value)?.map(Arc::new)),
+                // A peer or a dialect without lists, or without attributes at all.
+                Err(error) if matches!(error.errno(), Errno::ENODATA | Errno::EOPNOTSUPP | Errno::ENOSYS) => {
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            }
+        })
+    }
+    fn set_acl<'a>(&'a self, _who: &'a Caller, kind: AclKind, acl: Option<Acl>) -> Op<'a, ()> {
+        Op::later(async move {
+            let name = kind.attribute().as_bytes();
+            let Some(acl) = acl else {
+                return match self.removexattr(name).await {
+                    Err(error) if error.is(Errno::ENODATA) => Ok(()),
+                    done => done,
+                };
+            };
+            self.setxattr(name, &acl.encode(), SetXattr::empty()).await
+        })
     }
 
     fn getxattr<'a>(&'a self, name: &'a [u8]) -> Op<'a, Arc<[u8]>> {

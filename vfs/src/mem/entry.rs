@@ -138,15 +138,18 @@ impl Inode {
         if let Some(size) = set.size {
             state.data_mut()?.set_size(&self.tree().space, size)?;
             self.changed(&mut state);
-            if !who.is_root() {
-                state.drop_set_id();
-            }
+            self.lose_privileges(&mut state, &Writer::new(who));
         }
         if (set.uid.is_some() || set.gid.is_some()) && matches!(state.body, Body::File(_)) {
             // Whoever gives a program away; where the caller says a mode too, that follows below (chown(2)).
-            state.drop_set_id();
+            let writer = Writer::new(who);
+            state.mode = writer.gives_away(Mode::new(state.mode), state.gid).bits();
+            self.lose_privileges(&mut state, &writer);
         }
-        let State { mode, uid, gid, atime, mtime, ctime, .. } = &mut *state;
+        if let Some(mode) = set.mode {
+            state.set_mode(mode.bits());
+        }
+        let State { uid, gid, atime, mtime, ctime, .. } = &mut *state;
         let now = now();
         let time = |set: SetTime| match set {
             SetTime::Now => now,
@@ -154,7 +157,6 @@ impl Inode {
         };
         *uid = set.uid.unwrap_or(*uid);
         *gid = set.gid.unwrap_or(*gid);
-        *mode = set.mode.map_or(*mode, Mode::bits);
         *atime = set.atime.map_or(*atime, time);
         *mtime = set.mtime.map_or(*mtime, time);
         if set != SetStat::default() {

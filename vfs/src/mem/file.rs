@@ -17,13 +17,12 @@ const BATCH: usize = 128;
 pub(super) struct MemFile {
     node: NodeRef,
     flags: OpenFlags,
-    /// Opened by the superuser: writing leaves the set-id bits.
-    as_root: bool,
+    writer: Writer,
 }
 
 impl MemFile {
     pub(super) fn opened(inode: Arc<Inode>, who: &Caller, flags: OpenFlags) -> FileRef {
-        Arc::new(MemFile { node: inode, flags, as_root: who.is_root() })
+        Arc::new(MemFile { node: inode, flags, writer: Writer::new(who) })
     }
 
     fn inode(&self) -> &Inode {
@@ -53,11 +52,9 @@ impl MemFile {
         let taken = write(file, &inode.tree().space, offset)?;
         if taken > 0 {
             inode.changed(&mut state);
-            if !self.as_root {
-                state.drop_set_id();
-            }
+            let privileges = inode.lose_privileges(&mut state, &self.writer);
             drop(state);
-            inode.tell(Change::Content);
+            inode.tell_content(privileges);
         }
         Ok((taken, offset + taken as u64))
     }
@@ -196,7 +193,7 @@ impl OpenFile for MemFile {
 
     fn set_size(&self, size: u64) -> Op<'_, ()> {
         match self.writable() {
-            Ok(inode) => inode.resize(size, self.as_root).into(),
+            Ok(inode) => inode.resize(size, &self.writer).into(),
             // ftruncate(2) says EINVAL of a file that is not open for writing.
             Err(_) => Op::err(Errno::EINVAL),
         }
@@ -213,11 +210,9 @@ impl OpenFile for MemFile {
         let done = state.data_mut().and_then(|data| data.fallocate(space, offset, len, how));
         if done.is_ok() {
             inode.changed(&mut state);
-            if !self.as_root {
-                state.drop_set_id();
-            }
+            let privileges = inode.lose_privileges(&mut state, &self.writer);
             drop(state);
-            inode.tell(Change::Content);
+            inode.tell_content(privileges);
         }
         done.into()
     }

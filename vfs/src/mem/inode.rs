@@ -1,12 +1,13 @@
 //! An inode: what every file of the tree has (inode(7)), and the body that its kind asks for.
 
 use super::Tree;
+use super::acl::Acls;
 use super::clock::now;
 use super::data::Data;
 use super::entries::Entries;
 use super::fifo::Fifo;
 use super::space::PAGE;
-use super::xattr::Xattrs;
+use super::xattr::{CAPABILITY, Xattrs};
 use crate::*;
 use parking_lot::RwLock;
 use std::any::Any;
@@ -37,6 +38,7 @@ pub(super) struct State {
     pub ctime: Time,
     pub btime: Time,
     pub xattrs: Xattrs,
+    pub acls: Acls,
     pub body: Body,
 }
 
@@ -87,11 +89,11 @@ impl Dir {
 impl Inode {
     pub(super) fn root(tree: Arc<Tree>, mode: Mode, uid: Uid, gid: Gid) -> Arc<Inode> {
         tree.space.count_root();
-        Inode::born(tree, Birth::Dir, mode.bits(), uid, gid, Weak::new())
+        Inode::born(tree, Birth::Dir, mode.bits(), uid, gid, Acls::default(), Weak::new())
     }
 
     /// A new inode for the directory whose state is `dir`, in the name of `who`: setgid directories pass on their group,
-    /// and to directories the bit itself (inode(7)).
+    /// and to directories the bit itself (inode(7)), and all directories their default access control lists.
     pub(super) fn child(&self, dir: &State, who: &Caller, mut mode: u32, birth: Birth) -> Result<Arc<Inode>> {
         let mut gid = who.gid;
         if dir.mode & libc::S_ISGID != 0 {
@@ -106,11 +108,28 @@ impl Inode {
             Body::Dir(dir) if matches!(birth, Birth::Dir) => dir.me.clone(),
             _ => Weak::new(),
         };
-        self.tree.space.take_inode()?;
-        Ok(Inode::born(self.tree.clone(), birth, mode, who.uid, gid, parent))
+        let (mode, acls) = match birth {
+            Birth::Link(_) => (mode, Acls::default()),
+            _ => dir.acls.inherited(mode, who.umask, matches!(birth, Birth::Dir)),
+        };
+        let space = &self.tree.space;
+        space.take_inode()?;
+        if let Err(error) = space.take_bytes(acls.held()) {
+            space.give_inode();
+            return Err(error);
+        }
+        Ok(Inode::born(self.tree.clone(), birth, mode, who.uid, gid, acls, parent))
     }
 
-    fn born(tree: Arc<Tree>, birth: Birth, mode: u32, uid: Uid, gid: Gid, parent: Weak<Inode>) -> Arc<Inode> {
+    fn born(
+        tree: Arc<Tree>,
+        birth: Birth,
+        mode: u32,
+        uid: Uid,
+        gid: Gid,
+        acls: Acls,
+        parent: Weak<Inode>,
+    ) -> Arc<Inode> {
         let now = now();
         let kind = birth.kind();
         let make = |body: Body, nlink: u32| Inode {
@@ -130,6 +149,7 @@ impl Inode {
                 ctime: now,
                 btime: now,
                 xattrs: Xattrs::default(),
+                acls,
                 body,
             }),
         };
@@ -208,16 +228,34 @@ impl Inode {
         }
     }
 
+    /// Content or owner have changed: the capabilities of the file are gone, and where a mere user has changed the content its
+    /// set-id bits (inode(7), capabilities(7)).
+    /// Says whether the mode is another.
+    pub(super) fn lose_privileges(&self, state: &mut State, writer: &Writer) -> bool {
+        let freed = state.xattrs.take(CAPABILITY);
+        if freed > 0 {
+            self.tree.space.give_bytes(freed);
+        }
+        let left = writer.leaves(Mode::new(state.mode), state.gid).bits();
+        std::mem::replace(&mut state.mode, left) != left
+    }
+
+    /// Tells of what [`Inode::lose_privileges`] belongs to. Call without a lock of the tree's.
+    pub(super) fn tell_content(&self, privileges: bool) {
+        self.tell(Change::Content);
+        if privileges {
+            self.tell(Change::Status);
+        }
+    }
+
     /// Cuts or lengthens a regular file; the set-id bits go where a mere user does it.
-    pub(super) fn resize(&self, size: u64, as_root: bool) -> Result<()> {
+    pub(super) fn resize(&self, size: u64, writer: &Writer) -> Result<()> {
         let mut state = self.state.write();
         state.data_mut()?.set_size(&self.tree.space, size)?;
         self.changed(&mut state);
-        if !as_root {
-            state.drop_set_id();
-        }
+        let privileges = self.lose_privileges(&mut state, writer);
         drop(state);
-        self.tell(Change::Content);
+        self.tell_content(privileges);
         Ok(())
     }
 
@@ -251,15 +289,6 @@ impl State {
     pub(super) fn stale_atime(&self) -> bool {
         self.atime <= self.mtime || self.atime <= self.ctime
     }
-    /// setgid without group execution is no set-id bit, and stays (inode(7)).
-    pub(super) fn drop_set_id(&mut self) {
-        if self.mode & (libc::S_ISUID | libc::S_ISGID) != 0 {
-            self.mode &= !libc::S_ISUID;
-            if self.mode & 0o010 != 0 {
-                self.mode &= !libc::S_ISGID;
-            }
-        }
-    }
     fn take_children(&mut self) -> Vec<Arc<Inode>> {
         match &mut self.body {
             Body::Dir(dir) => dir.entries.drain().collect(),
@@ -271,7 +300,8 @@ impl State {
 impl Drop for Inode {
     fn drop(&mut self) {
         let state = self.state.get_mut();
-        let held = state.xattrs.held() + if let Body::File(data) = &state.body { data.held() } else { 0 };
+        let data = if let Body::File(data) = &state.body { data.held() } else { 0 };
+        let held = state.xattrs.held() + state.acls.held() + data;
         if held > 0 {
             self.tree.space.give_bytes(held);
         }

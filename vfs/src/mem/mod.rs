@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! MemTree ── Tree (space, rename lock, record locks)
-//!    └─ Inode ── State: owner, mode, times, xattrs, and a body
+//!    └─ Inode ── State: owner, mode, times, xattrs, access control lists, and a body
 //!          ├─ Data      chunks of a regular file, 64 KiB each
 //!          ├─ Dir       names in slots, a hash index over them ──► Inode …
 //!          ├─ Fifo      a named pipe: the one thing here that may wait
@@ -16,6 +16,7 @@
 //! Locks are taken in one order: the rename lock, then directories from the root downwards, then one inode that is none.
 //! None is held across an await or while a caller's code runs.
 
+mod acl;
 mod chunk;
 mod clock;
 mod data;

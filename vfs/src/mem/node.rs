@@ -3,6 +3,7 @@
 use super::file::MemFile;
 use super::inode::{Birth, Body, Inode};
 use super::space::PAGE;
+use crate::access::check;
 use crate::*;
 use std::sync::{Arc, Weak};
 
@@ -17,7 +18,7 @@ impl Inode {
             Kind::File if flags.contains(OpenFlags::DIRECTORY) => return Errno::ENOTDIR.into(),
             Kind::File => {
                 if flags.contains(OpenFlags::TRUNCATE) {
-                    self.resize(0, who.is_root())?;
+                    self.resize(0, &Writer::new(who))?;
                 }
             }
             Kind::Dir if flags.intersects(OpenFlags::WRITE | OpenFlags::TRUNCATE) => {
@@ -36,7 +37,8 @@ impl Inode {
             return Errno::EEXIST.into();
         }
         if !who.checked {
-            check(who, &self.stat_of(&self.state.read()), Access::of(flags))?;
+            let stat = self.stat_of(&self.state.read());
+            check(&*self, who, &stat, Access::of(flags)).or_again()?;
         }
         self.open_as(who, flags)
     }
@@ -159,6 +161,12 @@ impl Node for Inode {
         })
     }
 
+    fn acl(&self, kind: AclKind) -> Op<'_, Option<Arc<Acl>>> {
+        Op::ok(self.list(kind))
+    }
+    fn set_acl<'a>(&'a self, who: &'a Caller, kind: AclKind, acl: Option<Acl>) -> Op<'a, ()> {
+        self.set_list(who, kind, acl).into()
+    }
     fn getxattr<'a>(&'a self, name: &'a [u8]) -> Op<'a, Arc<[u8]>> {
         self.xattr(name).into()
     }

@@ -1,7 +1,7 @@
 //! Extended attributes (xattr(7)).
 //!
-//! The spaces user, trusted and security hold whatever they are given; `system.` is for access control lists, which this
-//! tree does not have. `user.` is for files and directories only.
+//! The spaces user, trusted and security hold whatever they are given; `system.` is for access control lists, which are kept
+//! apart (`acl.rs`) and only listed here. `user.` is for files and directories only.
 
 use super::clock::now;
 use super::inode::Inode;
@@ -13,6 +13,9 @@ use std::sync::Arc;
 const MAX_NAME: usize = 255;
 const MAX_VALUE: usize = 64 << 10;
 
+/// What a program may do beyond its user (capabilities(7)).
+pub(super) const CAPABILITY: &[u8] = b"security.capability";
+
 /// A file's attributes; most have none, and pay a word for them.
 #[derive(Default)]
 pub(super) struct Xattrs(Option<Box<Map>>);
@@ -20,6 +23,12 @@ pub(super) struct Xattrs(Option<Box<Map>>);
 type Map = BTreeMap<Box<[u8]>, Arc<[u8]>>;
 
 impl Xattrs {
+    /// Removes the attribute `name`; the bytes of the tree's space that it held.
+    pub(super) fn take(&mut self, name: &[u8]) -> u64 {
+        let Some(map) = &mut self.0 else { return 0 };
+        map.remove(name).map_or(0, |value| cost(name, &value))
+    }
+
     /// Bytes of the tree's space that they hold.
     pub(super) fn held(&self) -> u64 {
         self.0.as_ref().map_or(0, |map| map.iter().map(|(name, value)| cost(name, value)).sum())
@@ -85,7 +94,9 @@ impl Inode {
     }
 
     pub(super) fn list_xattrs(&self) -> Vec<Box<[u8]>> {
-        self.state.read().xattrs.0.as_ref().map_or_else(Vec::new, |map| map.keys().cloned().collect())
+        let state = self.state.read();
+        let names = state.xattrs.0.iter().flat_map(|map| map.keys().cloned());
+        state.acls.names().chain(names).collect()
     }
 
     pub(super) fn remove_xattr(&self, name: &[u8]) -> Result<()> {

@@ -1,17 +1,13 @@
 //! What can be done at a place: the file operations, with the permissions that POSIX asks for, on whichever member of a
 //! union has the file or takes new ones.
 
-use crate::access::{check_setstat, check_sticky};
+use crate::access::{check, check_setstat, check_sticky};
 use crate::ns::union::UnionDir;
 use crate::*;
 use std::sync::Arc;
 
-/// Spaces of extended attributes that are the superuser's to change (xattr(7)).
-const TRUSTED: &[u8] = b"trusted.";
-const SECURITY: &[u8] = b"security.";
-
 impl Place {
-    fn guarded(&self, who: &Caller, name: Option<Name<'_>>, want: Access) -> Result<()> {
+    pub(super) fn guarded(&self, who: &Caller, name: Option<Name<'_>>, want: Access) -> Result<()> {
         let Some(guard) = &who.guard else { return Ok(()) };
         let mut path = self.path();
         if let Some(name) = name {
@@ -39,7 +35,10 @@ impl Place {
             return self.node().setstat(who, set);
         }
         self.node().stat().and_then(move |stat| match check_setstat(who, &stat, set) {
-            Ok(set) => self.node().setstat(who, set),
+            Ok((set, access)) => {
+                let checked = check(&**self.node(), who, &stat, access);
+                checked.and_then(move |()| self.node().setstat(who, set))
+            }
             Err(error) => Op::err(error),
         })
     }
@@ -49,9 +48,10 @@ impl Place {
         if let Err(error) = self.guarded(who, None, want) {
             return Op::err(error);
         }
-        self.node().stat().map(move |stat| (who.checked, stat)).and_then(move |(checked, stat)| {
-            if checked { Op::ok(()) } else { check(who, &stat, want).into() }
-        })
+        if who.checked {
+            return self.node().stat().map(|_| ());
+        }
+        self.node().stat().and_then(move |stat| check(&**self.node(), who, &stat, want))
     }
 
     pub fn open<'a>(&'a self, who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
@@ -262,46 +262,5 @@ impl Place {
     }
     pub fn statfs(&self) -> Op<'_, StatFs> {
         self.node().statfs()
-    }
-
-    /// Only the superuser sees what is trusted (xattr(7)).
-    pub fn getxattr<'a>(&'a self, who: &'a Caller, name: &'a [u8]) -> Op<'a, Arc<[u8]>> {
-        match self.guarded(who, None, Access::READ) {
-            Ok(()) if name.starts_with(TRUSTED) && !who.is_root() => Op::err(Errno::ENODATA),
-            Ok(()) => self.permitted(who, Access::READ, move || self.node().getxattr(name)),
-            Err(error) => Op::err(error),
-        }
-    }
-    pub fn listxattr<'a>(&'a self, who: &'a Caller) -> Op<'a, Vec<Box<[u8]>>> {
-        match self.guarded(who, None, Access::empty()) {
-            Ok(()) => self.node().listxattr().map(|mut names| {
-                names.retain(|name| who.is_root() || !name.starts_with(TRUSTED));
-                names
-            }),
-            Err(error) => Op::err(error),
-        }
-    }
-    pub fn setxattr<'a>(
-        &'a self,
-        who: &'a Caller,
-        name: &'a [u8],
-        value: &'a [u8],
-        how: SetXattr,
-    ) -> Op<'a, ()> {
-        match self.may_change_xattr(who, name) {
-            Ok(()) => self.permitted(who, Access::WRITE, move || self.node().setxattr(name, value, how)),
-            Err(error) => Op::err(error),
-        }
-    }
-    pub fn removexattr<'a>(&'a self, who: &'a Caller, name: &'a [u8]) -> Op<'a, ()> {
-        match self.may_change_xattr(who, name) {
-            Ok(()) => self.permitted(who, Access::WRITE, move || self.node().removexattr(name)),
-            Err(error) => Op::err(error),
-        }
-    }
-    fn may_change_xattr(&self, who: &Caller, name: &[u8]) -> Result<()> {
-        self.guarded(who, None, Access::WRITE)?;
-        let privileged = name.starts_with(TRUSTED) || name.starts_with(SECURITY);
-        if privileged && !who.is_root() { Errno::EPERM.into() } else { Ok(()) }
     }
 }

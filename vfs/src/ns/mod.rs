@@ -4,6 +4,7 @@
 //! entries are those of its members in turn; one made there goes to the first member bound with CREATE. The table is
 //! copied on write: forking is one reference count. It prints as the lines that rebuild it.
 
+mod attributes;
 mod files;
 mod line;
 mod place;

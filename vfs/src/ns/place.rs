@@ -4,6 +4,7 @@
 //! its identity for clients (the node's, mixed with the binds and foreign roots that lie on the way), and what is bound
 //! over it.
 
+use crate::access::check;
 use crate::ns::{Member, Mount, Table, View, mix};
 use crate::*;
 use std::fmt;
@@ -322,7 +323,7 @@ impl Place {
         Err(missing)
     }
 
-    /// Goes on with `then` where the mode bits give `who` all of `want` here.
+    /// Goes on with `then` where the mode bits or an access control list give `who` all of `want` here.
     pub(super) fn permitted<'a, T: Send + 'a>(
         &'a self,
         who: &'a Caller,
@@ -335,10 +336,8 @@ impl Place {
         if nothing_to_check || (who.is_root() && self.kind().is_dir()) {
             return then();
         }
-        self.node().stat().and_then(move |stat| match check(who, &stat, want) {
-            Ok(()) => then(),
-            Err(error) => Op::err(error),
-        })
+        let checked = self.node().stat().and_then(move |stat| check(&**self.node(), who, &stat, want));
+        checked.and_then(move |()| then())
     }
 }
 

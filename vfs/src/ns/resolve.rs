@@ -1,5 +1,6 @@
 //! From a path to a place: component by component, through links and binds (path_resolution(7)).
 
+use crate::access::check;
 use crate::ns::{Member, Table, View, mix};
 use crate::*;
 
@@ -115,7 +116,10 @@ impl Place {
             };
             // The superuser may search every directory.
             if !who.checked && !who.is_root() && !dir.checks(who) {
-                let searched = dir.stat().now()?.and_then(|stat| check(who, &stat, Access::EXEC));
+                let searched = match dir.stat().now()? {
+                    Ok(stat) => check(&**dir, who, &stat, Access::EXEC).now()?,
+                    Err(error) => Err(error),
+                };
                 if let Err(error) = searched {
                     return Some(Err(error));
                 }

@@ -153,7 +153,7 @@ fn extended_attributes_have_their_limits_and_count_as_space() {
     fails(set(&format!("user.{}", "x".repeat(251)), b""), Errno::ERANGE);
     set(&format!("user.{}", "x".repeat(250)), b"").unwrap();
     fails(set("user.", b""), Errno::EINVAL);
-    fails(set("system.posix_acl_access", b""), Errno::EOPNOTSUPP);
+    fails(set("system.nfs4_acl", b""), Errno::EOPNOTSUPP);
     fails(set("nonsense", b""), Errno::EOPNOTSUPP);
     let l = w.at("l").unwrap();
     fails(done(l.setxattr(&w.who, b"user.a", b"", SetXattr::empty())), Errno::EPERM);

@@ -233,8 +233,11 @@ fn a_mere_users_write_takes_the_set_id_bits_away() {
     assert_eq!(root.stat("f").mode, Mode::new(0o6777));
     user.open("f", RW).unwrap().write(0, b"x").now().unwrap().unwrap();
     assert_eq!(root.stat("f").mode, Mode::new(0o777));
-    // Without group execution setgid is no set-id bit.
-    root.chmod("f", 0o2666);
-    user.truncate("f", 0).unwrap();
-    assert_eq!(root.stat("f").mode, Mode::new(0o2666));
+    // Without group execution setgid is no privilege, and who is of the group leaves it.
+    let group = root.stat("f").gid.0;
+    for (gid, left) in [(group, 0o2666), (group + 1, 0o666)] {
+        root.chmod("f", 0o2666);
+        root.seen_by(1000, gid).truncate("f", 0).unwrap();
+        assert_eq!(root.stat("f").mode, Mode::new(left), "group {gid}");
+    }
 }
