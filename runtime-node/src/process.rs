@@ -57,8 +57,21 @@ impl Process {
     /// What it has used so far; none where it has ended.
     pub fn used(&self) -> Option<Used> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
-        let pages = fs::read_to_string(format!("/proc/{}/statm", self.pid)).ok()?;
-        parse(&stat, &pages)
+        let (user, system) = times(&stat)?;
+        Some(Used { user, system, memory: self.memory()? })
+    }
+    /// Bytes of memory that are nobody else's.
+    pub fn memory(&self) -> Option<u64> {
+        memory(&fs::read_to_string(format!("/proc/{}/statm", self.pid)).ok()?)
+    }
+    /// The time on a cpu of all of its threads, to the nanosecond.
+    pub fn cpu(&self) -> Option<Duration> {
+        // The clock of another process (clock_getcpuclockid(3)): its number's complement, and 2 for the scheduler's count.
+        let clock = (!self.pid.cast_signed()) << 3 | 2;
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the call fills a local.
+        let read = unsafe { libc::clock_gettime(clock, &raw mut time) };
+        (self.pid != 0 && read == 0).then(|| Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32))
     }
 
     /// Waits for its end, once. Whoever asks again is told nothing.
@@ -85,8 +98,8 @@ fn number(pidfd: &OwnedFd) -> io::Result<u32> {
     number.map(|number| number.max(0) as u32).ok_or_else(|| io::Error::other("no pidfd"))
 }
 
-/// proc_pid_stat(5) and proc_pid_statm(5).
-fn parse(stat: &str, pages: &str) -> Option<Used> {
+/// User and system time of proc_pid_stat(5).
+fn times(stat: &str) -> Option<(Duration, Duration)> {
     // Behind the name, which may hold anything; the first field there is the third.
     let fields: Vec<&str> = stat[stat.rfind(')')? + 1..].split_ascii_whitespace().collect();
     let ticks = rustix::param::clock_ticks_per_second();
@@ -94,10 +107,14 @@ fn parse(stat: &str, pages: &str) -> Option<Used> {
         let number: u64 = fields.get(field - 3)?.parse().ok()?;
         Some(Duration::from_nanos(number.checked_mul(1_000_000_000 / ticks)?))
     };
+    Some((time(14)?, time(15)?))
+}
+
+/// Resident and not shared, of proc_pid_statm(5).
+fn memory(pages: &str) -> Option<u64> {
     let mut pages = pages.split_ascii_whitespace().skip(1).map_while(|number| number.parse::<u64>().ok());
     let (resident, shared) = (pages.next()?, pages.next()?);
-    let memory = resident.saturating_sub(shared) * rustix::param::page_size() as u64;
-    Some(Used { user: time(14)?, system: time(15)?, memory })
+    Some(resident.saturating_sub(shared) * rustix::param::page_size() as u64)
 }
 
 /// What a process that crashes is ended by.
@@ -146,12 +163,13 @@ mod tests {
     #[test]
     fn a_name_with_brackets_and_spaces_hides_no_field() {
         let stat = "9 (a) b (c) S 1 9 9 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 1 0 100 1000 200";
-        let used = parse(stat, "1000 200 150 1 0 90 0").expect("two times and two sizes");
+        let (user, system) = times(stat).expect("two times");
         let ticks = rustix::param::clock_ticks_per_second();
-        assert_eq!(used.user, Duration::from_nanos(250 * (1_000_000_000 / ticks)));
-        assert_eq!(used.system, Duration::from_nanos(50 * (1_000_000_000 / ticks)));
-        assert_eq!(used.memory, 50 * rustix::param::page_size() as u64);
-        assert_eq!(parse("9 (x", "1 2 3"), None);
+        assert_eq!(user, Duration::from_nanos(250 * (1_000_000_000 / ticks)));
+        assert_eq!(system, Duration::from_nanos(50 * (1_000_000_000 / ticks)));
+        assert_eq!(times("9 (x"), None);
+        assert_eq!(memory("1000 200 150 1 0 90 0"), Some(50 * rustix::param::page_size() as u64));
+        assert_eq!(memory("1000"), None);
     }
 
     #[tokio::test]
@@ -165,5 +183,6 @@ mod tests {
         let end = process.ended().await.expect("a child of ours");
         assert_eq!(end.status, 3);
         assert_eq!(process.used(), None);
+        assert_eq!(process.cpu(), None);
     }
 }

@@ -23,7 +23,9 @@ impl Running for RunningWorker {
     fn measure(&self) {
         self.0.count();
     }
-    fn set_limits(&self, _limits: Limits) {}
+    fn set_limits(&self, limits: Limits) {
+        self.0.set_limits(limits);
+    }
     fn wait(&self) -> BoxFuture<'static, Exit> {
         Box::pin(self.0.wait())
     }

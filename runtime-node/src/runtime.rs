@@ -63,7 +63,7 @@ impl NodeRuntime {
         let spec = spec::document(&start, is_node)?;
         let worker = self.pool.take().await?;
         let given = Given { spec, stdio: start.stdio, root: start.ns.root(), who: Arc::new(start.who) };
-        worker.give(given, start.usage);
+        worker.give(given, start.usage, start.limits);
         let (ended, pool) = (worker.wait(), self.pool.clone());
         tokio::spawn(async move {
             ended.await;
@@ -120,7 +120,7 @@ impl Runtime for NodeRuntime {
             line("engine", self.pool.engine.name().to_owned()),
             line("executable", self.pool.engine.executable.display().to_string()),
             line("detects", "#! lines of node; extensions .js .mjs .cjs .ts .mts .cts".into()),
-            line("limits", "wall output".into()),
+            line("limits", "memory cpu wall output".into()),
             line("isolation", "a process a task, behind a wall".into()),
             line("wall", wall),
             line("signals", "stop cont kill, and those that the program handles".into()),

@@ -1,5 +1,6 @@
 //! One worker, from its hello to its end: its socket is served, its log listened to, its process waited for, by one task.
 
+use crate::bounds::Bounds;
 use crate::door::Door;
 use crate::link::{Given, Link};
 use crate::log::Log;
@@ -12,7 +13,7 @@ use std::os::unix::net::UnixStream as StdStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use task::{Exit, Usage};
+use task::{Exit, Limits, Usage};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::watch;
@@ -42,6 +43,7 @@ pub(crate) struct Worker {
     exit: watch::Receiver<Option<Exit>>,
     /// Where its time and memory are counted, once it has a task.
     usage: watch::Sender<Option<Arc<Usage>>>,
+    bounds: Bounds,
 }
 
 impl Worker {
@@ -68,6 +70,7 @@ impl Worker {
             log: Arc::default(),
             exit,
             usage: watch::Sender::new(None),
+            bounds: Bounds::new(),
         });
         tokio::spawn(worker.clone().live(stream, pipe, export, tell));
         Ok(worker)
@@ -90,8 +93,9 @@ impl Worker {
         let served = serve_observed(export, self.link.clone().into(), stream, config, self.observed.clone());
         let end = {
             let heard = self.log.listen(pipe);
-            tokio::pin!(served, heard);
-            let (mut serving, mut listening, mut alone) = (true, true, None);
+            let struck = self.bounds.strike(&self.process);
+            tokio::pin!(served, heard, struck);
+            let (mut serving, mut listening, mut striking, mut alone) = (true, true, true, None);
             let end = loop {
                 tokio::select! {
                     end = self.process.ended() => break end,
@@ -99,6 +103,10 @@ impl Worker {
                         self.count();
                         self.process.kill();
                         break self.process.ended().await;
+                    }
+                    exit = &mut struck, if striking => {
+                        striking = false;
+                        self.link.end(exit);
                     }
                     result = &mut served, if serving => {
                         serving = false;
@@ -124,8 +132,9 @@ impl Worker {
         let exit = self.why(&end);
         if let (Ok(end), Some(usage)) = (&end, &*self.usage.borrow()) {
             self.figures(usage);
-            usage.user_ns.store(nanos(end.used.user), Ordering::Relaxed);
-            usage.sys_ns.store(nanos(end.used.system), Ordering::Relaxed);
+            let Used { user, system, .. } = self.bounds.tasks_part(end.used);
+            usage.user_ns.store(nanos(user), Ordering::Relaxed);
+            usage.sys_ns.store(nanos(system), Ordering::Relaxed);
             usage.memory.store(0, Ordering::Relaxed);
             usage.files.store(0, Ordering::Relaxed);
         }
@@ -150,7 +159,8 @@ impl Worker {
         }
     }
 
-    pub fn give(&self, task: Given, usage: Arc<Usage>) {
+    pub fn give(&self, task: Given, usage: Arc<Usage>, limits: Limits) {
+        self.bounds.begin(&self.process, limits);
         self.usage.send_replace(Some(usage));
         self.link.give(task);
     }
@@ -159,7 +169,8 @@ impl Worker {
     pub fn count(&self) {
         let Some(usage) = self.usage.borrow().clone() else { return };
         self.figures(&usage);
-        if let Some(Used { user, system, memory }) = self.process.used() {
+        if let Some(used) = self.process.used() {
+            let Used { user, system, memory } = self.bounds.tasks_part(used);
             usage.user_ns.store(nanos(user), Ordering::Relaxed);
             usage.sys_ns.store(nanos(system), Ordering::Relaxed);
             usage.set_memory(memory);
@@ -175,6 +186,9 @@ impl Worker {
         usage.files.store(figures.fids, Ordering::Relaxed);
     }
 
+    pub fn set_limits(&self, limits: Limits) {
+        self.bounds.set(limits);
+    }
     pub fn stop(&self) {
         self.process.stop();
     }

@@ -221,3 +221,38 @@ fn a_program_that_takes_all_it_can_get_is_bounded_and_hurts_nobody() {
     door.say(&format!("{bystander}/ctl"), "kill INT\n");
     assert_eq!(door.end_of(&bystander), "");
 }
+
+#[test]
+fn a_limit_that_strikes_ends_the_program_and_says_so() {
+    let (_server, door) = server(&[]);
+    let cases = [
+        ("loop", "cpu=200ms", "152\n", "cpu limit 200ms reached"),
+        ("loop", "wall=200ms", "142\n", "wall limit 200ms reached"),
+        ("sleep", "wall=200ms", "142\n", "wall limit 200ms reached"),
+        ("copy", "wall=200ms", "142\n", "wall limit 200ms reached"),
+        ("grow", "memory=64M", "134\n", "memory limit 64M reached"),
+        ("shout", "output=64K", "", "output limit 64K reached"),
+    ];
+    for (line, limit, code, says) in cases {
+        let task = start(&door, line, limit);
+        assert_eq!(door.end_of(&task), says, "{line} with {limit}");
+        let exit = door.text(&format!("{task}/exitcode"));
+        assert!(code.is_empty() || exit == code, "{line} with {limit}: exit code {exit}");
+    }
+    // A limit that is set while it runs holds too.
+    let task = start(&door, "print up\nloop", "");
+    said(&door, &task, "up\n");
+    door.say(&format!("{task}/ctl"), "limit cpu=100ms\n");
+    assert_eq!(door.end_of(&task), "cpu limit 100ms reached");
+}
+
+#[test]
+fn a_program_that_grows_is_ended_before_it_takes_much_more_than_it_may() {
+    let (_server, door) = server(&[]);
+    let task = start(&door, "grow", "memory=64M");
+    assert_eq!(door.end_of(&task), "memory limit 64M reached");
+    let usage = door.text(&format!("{task}/usage"));
+    let peak = usage.lines().find_map(|line| line.strip_prefix("memory-peak "));
+    let peak: u64 = peak.and_then(|bytes| bytes.parse().ok()).unwrap_or_else(|| panic!("{usage}"));
+    assert!((64 << 20..512 << 20).contains(&peak), "{usage}");
+}

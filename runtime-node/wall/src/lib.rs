@@ -33,6 +33,8 @@ use std::os::fd::OwnedFd;
 /// Where the socket is none, or the server is gone or does not want a worker with so low a wall.
 pub fn enter() -> io::Result<OwnedFd> {
     let socket = fds::arrange()?;
+    fds::crash_plainly();
+    limits::volunteer();
     let mut report = Report::default();
     let init = spaces::enter(&socket, &mut report)?;
     let me = fds::pidfd_of_self()?;

@@ -21,6 +21,12 @@ pub(crate) fn set(report: &mut Report) -> io::Result<()> {
     Ok(())
 }
 
+/// Where memory runs out the kernel is to end a worker and not the server.
+pub(crate) fn volunteer() {
+    // A machine without /proc has other troubles.
+    let _best_effort = std::fs::write("/proc/self/oom_score_adj", "1000");
+}
+
 fn lower(resource: libc::__rlimit_resource_t, most: u64) -> io::Result<()> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: both calls take a pointer to a local.

@@ -128,7 +128,8 @@ fn reap(worker: libc::pid_t) -> ! {
     loop {
         // SAFETY: waits for a child of ours; the status is a local.
         let ended = unsafe { libc::waitpid(-1, &raw mut status, 0) };
-        if ended == worker || ended < 0 {
+        let interrupted = ended < 0 && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
+        if ended == worker || (ended < 0 && !interrupted) {
             let code = if libc::WIFSIGNALED(status) {
                 128 + libc::WTERMSIG(status)
             } else {

@@ -10,7 +10,7 @@
 //! say WORDS       to its log                grow           allocates for ever
 //! loop, sleep     for ever                  garbage        sends what is no 9P
 //! hangup          closes its socket         flood          asks and never reads an answer
-//! fids            takes all it can
+//! shout           prints for ever           fids           takes all it can
 //! ```
 
 use nine::client::{Client, Fid};
@@ -97,6 +97,9 @@ impl Worker {
             "crash" => std::process::abort(),
             "loop" => loop {
                 std::hint::spin_loop();
+            },
+            "shout" => loop {
+                self.print(&[b'x'; 4096]).await?;
             },
             "sleep" => std::future::pending().await,
             "grow" => {
