@@ -26,7 +26,7 @@ export TASKFS_GUESTS := $(CURDIR)/build/guests
 GUESTS = $(MAKE) -s --no-print-directory -C examples/guests BUILD=$(CURDIR)/build
 SKIPPED := $(CURDIR)/build/skipped.txt
 
-SCRIPTS = .ci/run $(wildcard mount-scripts/*.sh examples/*.sh setup/*) \
+SCRIPTS = .ci/run runtime-node/worker/build $(wildcard mount-scripts/*.sh examples/*.sh setup/*) \
 	$(addprefix tests/qemu/,init run-script hostsh unix-relay) tests/soak/run $(wildcard tests/soak/parts/*) \
 	$(addprefix fuzz/,run miri sanitize)
 
@@ -35,15 +35,25 @@ help:
 	@echo 'make test    set up, build, run every test, and say what this machine could not run'
 	@echo 'make soak    an hour of mixed load, hundreds of kills, and whatever else takes long (SOAK_MINUTES=60, SOAK=PARTS)'
 	@echo 'make bench   the figures of docs/performance.md'
-	@echo 'make build   the taskfs binary ($(TASKFS_BIN))'
+	@echo 'make build   the taskfs binary ($(TASKFS_BIN)), and the workers for Node programs beside it'
 	@echo 'make setup   install what is missing; guests: compile the example programs'
 	@echo 'make fmt, make lint, make clean'
 
 setup:
 	@setup/setup all
 
-build:
+build: workers
 	$(CARGO) build --profile $(PROFILE) -p fs-server
+
+# The executables that Node programs run in, one an engine, beside taskfs. V8 is linked from a prebuilt archive: the one of
+# RUSTY_V8_ARCHIVE, or what cargo downloads. Where an engine cannot be had, taskfs is complete without it.
+NODE_ENGINES = v8
+NODE_WORKERS = $(NODE_ENGINES:%=$(dir $(TASKFS_BIN))taskfs-node-%)
+.PHONY: workers $(NODE_WORKERS)
+workers: $(NODE_WORKERS)
+$(NODE_WORKERS):
+	@CARGO='$(CARGO)' runtime-node/worker/build $(@F:taskfs-node-%=%) $@ || \
+	echo '$(@F) was not built: the server will not offer that engine for Node programs' >&2
 
 guests: setup
 	@$(GUESTS)

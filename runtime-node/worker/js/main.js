@@ -1,0 +1,170 @@
+// A worker's two phases. Evaluating this module is the warm one: everything that is the same for every task. `start` is
+// the second: the task is known. Rust calls what is left in `globalThis.taskfs`, and takes that name away.
+
+import { core, internals, primordials } from "ext:core/mod.js";
+import {
+  op_bootstrap_stderr_no_color,
+  op_bootstrap_stdout_no_color,
+  op_fault_place,
+  op_get_ext_import_meta_proto,
+  op_internal_log,
+  op_set_format_exception_callback,
+} from "ext:core/ops";
+import { Deno, hide, show, version } from "ext:runtime/scope.js";
+// What Node's own start-up loads, and what most programs load first. Static imports, because the engine forgets the source
+// of what a lazy loader brings into a snapshot: what such a one would bring is named first.
+import "ext:deno_node/internal/fs/stat_utils.ts";
+import "ext:deno_node/internal/fs/utils.mjs";
+import "ext:deno_node/_fs/_fs_copy.ts";
+import "ext:deno_node/_fs/_fs_dir.ts";
+import "ext:deno_node/_fs/_fs_exists.ts";
+import "ext:deno_node/_fs/_fs_glob.ts";
+import "ext:deno_node/_fs/_fs_lutimes.ts";
+import "ext:deno_node/_fs/_fs_read.ts";
+import "ext:deno_node/_fs/_fs_readdir.ts";
+import "ext:deno_node/internal/fs/handle.ts";
+import "ext:deno_node/internal/fs/promises.ts";
+import "ext:deno_node/internal/fs/streams.mjs";
+import nodeProcess from "node:process";
+import { Module } from "node:module";
+import "node:buffer";
+import "node:events";
+import "node:fs";
+import "node:path";
+import "node:stream";
+import "node:timers";
+
+const event = core.loadExtScript("ext:deno_web/02_event.js");
+const performance = core.loadExtScript("ext:deno_web/15_performance.js");
+const os = core.loadExtScript("ext:deno_os/30_os.js");
+const { inspectArgs, setNoColorFns } = core.loadExtScript("ext:deno_web/01_console.js");
+
+setNoColorFns(() => op_bootstrap_stdout_no_color(), () => op_bootstrap_stderr_no_color());
+
+const levels = { error: 1, warn: 2, info: 3, debug: 4, trace: 5 };
+internals.log = (level, ...args) => op_internal_log("ext:runtime", levels[level], inspectArgs(args));
+op_get_ext_import_meta_proto().log = function (level, ...args) {
+  op_internal_log(this.url, levels[level], inspectArgs(args));
+};
+
+// Set by node:module for whoever starts the program.
+const initialize = globalThis.nodeBootstrap;
+delete globalThis.nodeBootstrap;
+hide();
+
+/** The task is known: `args` are what follows the script's name. */
+function start({ args, argv0, versions, target }) {
+  show();
+  Object.assign(version, versions);
+  core.setBuildInfo(target);
+  performance.setTimeOrigin();
+  op_set_format_exception_callback(() => null);
+  core.setWasmStreamingCallback((source, rid) =>
+    core.loadExtScript("ext:deno_fetch/26_fetch.js").handleWasmStreaming(source, rid)
+  );
+  core.setReportExceptionCallback(raise);
+  core.setUnhandledPromiseRejectionHandler(rejected);
+  core.setHandledPromiseRejectionHandler((promise, reason) =>
+    internals.nodeProcessRejectionHandledCallback?.({ promise, reason })
+  );
+  delete globalThis.__bootstrap;
+  // The engine adds these to the prototype after it has started from a snapshot.
+  const { toHex, setFromHex } = Uint8Array.prototype;
+  internals.uint8ArrayToHex = toHex && primordials.uncurryThis(toHex);
+  internals.uint8ArraySetFromHex = setFromHex && primordials.uncurryThis(setFromHex);
+  const nodeArgs = {
+    usesLocalNodeModulesDir: true,
+    runningOnMainThread: true,
+    argv0,
+    nodeDebug: Deno.env.get("NODE_DEBUG"),
+    denoArgs: args,
+    denoVersion: version,
+  };
+  internals.__nodeBootstrapArgs = nodeArgs;
+  initialize(nodeArgs);
+}
+
+/** Runs the script as CommonJS, as Node runs its main module. */
+function runCommonJs(path) {
+  Module._load(path, null, true);
+}
+
+/** An error that nobody caught: for a listener of the process, or the end. */
+function raise(error) {
+  let handled = false;
+  try {
+    const { _fatalException } = nodeProcess;
+    // Node's own end where a program has overwritten it.
+    if (typeof _fatalException !== "function") end(error, 6);
+    handled = _fatalException.call(nodeProcess, error, false);
+  } catch (thrown) {
+    end(thrown, 7);
+  }
+  if (!handled) end(error, 1);
+}
+
+function rejected(promise, reason) {
+  let handled = false;
+  try {
+    internals.nodeProcessUnhandledRejectionCallback?.({
+      promise,
+      reason,
+      preventDefault: () => handled = true,
+    });
+  } catch (thrown) {
+    raise(thrown);
+    return true;
+  }
+  if (!handled) end(named(reason), 1);
+  return true;
+}
+
+/** What is shown of a rejection whose reason is no error. */
+function named(reason) {
+  if (core.isNativeError(reason) || reason instanceof Error) return reason;
+  const error = new Error(
+    "This error originated either by throwing inside of an async function without a catch block, " +
+      "or by rejecting a promise which was not handled with .catch(). " +
+      `The promise rejected with the reason "${inspectArgs([reason])}".`,
+  );
+  error.name = "UnhandledPromiseRejection";
+  error.code = "ERR_UNHANDLED_REJECTION";
+  error.stack = undefined;
+  return error;
+}
+
+/** Says the error as Node does and ends the task. */
+function end(error, code) {
+  let text;
+  try {
+    text = describe(error);
+  } catch {
+    text = "Uncaught:\n(an error that cannot be shown)";
+  }
+  core.print(`${text}\n\nNode.js ${nodeProcess.version}\n`, true);
+  nodeProcess.exitCode = code;
+  try {
+    exiting();
+  } catch (thrown) {
+    core.print(`${describe(thrown)}\n\nNode.js ${nodeProcess.version}\n`, true);
+    nodeProcess.exitCode = 7;
+  }
+  os.setExitHandler(null);
+  os.exit(nodeProcess.exitCode ?? code);
+}
+
+function describe(error) {
+  const { inspect } = core.loadExtScript("ext:deno_node/internal/util/inspect.mjs");
+  const isError = core.isNativeError(error) || error instanceof Error;
+  const place = isError || error === null || typeof error !== "object" ? op_fault_place(error) : null;
+  const where = place === null ? "" : `${place.file}:${place.line}\n${place.source}\n${place.mark}\n\n`;
+  if (isError) return `${where}${inspect(error)}`;
+  return `${where}Uncaught:\n${inspect(error)}\n(Use \`node --trace-uncaught ...\` to show where the exception was thrown)`;
+}
+
+/** 'beforeExit'; whether there is more to do. */
+const beforeExit = () => internals.dispatchProcessBeforeExitEvent?.() ?? false;
+/** 'exit', once. */
+const exiting = () => internals.dispatchProcessExitEvent?.();
+
+globalThis.taskfs = { start, runCommonJs, raise, beforeExit, exiting };

@@ -1,0 +1,293 @@
+//! A worker's way: warm, then one task, then its end.
+//!
+//! ```text
+//! Warm::new ── everything that is the same for all tasks
+//!     │ the task is known
+//!    run ───── services, start(), the script, the event loop, 'beforeExit', 'exit'
+//! ```
+
+use super::{Seed, extensions};
+use crate::control::{Exit, Spec};
+use crate::files::{OpenFile, Tree};
+use crate::modules::{Modules, Slot};
+use crate::ops::Task;
+use deno_core::error::{CoreError, CoreErrorKind, JsError};
+use deno_core::{JsRuntime, RuntimeOptions, serde_v8, v8};
+use deno_io::fs::{File, FileResource};
+use deno_os::ExitCode;
+use deno_permissions::{Permissions, PermissionsContainer, RuntimePermissionDescriptorParser};
+use serde::Serialize;
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use url::Url;
+
+/// An engine that has loaded everything that does not depend on a task.
+pub struct Warm {
+    js: JsRuntime,
+    modules: Rc<Slot>,
+    calls: Calls,
+}
+
+/// What `main.js` left for us.
+struct Calls {
+    start: v8::Global<v8::Function>,
+    run_common_js: v8::Global<v8::Function>,
+    raise: v8::Global<v8::Function>,
+    before_exit: v8::Global<v8::Function>,
+    exiting: v8::Global<v8::Function>,
+}
+
+impl Warm {
+    /// Inside a tokio runtime.
+    pub fn new(seed: Seed) -> Warm {
+        let modules = Rc::new(Slot::default());
+        let mut options = RuntimeOptions {
+            module_loader: Some(modules.clone()),
+            extensions: extensions::all(),
+            is_main: true,
+            ..Default::default()
+        };
+        seed.plant(&mut options);
+        let mut js = JsRuntime::new(options);
+        let calls = Calls::take(&mut js);
+        Warm { js, modules, calls }
+    }
+}
+
+impl Calls {
+    fn take(js: &mut JsRuntime) -> Calls {
+        deno_core::scope!(scope, js);
+        let global = scope.get_current_context().global(scope);
+        let name = v8::String::new(scope, "taskfs").expect("short");
+        let calls: v8::Local<v8::Object> =
+            global.get(scope, name.into()).and_then(|v| v.try_into().ok()).expect("main.js sets it");
+        global.delete(scope, name.into());
+        let take = |name: &str| {
+            let key = v8::String::new(scope, name).expect("short");
+            let function: v8::Local<v8::Function> =
+                calls.get(scope, key.into()).and_then(|v| v.try_into().ok()).expect("main.js sets it");
+            v8::Global::new(scope, function)
+        };
+        Calls {
+            start: take("start"),
+            run_common_js: take("runCommonJs"),
+            raise: take("raise"),
+            before_exit: take("beforeExit"),
+            exiting: take("exiting"),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Start<'a> {
+    args: &'a [String],
+    argv0: &'a str,
+    versions: Versions,
+    target: String,
+}
+
+#[derive(Serialize)]
+struct Versions {
+    deno: &'static str,
+    v8: String,
+    typescript: &'static str,
+}
+
+struct Worker {
+    js: JsRuntime,
+    calls: Calls,
+    exit_code: ExitCode,
+}
+
+/// What a call of JavaScript failed with: an error for the program, or one of the engine.
+enum Thrown {
+    Error(v8::Global<v8::Value>),
+    Engine(String),
+}
+
+impl Worker {
+    /// Calls one of our functions with what `arguments` makes.
+    fn call(
+        &mut self,
+        function: impl Fn(&Calls) -> &v8::Global<v8::Function>,
+        argument: Option<v8::Global<v8::Value>>,
+    ) -> Result<bool, Thrown> {
+        deno_core::scope!(scope, &mut self.js);
+        v8::tc_scope!(scope, scope);
+        let function = v8::Local::new(scope, function(&self.calls));
+        let this = v8::undefined(scope).into();
+        let arguments: Vec<v8::Local<v8::Value>> =
+            argument.iter().map(|value| v8::Local::new(scope, value)).collect();
+        let result = function.call(scope, this, &arguments).map(|value| value.is_true());
+        match result {
+            Some(result) => Ok(result),
+            None => Err(match scope.exception() {
+                Some(error) => Thrown::Error(v8::Global::new(scope, error)),
+                None => Thrown::Engine("the script was terminated".into()),
+            }),
+        }
+    }
+
+    fn value(&mut self, value: &impl Serialize) -> v8::Global<v8::Value> {
+        deno_core::scope!(scope, &mut self.js);
+        let value = serde_v8::to_v8(scope, value).expect("strings become strings");
+        v8::Global::new(scope, value)
+    }
+
+    /// Hands an error to the program's listeners, or ends the task as Node would.
+    fn raise(&mut self, error: Thrown) -> Result<(), String> {
+        match error {
+            Thrown::Engine(message) => Err(message),
+            Thrown::Error(error) => match self.call(|calls| &calls.raise, Some(error)) {
+                Ok(_) => Ok(()),
+                Err(_) => Err("an error could not be reported".into()),
+            },
+        }
+    }
+
+    /// The same for an error that came through the engine.
+    fn raise_core(&mut self, error: CoreError) -> Result<(), String> {
+        let thrown = {
+            deno_core::scope!(scope, &mut self.js);
+            match *error.0 {
+                CoreErrorKind::Js(js) => Thrown::Error(error_value(scope, &js)),
+                other => {
+                    let value = deno_core::error::to_v8_error(scope, &CoreError(Box::new(other)));
+                    Thrown::Error(v8::Global::new(scope, value))
+                }
+            }
+        };
+        self.raise(thrown)
+    }
+
+    async fn run_module(&mut self, main: &Url) -> Result<(), CoreError> {
+        let id = self.js.load_main_es_module(main).await?;
+        let mut evaluated = std::pin::pin!(self.js.mod_evaluate(id));
+        tokio::select! {
+            biased;
+            done = &mut evaluated => done,
+            done = self.js.run_event_loop(Default::default()) => {
+                done?;
+                evaluated.await
+            }
+        }
+    }
+
+    async fn run(&mut self, main: &Url, is_common_js: bool) -> Result<(), String> {
+        if is_common_js {
+            let path = main.to_file_path().map_err(|()| format!("{main} is no file"))?;
+            let path = self.value(&path.to_string_lossy());
+            if let Err(error) = self.call(|calls| &calls.run_common_js, Some(path)) {
+                self.raise(error)?;
+            }
+        } else if let Err(error) = self.run_module(main).await {
+            self.raise_core(error)?;
+        }
+        loop {
+            while let Err(error) = self.js.run_event_loop(Default::default()).await {
+                self.raise_core(error)?;
+            }
+            match self.call(|calls| &calls.before_exit, None) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => self.raise(error)?,
+            }
+        }
+        if let Err(error) = self.call(|calls| &calls.exiting, None) {
+            self.raise(error)?;
+        }
+        Ok(())
+    }
+}
+
+/// The error itself where the engine kept it, else one that says the same.
+fn error_value(scope: &mut v8::PinScope<'_, '_>, error: &JsError) -> v8::Global<v8::Value> {
+    let message = v8::String::new(scope, error.message.as_deref().unwrap_or(&error.exception_message))
+        .unwrap_or_else(|| v8::String::empty(scope));
+    let made = match error.name.as_deref() {
+        Some("SyntaxError") => v8::Exception::syntax_error(scope, message),
+        Some("TypeError") => v8::Exception::type_error(scope, message),
+        Some("RangeError") => v8::Exception::range_error(scope, message),
+        Some("ReferenceError") => v8::Exception::reference_error(scope, message),
+        _ => v8::Exception::error(scope, message),
+    };
+    if let (Ok(object), Some(stack)) = (v8::Local::<v8::Object>::try_from(made), &error.stack) {
+        let key = v8::String::new(scope, "stack").expect("short");
+        if let Some(stack) = v8::String::new(scope, stack) {
+            object.set(scope, key.into(), stack.into());
+        }
+    }
+    v8::Global::new(scope, made)
+}
+
+/// Runs the task to its end; how it ended.
+pub async fn run(warm: Warm, tree: Tree, task: Task, stdio: [OpenFile; 3]) -> Exit {
+    let Warm { js, modules: slot, calls } = warm;
+    let modules = Modules::new(&tree);
+    slot.fill(modules.clone());
+    let exit_code = ExitCode::default();
+    if let Err(e) =
+        js.lazy_init_extensions(extensions::services(&tree, modules.services(), exit_code.clone()))
+    {
+        return failed(e.to_string());
+    }
+    {
+        let state = js.op_state();
+        let mut state = state.borrow_mut();
+        for (fd, file) in stdio.into_iter().enumerate() {
+            let file: Rc<dyn File> = Rc::new(file);
+            state.borrow_mut::<deno_io::FdTable>().register(fd as i32, file.clone());
+            state.resource_table.add(FileResource::new(file, format!("fd {fd}")));
+        }
+        // What the task may do is the server's to decide, at every request.
+        let parser = Arc::new(RuntimePermissionDescriptorParser::new(tree.clone()));
+        state.put(PermissionsContainer::new(parser, Permissions::allow_all()));
+        state.put(Arc::new(deno_features::FeatureChecker::default()));
+        state.put(task.clone());
+    }
+    let mut worker = Worker { js, calls, exit_code };
+    let start = worker.value(&Start {
+        args: &task.spec.args,
+        argv0: "node",
+        versions: Versions { deno: "2.9.0", v8: v8::VERSION_STRING.to_string(), typescript: "" },
+        target: format!("{}-unknown-linux-gnu", std::env::consts::ARCH),
+    });
+    if let Err(error) = worker.call(|calls| &calls.start, Some(start)) {
+        return failed(worker.text(error));
+    }
+    let is_common_js = modules.is_common_js(&task.main);
+    match worker.run(&task.main, is_common_js).await {
+        Ok(()) => Exit { code: Some(worker.exit_code.get()), ..Exit::default() },
+        Err(message) => failed(message),
+    }
+}
+
+impl Worker {
+    fn text(&mut self, error: Thrown) -> String {
+        match error {
+            Thrown::Engine(message) => message,
+            Thrown::Error(error) => {
+                deno_core::scope!(scope, &mut self.js);
+                let error = v8::Local::new(scope, error);
+                JsError::from_v8_exception(scope, error).to_string()
+            }
+        }
+    }
+}
+
+fn failed(message: String) -> Exit {
+    Exit { code: Some(1), message: Some(message), ..Exit::default() }
+}
+
+/// The script as a URL, links followed as Node does for its main module.
+///
+/// # Errors
+/// That of finding it.
+pub fn main_module(tree: &Tree, spec: &Spec) -> io::Result<Url> {
+    let program = spec.program.as_deref().unwrap_or("/");
+    let path = crate::link::now(tree.real_path(Path::new(program)))?;
+    Url::from_file_path(&path).map_err(|()| io::Error::from_raw_os_error(libc::EINVAL))
+}

@@ -1,0 +1,203 @@
+//! Names made, moved and removed.
+
+use super::Tree;
+use super::walk::{Follow, Keep, errno};
+use crate::link::{Batch, Handle, unexpected};
+use nine::wire::{DirEntryKind, Fid, Gid, Mode, Name, Rmessage, Tmessage, UnlinkFlags};
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// How many requests of one kind go out together.
+const TOGETHER: usize = 256;
+
+impl Tree {
+    pub async fn mkdir(&self, path: &Path, mode: u32) -> io::Result<()> {
+        let mode = self.masked(mode);
+        let made = self
+            .beside(path, Keep::No, &|batch, dfid, name| {
+                batch.push(&Tmessage::Mkdir { dfid, name: Name(name), mode, gid: Gid::NONE });
+            })
+            .await;
+        match made {
+            Err(e) if e.raw_os_error() == Some(libc::EBUSY) => Err(errno(libc::EEXIST)),
+            made => made?.0.replies[0].done(),
+        }
+    }
+
+    /// With every directory above it that is missing; one that is there is fine.
+    pub async fn mkdir_all(&self, path: &Path, mode: u32) -> io::Result<()> {
+        let mut missing: Vec<&Path> = Vec::new();
+        let mut at = path;
+        loop {
+            match self.mkdir(at, mode).await {
+                Ok(()) => {}
+                Err(e) if e.raw_os_error() == Some(libc::ENOENT) => {
+                    missing.push(at);
+                    match at.parent().filter(|above| !above.as_os_str().is_empty()) {
+                        Some(above) => at = above,
+                        None => return Err(e),
+                    }
+                    continue;
+                }
+                Err(e) => {
+                    if !self.stat(at, Follow::Yes).await.is_ok_and(|meta| meta.is_dir()) {
+                        return Err(e);
+                    }
+                }
+            }
+            match missing.pop() {
+                Some(below) => at = below,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn unlink_at(&self, path: &Path, flags: UnlinkFlags) -> io::Result<()> {
+        let (reached, _) = self
+            .beside(path, Keep::No, &|batch, dirfid, name| {
+                batch.push(&Tmessage::Unlinkat { dirfid, name: Name(name), flags });
+            })
+            .await?;
+        reached.replies[0].done()
+    }
+
+    pub async fn unlink(&self, path: &Path) -> io::Result<()> {
+        self.unlink_at(path, UnlinkFlags::empty()).await
+    }
+
+    pub async fn rmdir(&self, path: &Path) -> io::Result<()> {
+        self.unlink_at(path, UnlinkFlags::REMOVEDIR).await
+    }
+
+    /// A file, a link or an empty directory; with `all`, a directory and what is in it.
+    pub async fn remove(&self, path: &Path, all: bool) -> io::Result<()> {
+        match self.unlink(path).await {
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EISDIR | libc::EPERM)) => {}
+            done => return done,
+        }
+        match self.rmdir(path).await {
+            Err(e) if all && matches!(e.raw_os_error(), Some(libc::ENOTEMPTY | libc::EEXIST)) => {}
+            done => return done,
+        }
+        self.clear(path).await?;
+        self.rmdir(path).await
+    }
+
+    /// Removes everything in a directory, all that is no directory in few round trips.
+    async fn clear(&self, path: &Path) -> io::Result<()> {
+        let entries = self.list(path).await?;
+        let (dirs, files): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|entry| entry.kind == DirEntryKind::DIRECTORY);
+        for dir in dirs {
+            Box::pin(self.remove(&path.join(dir.name), true)).await?;
+        }
+        if files.is_empty() {
+            return Ok(());
+        }
+        let dir = self.at(path, Follow::Yes, Keep::Yes, &|_, _| {}).await?.handle();
+        for names in files.chunks(TOGETHER) {
+            let mut batch = self.link().batch();
+            for entry in names {
+                let (name, flags) = (Name(entry.name.as_bytes()), UnlinkFlags::empty());
+                batch.push(&Tmessage::Unlinkat { dirfid: dir.fid(), name, flags });
+            }
+            for answer in batch.send()?.await {
+                match answer.done() {
+                    // Somebody else was quicker.
+                    Err(e) if e.raw_os_error() != Some(libc::ENOENT) => return Err(e),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The directory of `path`, and the name in it.
+    async fn parent(&self, path: &Path) -> io::Result<(Handle, Vec<u8>)> {
+        let (reached, name) = self.beside(path, Keep::Yes, &|_, _, _| {}).await?;
+        Ok((reached.handle(), name))
+    }
+
+    pub async fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let (old, oldname) = self.parent(from).await?;
+        let (new, newname) = self.parent(to).await?;
+        let request = Tmessage::Renameat {
+            olddirfid: old.fid(),
+            oldname: Name(&oldname),
+            newdirfid: new.fid(),
+            newname: Name(&newname),
+        };
+        self.link().ask(&request).await?.done()
+    }
+
+    pub async fn link_file(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let file = self.at(from, Follow::No, Keep::Yes, &|_, _| {}).await?.handle();
+        let fid = file.fid();
+        let (reached, _) = self
+            .beside(to, Keep::No, &|batch: &mut Batch, dfid: Fid, name: &[u8]| {
+                batch.push(&Tmessage::Link { dfid, fid, name: Name(name) });
+            })
+            .await?;
+        reached.replies[0].done()
+    }
+
+    pub async fn symlink(&self, target: &Path, path: &Path) -> io::Result<()> {
+        let target = target.as_os_str().as_bytes();
+        let (reached, _) = self
+            .beside(path, Keep::No, &|batch, dfid, name| {
+                let (name, target, gid) = (Name(name), Name(target), Gid::NONE);
+                batch.push(&Tmessage::Symlink { dfid, name, target, gid });
+            })
+            .await?;
+        reached.replies[0].done()
+    }
+
+    pub async fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        let reached = self
+            .at(path, Follow::No, Keep::No, &|batch, fid| batch.push(&Tmessage::Readlink { fid }))
+            .await?;
+        if !reached.kind.contains(nine::wire::QidKind::SYMLINK) {
+            return Err(errno(libc::EINVAL));
+        }
+        match reached.reply()? {
+            Rmessage::Readlink { target } => Ok(OsString::from_vec(target.0.to_vec()).into()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The path without links, `.` and `..`. The walk says it: a name that is no link stands for itself.
+    pub async fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(self.at(path, Follow::Yes, Keep::No, &|_, _| {}).await?.path())
+    }
+
+    pub async fn chdir(&self, path: &Path) -> io::Result<()> {
+        let reached = self.at(path, Follow::Yes, Keep::No, &|_, _| {}).await?;
+        if !reached.kind.contains(nine::wire::QidKind::DIR) {
+            return Err(errno(libc::ENOTDIR));
+        }
+        self.set_cwd(reached.path());
+        Ok(())
+    }
+
+    /// A tree with everything in it; links stay links.
+    pub async fn copy_all(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let meta = self.stat(from, Follow::No).await?;
+        match meta.kind() {
+            Mode::DIRECTORY => {
+                self.mkdir_all(to, meta.0.mode.permissions()).await?;
+                for entry in self.list(from).await? {
+                    Box::pin(self.copy_all(&from.join(&entry.name), &to.join(&entry.name))).await?;
+                }
+                Ok(())
+            }
+            Mode::SYMLINK => self.symlink(&self.read_link(from).await?, to).await,
+            _ => self.copy_file(from, to).await,
+        }
+    }
+
+    pub async fn truncate(&self, path: &Path, len: u64) -> io::Result<()> {
+        self.set(path, Follow::Yes, super::attr::Change::size(len)).await
+    }
+}

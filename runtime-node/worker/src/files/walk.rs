@@ -1,0 +1,248 @@
+//! From a path to a fid, and what is asked of it, in one round trip where no symbolic link is in the way.
+
+use super::Tree;
+use crate::link::{Batch, Frame, Handle, TASK, unexpected};
+use nine::wire::{Fid, MAX_NAMES, NamesBuf, Qid, QidKind, Rmessage, Tmessage};
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// Linux's MAXSYMLINKS.
+const MOST_LINKS: usize = 40;
+
+/// What a symbolic link at a path's end stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Follow {
+    /// What it says.
+    Yes,
+    /// Itself.
+    No,
+}
+
+/// Whether the fid is of use after the batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Keep {
+    Yes,
+    No,
+}
+
+/// Where a path led.
+pub(super) struct Reached {
+    /// What answered the requests after the walk.
+    pub replies: Vec<Frame>,
+    /// The file, with [`Keep::Yes`].
+    pub handle: Option<Handle>,
+    /// Names from the root, none of them a link but perhaps the last.
+    pub names: Vec<Vec<u8>>,
+    pub kind: QidKind,
+}
+
+impl Reached {
+    pub fn path(&self) -> PathBuf {
+        path_of(&self.names)
+    }
+
+    /// The answer to the only request after the walk.
+    pub fn reply(&self) -> io::Result<Rmessage<'_>> {
+        self.replies.first().ok_or(io::ErrorKind::UnexpectedEof)?.reply()
+    }
+
+    pub fn handle(self) -> Handle {
+        self.handle.expect("kept as the caller asked")
+    }
+}
+
+pub(super) fn path_of(names: &[Vec<u8>]) -> PathBuf {
+    let mut path = Vec::new();
+    for name in names {
+        path.push(b'/');
+        path.extend_from_slice(name);
+    }
+    if path.is_empty() {
+        path.push(b'/');
+    }
+    OsString::from_vec(path).into()
+}
+
+pub(super) fn errno(number: i32) -> io::Error {
+    io::Error::from_raw_os_error(number)
+}
+
+impl Tree {
+    /// Walks to `path` and sends what `then` adds along.
+    pub(super) async fn at(
+        &self,
+        path: &Path,
+        follow: Follow,
+        keep: Keep,
+        then: &dyn Fn(&mut Batch, Fid),
+    ) -> io::Result<Reached> {
+        let is_dir_name = path.as_os_str().as_bytes().ends_with(b"/");
+        let names = self.names(path).await?;
+        let reached = self.reach(names, if is_dir_name { Follow::Yes } else { follow }, keep, then).await?;
+        if is_dir_name && !reached.kind.contains(QidKind::DIR) {
+            return Err(errno(libc::ENOTDIR));
+        }
+        Ok(reached)
+    }
+
+    /// Walks to the directory of `path` and sends what `then` adds with the last name.
+    pub(super) async fn beside(
+        &self,
+        path: &Path,
+        keep: Keep,
+        then: &dyn Fn(&mut Batch, Fid, &[u8]),
+    ) -> io::Result<(Reached, Vec<u8>)> {
+        let mut names = self.names(path).await?;
+        // Only the root has no name: it is there, and nothing can be made or removed in its place.
+        let name = names.pop().ok_or_else(|| errno(libc::EBUSY))?;
+        let reached = self
+            .reach(names, Follow::Yes, keep, &|batch: &mut Batch, dir: Fid| then(batch, dir, &name))
+            .await?;
+        Ok((reached, name))
+    }
+
+    /// The names of a path from the root on. `..` leaves the directory that the names before it lead to, links followed.
+    pub(super) async fn names(&self, path: &Path) -> io::Result<Vec<Vec<u8>>> {
+        let bytes = path.as_os_str().as_bytes();
+        if bytes.is_empty() {
+            return Err(errno(libc::ENOENT));
+        }
+        if bytes.contains(&0) {
+            return Err(errno(libc::EINVAL));
+        }
+        let mut names: Vec<Vec<u8>> = Vec::new();
+        if bytes[0] != b'/' {
+            let cwd = self.cwd();
+            names.extend(parts(cwd.as_os_str().as_bytes()).map(<[u8]>::to_vec));
+        }
+        for part in parts(bytes) {
+            if part != b".." {
+                names.push(part.to_vec());
+            } else if !names.is_empty() {
+                names = Box::pin(self.reach(names, Follow::Yes, Keep::No, &|_, _| {})).await?.names;
+                names.pop();
+            }
+        }
+        Ok(names)
+    }
+
+    pub(super) async fn reach(
+        &self,
+        mut names: Vec<Vec<u8>>,
+        follow: Follow,
+        keep: Keep,
+        then: &dyn Fn(&mut Batch, Fid),
+    ) -> io::Result<Reached> {
+        for _ in 0..MOST_LINKS {
+            let link = self.link();
+            let fid = link.fids.take();
+            let mut batch = link.batch();
+            let walks = push_walks(&mut batch, fid, &names)?;
+            then(&mut batch, fid);
+            if keep == Keep::No {
+                batch.push(&Tmessage::Clunk { fid });
+            }
+            // From here on the fid may be a file, and is clunked by whoever drops the handle.
+            let handle = Handle::new(link.clone(), fid);
+            let mut replies = batch.send()?.await;
+            let handle = match keep {
+                Keep::Yes => Some(handle),
+                Keep::No => {
+                    handle.was_clunked();
+                    None
+                }
+            };
+            let rest = replies.split_off(walks);
+            let (qids, fault) = walked(&replies, &names)?;
+            let last = qids.len();
+            let is_link = qids.last().is_some_and(|qid| qid.kind.contains(QidKind::SYMLINK));
+            if is_link && (last < names.len() || follow == Follow::Yes) {
+                drop(handle);
+                names = self.through_link(names, last - 1).await?;
+                continue;
+            }
+            if last == names.len() && fault.is_none() {
+                let kind = qids.last().map_or(QidKind::DIR, |qid| qid.kind);
+                return Ok(Reached { replies: rest, handle, names, kind });
+            }
+            if qids.last().is_some_and(|qid| !qid.is_dir()) {
+                return Err(errno(libc::ENOTDIR));
+            }
+            return Err(match fault {
+                Some(fault) => fault,
+                None => self.why_not(&names[..=last]).await,
+            });
+        }
+        Err(errno(libc::ELOOP))
+    }
+
+    /// The names where the link `names[at]` is replaced by what it says.
+    async fn through_link(&self, names: Vec<Vec<u8>>, at: usize) -> io::Result<Vec<Vec<u8>>> {
+        let said = self
+            .reach_boxed(names[..=at].to_vec(), &|batch, fid| batch.push(&Tmessage::Readlink { fid }))
+            .await?;
+        let target = match said.reply()? {
+            Rmessage::Readlink { target } => target.0.to_vec(),
+            other => return Err(unexpected(&other)),
+        };
+        if target.is_empty() {
+            return Err(errno(libc::ENOENT));
+        }
+        let mut path = if target[0] == b'/' { PathBuf::new() } else { path_of(&names[..at]) };
+        path.push(OsString::from_vec(target));
+        let mut resolved = Box::pin(self.names(&path)).await?;
+        resolved.extend_from_slice(&names[at + 1..]);
+        Ok(resolved)
+    }
+
+    async fn reach_boxed(&self, names: Vec<Vec<u8>>, then: &dyn Fn(&mut Batch, Fid)) -> io::Result<Reached> {
+        Box::pin(self.reach(names, Follow::No, Keep::No, then)).await
+    }
+
+    /// The error of the last of `names`, which a walk of several did not reach: 9P says only how far it came.
+    async fn why_not(&self, names: &[Vec<u8>]) -> io::Error {
+        let found = self.reach_boxed(names.to_vec(), &|_, _| {}).await;
+        found.err().unwrap_or_else(|| errno(libc::ENOENT))
+    }
+}
+
+fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|b| *b == b'/').filter(|part| !matches!(*part, b"" | b"."))
+}
+
+/// Twalks from the root to `fid`. The last name goes alone: if it is what is missing, its walk fails with the reason.
+fn push_walks(batch: &mut Batch, fid: Fid, names: &[Vec<u8>]) -> io::Result<usize> {
+    let (last, before) = match names.split_last() {
+        Some((last, before)) => (std::slice::from_ref(last), before),
+        None => (&[][..], &[][..]),
+    };
+    let mut from = TASK;
+    let mut walks = 0;
+    for part in before.chunks(MAX_NAMES).chain([last]) {
+        let names = NamesBuf::new(part).map_err(|_| errno(libc::ENAMETOOLONG))?;
+        batch.push(&Tmessage::Walk { fid: from, newfid: fid, names: names.as_names() });
+        from = fid;
+        walks += 1;
+    }
+    Ok(walks)
+}
+
+/// How far the walks came, and why the last name was not found.
+fn walked(replies: &[Frame], names: &[Vec<u8>]) -> io::Result<(Vec<Qid>, Option<io::Error>)> {
+    let mut qids = Vec::with_capacity(names.len());
+    let before = names.len().saturating_sub(1);
+    for (i, frame) in replies.iter().enumerate() {
+        let wanted = if i + 1 == replies.len() { names.len() } else { before.min((i + 1) * MAX_NAMES) };
+        match frame.reply() {
+            Ok(Rmessage::Walk { qids: walked }) => qids.extend_from_slice(walked.as_slice()),
+            Ok(other) => return Err(unexpected(&other)),
+            Err(fault) => return Ok((qids, Some(fault))),
+        }
+        if qids.len() < wanted {
+            break;
+        }
+    }
+    Ok((qids, None))
+}

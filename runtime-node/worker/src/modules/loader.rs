@@ -1,0 +1,105 @@
+//! `import`: resolving and loading for the engine.
+
+use super::{Modules, transpile};
+use deno_core::{
+    ModuleLoadOptions, ModuleLoadReferrer, ModuleLoadResponse, ModuleLoader, ModuleResolveResponse,
+    ModuleSource, ModuleSourceCode, ModuleSpecifier, ModuleType, ResolutionKind,
+};
+use deno_error::JsErrorBox;
+use deno_media_type::MediaType;
+use deno_resolver::loader::{LoadedModuleSource, RequestedModuleType};
+use node_resolver::{NodeResolutionKind, ResolutionMode};
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::rc::Rc;
+use url::Url;
+
+/// Stands in for the loader until the task is known.
+#[derive(Default)]
+pub struct Slot(RefCell<Option<Rc<Modules>>>);
+
+impl Slot {
+    pub fn fill(&self, modules: Modules) {
+        *self.0.borrow_mut() = Some(Rc::new(modules));
+    }
+
+    fn get(&self) -> Result<Rc<Modules>, JsErrorBox> {
+        self.0
+            .borrow()
+            .clone()
+            .ok_or_else(|| JsErrorBox::generic("no module can be loaded before there is a task"))
+    }
+}
+
+impl ModuleLoader for Slot {
+    fn resolve(&self, specifier: &str, referrer: &str, kind: ResolutionKind) -> ModuleResolveResponse {
+        self.get()?.resolve(specifier, referrer, kind)
+    }
+
+    fn load(
+        &self,
+        specifier: &ModuleSpecifier,
+        referrer: Option<&ModuleLoadReferrer>,
+        options: ModuleLoadOptions,
+    ) -> ModuleLoadResponse {
+        let modules = match self.get() {
+            Ok(modules) => modules,
+            Err(e) => return ModuleLoadResponse::Sync(Err(e)),
+        };
+        let (specifier, referrer) = (specifier.clone(), referrer.map(|r| r.specifier.clone()));
+        let load = async move { modules.source(&specifier, referrer.as_ref()).await };
+        if options.is_synchronous {
+            ModuleLoadResponse::Sync(crate::link::now(load))
+        } else {
+            ModuleLoadResponse::Async(Box::pin(load))
+        }
+    }
+}
+
+impl Modules {
+    fn resolve(&self, specifier: &str, referrer: &str, kind: ResolutionKind) -> Result<Url, JsErrorBox> {
+        let absolute = || Url::parse(specifier).map_err(JsErrorBox::from_err);
+        let is_absolute =
+            ["data:", "node:", "ext:", "file:", "blob:"].iter().any(|scheme| specifier.starts_with(scheme));
+        if is_absolute || kind == ResolutionKind::MainModule {
+            return absolute();
+        }
+        let referrer = Url::parse(referrer).map_err(JsErrorBox::from_err)?;
+        self.resolver
+            .resolve(specifier, &referrer, ResolutionMode::Import, NodeResolutionKind::Execution)
+            .and_then(|found| found.into_url())
+            .map_err(JsErrorBox::from_err)
+    }
+
+    async fn source(&self, specifier: &Url, referrer: Option<&Url>) -> Result<ModuleSource, JsErrorBox> {
+        let kind = MediaType::from_specifier(specifier);
+        if kind.is_emittable() {
+            let path = deno_path_util::url_to_file_path(specifier).map_err(JsErrorBox::from_err)?;
+            let text = self.tree.read_file(&path).await.map_err(JsErrorBox::from_err)?;
+            let text = String::from_utf8_lossy(&text).into_owned();
+            return Ok(module(ModuleType::JavaScript, transpile::strip_types(specifier, text)?, specifier));
+        }
+        let wanted =
+            if kind == MediaType::Json { RequestedModuleType::Json } else { RequestedModuleType::None };
+        let loaded = self
+            .loader
+            .load(Cow::Borrowed(specifier), referrer, &wanted, None)
+            .await
+            .map_err(JsErrorBox::from_err)?;
+        if kind == MediaType::Wasm {
+            let bytes = loaded.source.as_bytes().to_vec().into_boxed_slice();
+            let code = ModuleSourceCode::Bytes(bytes.into());
+            return Ok(ModuleSource::new(ModuleType::Wasm, code, specifier, None));
+        }
+        let text = match loaded.source {
+            LoadedModuleSource::String(text) => text.into_owned(),
+            other => String::from_utf8_lossy(other.as_bytes()).into_owned(),
+        };
+        let kind = if kind == MediaType::Json { ModuleType::Json } else { ModuleType::JavaScript };
+        Ok(module(kind, text, specifier))
+    }
+}
+
+fn module(kind: ModuleType, text: String, specifier: &Url) -> ModuleSource {
+    ModuleSource::new(kind, ModuleSourceCode::String(text.into()), specifier, None)
+}

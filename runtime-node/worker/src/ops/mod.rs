@@ -1,0 +1,81 @@
+//! What a program asks of its system, answered from the task's description instead of from the host.
+//!
+//! Operations of the extensions that would look at the host are replaced by name; see [`taskfs::init`].
+
+mod bootstrap;
+mod fault;
+mod host;
+mod process;
+
+use crate::control::{Control, Spec};
+use crate::signals::Desk;
+use std::sync::Arc;
+
+/// The task that a worker runs, once it is known.
+#[derive(Clone)]
+pub struct Task {
+    pub spec: Arc<Spec>,
+    pub control: Control,
+    pub desk: Arc<Desk>,
+    /// The script, as a URL.
+    pub main: url::Url,
+}
+
+deno_core::extension!(
+    taskfs,
+    ops = [
+        bootstrap::op_bootstrap_args,
+        bootstrap::op_bootstrap_color_depth,
+        bootstrap::op_bootstrap_language,
+        bootstrap::op_bootstrap_no_color,
+        bootstrap::op_bootstrap_numcpus,
+        bootstrap::op_bootstrap_pid,
+        bootstrap::op_bootstrap_stderr_no_color,
+        bootstrap::op_bootstrap_stdout_no_color,
+        bootstrap::op_bootstrap_unstable_args,
+        bootstrap::op_bootstrap_user_agent,
+        bootstrap::op_internal_log,
+        bootstrap::op_main_module,
+        bootstrap::op_ppid,
+        fault::op_fault_place,
+        process::op_current_thread_cpu_usage,
+        process::op_napi_open,
+    ],
+    esm_entry_point = "ext:runtime/main.js",
+    esm = [
+        dir "js",
+        "ext:runtime/98_global_scope_shared.js" = "globals.js",
+        "ext:runtime/errors.js" = "errors.js",
+        "ext:runtime/deno.js" = "deno.js",
+        "ext:runtime/scope.js" = "scope.js",
+        "ext:runtime/main.js" = "main.js",
+    ],
+    middleware = |op| match op.name {
+        "op_exit" => process::op_exit(),
+        "op_node_process_kill" => process::op_node_process_kill(),
+        "op_process_abort" => process::op_process_abort(),
+        "op_signal_bind" => process::op_signal_bind(),
+        "op_signal_poll" => process::op_signal_poll(),
+        "op_signal_unbind" => process::op_signal_unbind(),
+        "op_exec_path" => host::op_exec_path(),
+        "op_hostname" => host::op_hostname(),
+        "op_uid" | "op_geteuid" => host::op_uid(),
+        "op_gid" | "op_getegid" => host::op_gid(),
+        "op_getgroups" => host::op_getgroups(),
+        "op_loadavg" => host::op_loadavg(),
+        "op_os_release" => host::op_os_release(),
+        "op_os_uptime" => host::op_os_uptime(),
+        "op_homedir" => host::op_homedir(),
+        "op_node_os_user_info" => host::op_node_os_user_info(),
+        "op_node_guess_handle_type" => host::op_node_guess_handle_type(),
+        "op_node_os_get_priority" => host::op_node_os_get_priority(),
+        "op_node_os_set_priority" => host::op_node_os_set_priority(),
+        "op_network_interfaces" => host::op_network_interfaces(),
+        "op_system_memory_info" => host::op_system_memory_info(),
+        "op_cpus" => host::op_cpus(),
+        "op_node_process_set_title" => host::op_node_process_set_title(),
+        "op_node_process_setegid" | "op_node_process_seteuid" | "op_node_process_setgid"
+        | "op_node_process_setuid" => host::op_refused_id(),
+        _ => op,
+    },
+);

@@ -1,0 +1,120 @@
+//! Signals: names that come from the server, for a listener of the program or with the end that POSIX gives them.
+//!
+//! They are taken by whichever thread reads the socket. While the program computes, nobody does; so a watch looks now and
+//! then, and a signal that nobody listens for ends even an endless loop.
+
+use crate::control::{Control, Exit};
+use crate::link::{Handle, Link, Sent};
+use nine::wire::{OpenFlags, Rmessage, Tmessage};
+use std::collections::HashMap;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How often the watch looks.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What a signal does where nobody listens for it; the others end the task.
+const HARMLESS: [&str; 4] = ["SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH"];
+
+/// Where signals arrive.
+pub struct Desk {
+    control: Control,
+    link: Arc<Link>,
+    file: Handle,
+    pending: Mutex<Option<Sent>>,
+    listeners: Mutex<HashMap<String, Vec<watch::Sender<u64>>>>,
+}
+
+impl Desk {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn open(control: &Control, link: &Arc<Link>) -> io::Result<Arc<Desk>> {
+        let desk = Arc::new(Desk {
+            control: control.clone(),
+            link: link.clone(),
+            file: control.open(&["signals"], OpenFlags::empty())?,
+            pending: Mutex::default(),
+            listeners: Mutex::default(),
+        });
+        desk.take()?;
+        let watch = desk.clone();
+        std::thread::Builder::new()
+            .name("signals".into())
+            .stack_size(256 << 10)
+            .spawn(move || watch.watch())?;
+        Ok(desk)
+    }
+
+    /// Somebody wants to know of `signal` from now on.
+    pub fn listen(&self, signal: &str) -> watch::Receiver<u64> {
+        let (sender, receiver) = watch::channel(0);
+        let mut listeners = self.listeners.lock().expect("no holder of the lock panics");
+        listeners.entry(signal.to_owned()).or_default().push(sender);
+        receiver
+    }
+
+    /// The program sends itself a signal.
+    pub fn raise(&self, signal: &str) {
+        let mut listeners = self.listeners.lock().expect("no holder of the lock panics");
+        let heard = listeners.get_mut(signal).is_some_and(|all| {
+            all.retain(|one| !one.is_closed());
+            all.iter().for_each(|one| one.send_modify(|count| *count += 1));
+            !all.is_empty()
+        });
+        drop(listeners);
+        if !heard && !HARMLESS.contains(&signal) {
+            self.control.exit(Exit { signal: Some(signal.to_owned()), ..Exit::default() });
+        }
+    }
+
+    /// Takes what has come, and asks for more.
+    fn take(self: &Arc<Self>) -> io::Result<()> {
+        let waker = Waker::from(self.clone());
+        loop {
+            let mut pending = self.pending.lock().expect("no holder of the lock panics");
+            if pending.is_none() {
+                let mut batch = self.link.batch();
+                batch.push(&Tmessage::Read { fid: self.file.fid(), offset: 0, count: 4096 });
+                *pending = Some(batch.send()?);
+            }
+            let sent = pending.as_mut().expect("just filled");
+            let Poll::Ready(answers) = Pin::new(sent).poll(&mut Context::from_waker(&waker)) else {
+                return Ok(());
+            };
+            *pending = None;
+            drop(pending);
+            for answer in answers {
+                match answer.reply()? {
+                    // The end of the file: no signal will ever come.
+                    Rmessage::Read { data } if data.0.is_empty() => return Ok(()),
+                    Rmessage::Read { data } => {
+                        String::from_utf8_lossy(data.0).lines().for_each(|signal| self.raise(signal));
+                    }
+                    other => return Err(crate::link::unexpected(&other)),
+                }
+            }
+        }
+    }
+
+    fn watch(&self) {
+        loop {
+            std::thread::sleep(TICK);
+            self.link.read_what_lies_there();
+        }
+    }
+}
+
+impl Wake for Desk {
+    fn wake(self: Arc<Self>) {
+        if let Err(e) = self.take() {
+            eprintln!("signals: {e}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Statuses with which the process itself ends; a task's own end goes through the control tree.
+
+/// The socket is closed, or what comes from it is no 9P.
+pub const SERVER_GONE: i32 = 70;
+/// The worker cannot be used as it was started.
+pub const USAGE: i32 = 64;
+/// Something went wrong before there was a task.
+pub const BOOT: i32 = 71;
