@@ -14,6 +14,7 @@ mod ninep;
 #[allow(dead_code)]
 #[path = "../../nine/examples/nothing.rs"]
 mod nothing;
+mod plain;
 mod process;
 mod report;
 mod simple;
@@ -45,6 +46,10 @@ fn main() -> ExitCode {
         }
         Some(ninep::NOTHING) => {
             ninep::serve_nothing(&args[1]);
+            ExitCode::SUCCESS
+        }
+        Some(plain::FLOOR) => {
+            plain::serve_floor(&args[1]).expect("a free address");
             ExitCode::SUCCESS
         }
         _ => {

@@ -1,6 +1,8 @@
 //! 9P over sockets: the server with its memory tree, beside a server of the same library that does nothing (the limit), and
-//! beside diod and unpfs on tmpfs where they are on the path.
+//! beside diod and unpfs on tmpfs where they are on the path. Those that wait for answers are also asked by plain threads
+//! (`plain.rs`).
 
+use crate::plain;
 use crate::process::{Server, me, there_is, tmpfs};
 use crate::report::{Goal, Report, percentile};
 use nine::client::{Client, ClientError, Fid};
@@ -13,6 +15,8 @@ use tokio::net::{TcpStream, UnixStream};
 pub const NOTHING: &str = "nothing";
 
 const ROUNDS: usize = 3;
+/// Where a thread is woken, on its own processor or on another, is a throw of the dice that lasts for a round.
+const ROUNDS_OF_PLAIN: usize = 9;
 const REQUESTS: usize = 4000;
 const CLIENTS: usize = 64;
 const OF_EACH: usize = 400;
@@ -90,6 +94,7 @@ const fn times_faster(time: f64, rate: f64) -> Goals {
         rates: [Some(Goal::AtLeast(rate)), None, None, None],
     }
 }
+const NO_GOALS: Goals = Goals { times: [(None, None); TIMES.len()], rates: [None; RATES.len()] };
 const OF_DIOD: Goals = times_faster(0.33, 3.0);
 const OF_UNPFS: Goals = times_faster(0.2, 5.0);
 
@@ -108,6 +113,12 @@ pub fn run(report: &mut Report) {
         let limit = Target { address: nothing, aname: String::new(), fixed: true, pipelines: true };
         compare(report, &of_ours(address), "nothing", &limit, &OF_NOTHING);
     }
+    report
+        .section("9P2000.L over loopback TCP, asked by plain threads: the memory tree beside sockets alone");
+    let floor = format!("tcp:127.0.0.1:{}", free_port());
+    let _floor = Running::start(me().arg(plain::FLOOR).arg(&floor));
+    let floor = Target { address: floor, aname: String::new(), fixed: true, pipelines: false };
+    compare_plain(report, &of_ours(ours.tcp()), "sockets alone", &floor, &NO_GOALS);
     for (name, goals) in [("diod", &OF_DIOD), ("unpfs", &OF_UNPFS)] {
         report.section(&format!("9P2000.L over loopback TCP, beside {name} on tmpfs"));
         if !there_is(name) {
@@ -134,7 +145,40 @@ pub fn run(report: &mut Report) {
         let _peer = Running::start(&mut command);
         let target = Target { address: format!("tcp:{at}"), aname, fixed: false, pipelines: false };
         compare(report, &of_ours(ours.tcp()), name, &target, goals);
+        report
+            .section(&format!("9P2000.L over loopback TCP, asked by plain threads, beside {name} on tmpfs"));
+        compare_plain(report, &of_ours(ours.tcp()), name, &target, goals);
     }
+}
+
+/// As [`compare`], with a client of plain threads, for what waits for answers.
+fn compare_plain(report: &mut Report, ours: &Target, name: &str, other: &Target, goals: &Goals) {
+    let mut taken = [Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS_OF_PLAIN {
+        for (target, into) in [ours, other].into_iter().zip(&mut taken) {
+            match plain::measure(&target.address, &target.aname, FILE, REQUESTS, CLIENTS) {
+                Ok(one) => into.push(one),
+                Err(error) => {
+                    return report.note(name, &format!("not measured: {}: {error}", target.address));
+                }
+            }
+        }
+    }
+    let [mine, theirs] = taken;
+    type Times = fn(&plain::Taken) -> &Vec<Duration>;
+    let of: [Times; 2] = [|one| &one.bytes, |one| &one.fours];
+    for ((what, times), (half, most)) in TIMES.iter().zip(of).zip(goals.times) {
+        let all =
+            |taken: &[plain::Taken]| taken.iter().flat_map(|one| times(one).clone()).collect::<Vec<_>>();
+        let (mine, theirs) = (all(&mine), all(&theirs));
+        for (part, goal) in [(50, half), (99, most)] {
+            let what = format!("{what}: p{part}");
+            report.times(&what, percentile(&mine, part), name, percentile(&theirs, part), goal);
+        }
+    }
+    let best = |taken: &[plain::Taken]| taken.iter().map(|one| one.rate).fold(0.0, f64::max);
+    let (what, unit) = RATES[0];
+    report.rates(what, unit, best(&mine), (name, best(&theirs)), goals.rates[0]);
 }
 
 /// Serves at `address` until killed.

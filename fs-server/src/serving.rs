@@ -1,4 +1,4 @@
-//! A server in motion: its listeners' accept loops, a task a connection, and how they end.
+//! A server in motion: its listeners' accept loops, a thread or task a connection, and how they end.
 
 use crate::auth::{Acceptor, Identity};
 use crate::listen::{Listener, Peer};
@@ -6,6 +6,7 @@ use crate::ninep::{Connection, Export};
 use crate::places::{Full, Place, Places, Whose};
 use crate::refusal;
 use crate::stall::Watched;
+use crate::thread::{Socket, Threads};
 use crate::warnings::Warnings;
 use nine::server::{Config, Fault, ServeError, serve_observed};
 use std::sync::Arc;
@@ -32,6 +33,7 @@ struct Door {
     config: Config,
     tls: Option<Acceptor>,
     places: Arc<Places>,
+    threads: Threads,
     /// Those who are being told that there is no place.
     refusals: Arc<Semaphore>,
     faults: Warnings,
@@ -46,9 +48,19 @@ pub struct Serving {
     listeners: JoinSet<()>,
 }
 
-/// One connection, from its first byte to its last, of `identity` where its peer had to say who it is; gives what the peer
-/// was thrown out for.
+/// One connection on the runtime, from its first byte to its last, of `identity` where its peer had to say who it is; gives
+/// what the peer was thrown out for.
 pub async fn connection<S: AsyncRead + AsyncWrite>(
+    export: Arc<Export>,
+    stream: S,
+    config: Config,
+    identity: Option<Identity>,
+) -> Option<Fault> {
+    Watched::new(converse(export, stream, config, identity)).await
+}
+
+/// The same, wherever.
+async fn converse<S: AsyncRead + AsyncWrite>(
     export: Arc<Export>,
     stream: S,
     config: Config,
@@ -60,8 +72,7 @@ pub async fn connection<S: AsyncRead + AsyncWrite>(
     async {
         tracing::debug!("connected");
         let context = Arc::new(Connection { id, identity });
-        let served = serve_observed(export, context, stream, config, seen.observed.clone());
-        match Watched::new(served).await {
+        match serve_observed(export, context, stream, config, seen.observed.clone()).await {
             Ok(()) => tracing::debug!("disconnected"),
             Err(error) => {
                 tracing::debug!("disconnected: {error}");
@@ -83,6 +94,7 @@ pub fn start(listeners: Vec<Listener>, export: Arc<Export>, limits: Limits) -> S
         export,
         config: limits.connection,
         tls: limits.tls,
+        threads: Threads::of_machine(),
         places: Places::new(limits.connections, limits.peer_connections),
         refusals: Arc::new(Semaphore::new(refusal::AT_ONCE)),
         faults: Warnings::new(),
@@ -123,11 +135,11 @@ async fn accept(listener: Listener, door: Arc<Door>, mut stopped: watch::Receive
                     .warn(format_args!("{addr}: user {uid} was turned away: the socket is user {me}'s"));
             }
             Ok(Peer::Unix(stream, uid)) => match door.place(&listener, Whose::User(uid)) {
-                Ok(place) => drop(connections.spawn(door.clone().serve(stream, place, None))),
+                Ok(place) => drop(connections.spawn(door.clone().serve_socket(stream.into_std(), place))),
                 Err(full) => door.refuse(&mut connections, stream, full),
             },
             Ok(Peer::Tcp(stream, from)) => match door.place(&listener, Whose::Address(from.ip())) {
-                Ok(place) => drop(connections.spawn(door.clone().serve(stream, place, None))),
+                Ok(place) => drop(connections.spawn(door.clone().serve_socket(stream.into_std(), place))),
                 Err(full) => door.refuse(&mut connections, stream, full),
             },
             // Who is not known yet is told nothing.
@@ -167,12 +179,33 @@ impl Door {
         }
     }
 
+    /// By a thread of its own where there is one left, else on the runtime.
+    async fn serve_socket<S: Socket>(self: Arc<Door>, socket: std::io::Result<S>, place: Place) {
+        let Ok(socket) = socket else { return };
+        match self.threads.take() {
+            Some(thread) => {
+                let (export, config) = (self.export.clone(), self.config.clone());
+                let fault = thread.serve(socket, |stream| converse(export, stream, config, None)).await;
+                self.ended(place, fault.flatten());
+            }
+            None => {
+                if let Ok(stream) = socket.on_runtime() {
+                    self.serve(stream, place, None).await;
+                }
+            }
+        }
+    }
+
     async fn serve<S>(self: Arc<Door>, stream: S, place: Place, identity: Option<Identity>)
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let whose = place.whose();
         let fault = connection(self.export.clone(), stream, self.config.clone(), identity).await;
+        self.ended(place, fault);
+    }
+
+    fn ended(&self, place: Place, fault: Option<Fault>) {
+        let whose = place.whose();
         drop(place);
         match fault {
             // Which is no fault of anybody's.

@@ -1,0 +1,363 @@
+//! A connection with a thread of its own, for the first so many connections.
+//!
+//! What a request takes beside the work itself is being woken for it. A worker of the runtime that waits for many
+//! connections is woken through epoll(7), tells its other workers, and looks what there is; a thread that waits in poll(2)
+//! for one socket is woken by the very call that wrote to it, mostly on the processor where its cache is warm. Many threads
+//! that are woken for a request each cost more than a worker that finds many requests, so only as many connections have
+//! one as there are processors, those that came first; all others, and those over TLS, are the runtime's.
+//!
+//! A thread that hangs on a disk holds its own connection and nobody else: it needs no watching (`stall.rs`).
+
+use parking_lot::{Condvar, Mutex};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::fd::{AsFd, OwnedFd};
+use std::future::Future;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How long the end of a connection is waited for where the server stops.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A socket as std has it, by reference.
+pub trait Socket: AsFd + Send + Sync + 'static {
+    /// As the runtime has it.
+    type OnRuntime: AsyncRead + AsyncWrite + Send + 'static;
+
+    fn on_runtime(self) -> io::Result<Self::OnRuntime>;
+    fn receive(&self, buf: &mut [u8]) -> io::Result<usize>;
+    fn send(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
+    fn shut(&self) -> io::Result<()>;
+}
+
+macro_rules! socket {
+    ($stream:ty, $on_runtime:ty) => {
+        impl Socket for $stream {
+            type OnRuntime = $on_runtime;
+
+            fn on_runtime(self) -> io::Result<$on_runtime> {
+                <$on_runtime>::from_std(self)
+            }
+            fn receive(&self, buf: &mut [u8]) -> io::Result<usize> {
+                let mut stream = self;
+                stream.read(buf)
+            }
+            fn send(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+                let mut stream = self;
+                stream.write_vectored(parts)
+            }
+            fn shut(&self) -> io::Result<()> {
+                self.shutdown(std::net::Shutdown::Write)
+            }
+        }
+    };
+}
+socket!(std::net::TcpStream, tokio::net::TcpStream);
+socket!(std::os::unix::net::UnixStream, tokio::net::UnixStream);
+
+/// What a thread shares with those who wake it.
+struct Bell {
+    event: OwnedFd,
+    rung: AtomicBool,
+    /// The thread is in poll(2), or about to be.
+    sleeps: AtomicBool,
+    /// It is to end.
+    stop: AtomicBool,
+    ended: Mutex<bool>,
+    end: Condvar,
+}
+
+impl Bell {
+    fn ring(&self) {
+        if !self.rung.swap(true, Ordering::SeqCst) && self.sleeps.load(Ordering::SeqCst) {
+            // A full counter wakes as well.
+            let _full = rustix::io::write(&self.event, &1u64.to_ne_bytes());
+        }
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.ring();
+    }
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.ring();
+    }
+}
+
+/// What the session waits for, for the thread to wait for.
+#[derive(Default)]
+struct Wanted {
+    read: AtomicBool,
+    write: AtomicBool,
+}
+
+/// The socket as the session sees it: what would block is noted.
+pub struct Stream<S> {
+    socket: Arc<S>,
+    wanted: Arc<Wanted>,
+    /// The last read took all that there was: poll(2) says when there is more.
+    drained: bool,
+}
+
+fn tried<T>(wanted: &AtomicBool, mut attempt: impl FnMut() -> io::Result<T>) -> Poll<io::Result<T>> {
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                wanted.store(true, Ordering::Relaxed);
+                return Poll::Pending;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            done => return Poll::Ready(done),
+        }
+    }
+}
+
+impl<S: Socket> AsyncRead for Stream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if std::mem::take(&mut self.drained) {
+            self.wanted.read.store(true, Ordering::Relaxed);
+            return Poll::Pending;
+        }
+        let space = buf.initialize_unfilled();
+        let len = space.len();
+        let read = ready!(tried(&self.wanted.read, || self.socket.receive(space)))?;
+        self.drained = 0 < read && read < len;
+        buf.advance(read);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: Socket> AsyncWrite for Stream<S> {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        tried(&self.wanted.write, || self.socket.send(&[IoSlice::new(data)]))
+    }
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        tried(&self.wanted.write, || self.socket.send(parts))
+    }
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.socket.shut())
+    }
+}
+
+/// The threads that there may be.
+#[derive(Clone)]
+pub struct Threads(Arc<Semaphore>);
+
+/// One of them.
+pub struct Thread {
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Threads {
+    /// One for each processor.
+    pub fn of_machine() -> Threads {
+        Threads::new(std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    fn new(most: usize) -> Threads {
+        Threads(Arc::new(Semaphore::new(most)))
+    }
+
+    /// None where all are taken.
+    pub fn take(&self) -> Option<Thread> {
+        self.0.clone().try_acquire_owned().ok().map(|turn| Thread { _turn: turn })
+    }
+}
+
+impl Thread {
+    /// Serves `socket`, which does not block, by what `serve` makes of it, on this thread; gives its result. Dropping what is
+    /// awaited ends it. None where the system gave no thread, or took it.
+    pub async fn serve<S, T, F>(self, socket: S, serve: impl FnOnce(Stream<S>) -> F) -> Option<T>
+    where
+        S: Socket,
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let bell = Arc::new(Bell {
+            event: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok()?,
+            rung: AtomicBool::new(false),
+            sleeps: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+            ended: Mutex::new(false),
+            end: Condvar::new(),
+        });
+        let (socket, wanted) = (Arc::new(socket), Arc::new(Wanted::default()));
+        let future = serve(Stream { socket: socket.clone(), wanted: wanted.clone(), drained: false });
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let runtime = tokio::runtime::Handle::current();
+        let mut guard = Guard(Some(bell.clone()));
+        let spawned = std::thread::Builder::new().name("connection".to_owned()).spawn(move || {
+            let _context = runtime.enter();
+            let ended = Ended(&bell);
+            let result = run(future, &*socket, &wanted, &bell);
+            drop(ended);
+            drop(self);
+            if let Some(result) = result {
+                // Nobody is told where the server stops.
+                let _untold = tell.send(result);
+            }
+        });
+        spawned.ok()?;
+        let result = told.await.ok();
+        guard.0 = None;
+        result
+    }
+}
+
+/// Says that the thread is done with the connection, however that came.
+struct Ended<'b>(&'b Bell);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        *self.0.ended.lock() = true;
+        self.0.end.notify_all();
+    }
+}
+
+/// Ends the thread where it is not waited for any more.
+struct Guard(Option<Arc<Bell>>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let Some(bell) = self.0.take() else { return };
+        bell.stop.store(true, Ordering::SeqCst);
+        bell.ring();
+        // What it had open is closed when this is over; one that hangs on a disk is left to itself.
+        let mut ended = bell.ended.lock();
+        bell.end.wait_while_for(&mut ended, |ended| !*ended, LINGER);
+    }
+}
+
+/// Runs `future` to its end, or until it is to stop.
+fn run<T>(
+    future: impl Future<Output = T>,
+    socket: &impl Socket,
+    wanted: &Wanted,
+    bell: &Arc<Bell>,
+) -> Option<T> {
+    let mut future = pin!(future);
+    let waker = Waker::from(bell.clone());
+    let mut context = Context::from_waker(&waker);
+    while !bell.stop.load(Ordering::SeqCst) {
+        if let Poll::Ready(result) = future.as_mut().poll(&mut context) {
+            return Some(result);
+        }
+        sleep(socket, wanted, bell);
+    }
+    None
+}
+
+/// Waits for the socket, as far as that is wanted, or the bell.
+fn sleep(socket: &impl Socket, wanted: &Wanted, bell: &Bell) {
+    let mut events = PollFlags::empty();
+    events.set(PollFlags::IN, wanted.read.swap(false, Ordering::Relaxed));
+    events.set(PollFlags::OUT, wanted.write.swap(false, Ordering::Relaxed));
+    bell.sleeps.store(true, Ordering::SeqCst);
+    if !bell.rung.load(Ordering::SeqCst) {
+        let mut both = [PollFd::new(socket, events), PollFd::new(&bell.event, PollFlags::IN)];
+        // Interrupted, it looks again.
+        let _interrupted = poll(&mut both, None);
+        if !both[1].revents().is_empty() {
+            let _empty = rustix::io::read(&bell.event, &mut [0; 8]);
+        }
+    }
+    bell.sleeps.store(false, Ordering::SeqCst);
+    bell.rung.store(false, Ordering::SeqCst);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixStream;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    fn pair() -> (UnixStream, tokio::net::UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        (ours, tokio::net::UnixStream::from_std(theirs).unwrap())
+    }
+
+    async fn echo(mut stream: Stream<UnixStream>) -> usize {
+        let mut buf = vec![0; 1000];
+        let mut all = 0;
+        loop {
+            match stream.read(&mut buf).await.unwrap() {
+                0 => return all,
+                n => {
+                    all += n;
+                    stream.write_all(&buf[..n]).await.unwrap();
+                }
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_sent_comes_back_and_the_end_is_told() {
+        let (socket, peer) = pair();
+        let thread = Threads::new(1).take().unwrap();
+        let served = tokio::spawn(thread.serve(socket, echo));
+        let (mut input, mut output) = peer.into_split();
+        // More than the sockets hold, so that both sides have to wait.
+        let data: Vec<u8> = (0..3_000_000u32).map(|n| n as u8).collect();
+        let (sent, mut got) = (data.clone(), vec![0; data.len()]);
+        let writer = tokio::spawn(async move {
+            output.write_all(&sent).await.unwrap();
+            output.shutdown().await.unwrap();
+        });
+        input.read_exact(&mut got).await.unwrap();
+        assert!(got == data);
+        writer.await.unwrap();
+        assert_eq!(served.await.unwrap(), Some(data.len()));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_is_woken_by_timers_and_by_others() {
+        let (socket, _peer) = pair();
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let thread = Threads::new(1).take().unwrap();
+        let served = tokio::spawn(thread.serve(socket, |_stream| async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            told.await.unwrap()
+        }));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        tell.send(7).unwrap();
+        assert_eq!(served.await.unwrap(), Some(7));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_stops_waiting_for_it_ends_it_and_frees_the_thread() {
+        let threads = Threads::new(1);
+        let (socket, mut peer) = pair();
+        let served = tokio::spawn(threads.take().unwrap().serve(socket, echo));
+        peer.write_all(b"x").await.unwrap();
+        assert_eq!(peer.read_u8().await.unwrap(), b'x');
+        assert!(threads.take().is_none(), "the only one is taken");
+        served.abort();
+        assert!(served.await.unwrap_err().is_cancelled());
+        assert_eq!(peer.read(&mut [0]).await.unwrap(), 0, "the connection is closed");
+        while threads.take().is_none() {
+            tokio::task::yield_now().await;
+        }
+    }
+}
