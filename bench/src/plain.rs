@@ -85,7 +85,7 @@ struct Asked {
 
 impl Asked {
     fn of(name: &str) -> Asked {
-        let (fid, names) = (Fid(1), NamesBuf::new(&[name]).expect("one name"));
+        let (fid, names) = (Fid(1), NamesBuf::new([name]).expect("one name"));
         Asked {
             walk: frame(&Tmessage::Walk { fid: Fid(0), newfid: fid, names: names.as_names() }),
             open: frame(&Tmessage::Lopen { fid, flags: OpenFlags::empty() }),

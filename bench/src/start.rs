@@ -3,7 +3,7 @@
 
 use crate::process::{self, Server, bind_of, guest, me, taskfs, there_is};
 use crate::report::{Report, median};
-use fs_server::world::{BindSpec, RootSpec, World};
+use fs_server::world::{BindSpec, NodeSpec, RootSpec, World};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -56,8 +56,9 @@ fn in_process(cache: &Path, count: usize) -> Vec<Duration> {
         // On a worker, as the server's own requests are: what runs on the main thread is woken from another.
         tokio::spawn(async move {
             let bind = BindSpec { src: guest("hello.wasm"), dst: "/bin/hello.wasm".into(), read_only: true };
+            let node = NodeSpec::default();
             let world =
-                World::new(&RootSpec::Mem, &[bind], Some(&cache), None, None).await.expect("a server");
+                World::new(&RootSpec::Mem, &[bind], Some(&cache), None, None, &node).await.expect("a server");
             let mut times = Vec::new();
             for _ in 0..count {
                 times.push(once_in(&world).await);
