@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use tokio::runtime::Handle;
-use vfs::{Caller, Errno, Error, Namespace, NodeRef, Op, Result, TaskId, TreeTag};
+use vfs::{Caller, Errno, Error, Namespace, NodeRef, Op, Result, TaskId, TreeTag, Watchers};
 
 /// Where the trees come from that a `mount` line may name besides those that the namespace has already.
 pub trait Attach: Send + Sync {
@@ -48,6 +48,7 @@ pub struct TaskTable {
     tasks: Mutex<Tasks>,
     /// What a task made from outside gets a copy of.
     home: RwLock<Option<Namespace>>,
+    pub(crate) watchers: Watchers,
 }
 
 struct Tasks {
@@ -60,7 +61,7 @@ impl TaskTable {
     pub fn new(config: Config) -> Result<Arc<TaskTable>> {
         let tag = TreeTag::take().ok_or_else(|| Error::new(Errno::ENFILE, "too many trees"))?;
         let tasks = Mutex::new(Tasks { by_id: BTreeMap::new(), next: 1 });
-        Ok(Arc::new(TaskTable { config, tag, tasks, home: RwLock::new(None) }))
+        Ok(Arc::new(TaskTable { config, tag, tasks, home: RwLock::new(None), watchers: Watchers::default() }))
     }
 
     /// Tasks made from outside from now on get a copy of `ns`.
@@ -166,11 +167,13 @@ impl TaskTable {
     pub fn remove(&self, id: TaskId) -> Result<()> {
         let task = self.get(id).ok_or(Errno::ENOENT)?;
         task.life.retire(|exit| task.wait_line(exit, std::time::Duration::ZERO))?;
-        if self.tasks.lock().by_id.remove(&id.0).is_some() {
+        let mine = self.tasks.lock().by_id.remove(&id.0).is_some();
+        task.stdio.remove();
+        task.trace_log.remove();
+        if mine {
             task.lineage.leave();
+            task.leave(&self.watchers);
         }
-        task.stdio.finish();
-        task.trace_log.finish();
         Ok(())
     }
 }

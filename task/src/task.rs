@@ -10,7 +10,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use vfs::{Caller, Device, Errno, Error, Gid, Guard, Mode, Namespace, Qid, Result, Stat, TaskId, Time, Uid};
+use vfs::{
+    Caller, Change, Device, Errno, Error, Gid, Guard, Mark, Mode, Namespace, Qid, Result, Stat, TaskId, Time,
+    Uid, Watch, Watcher, Watchers,
+};
 
 /// Lines of a trace that nobody has read yet, in bytes.
 const TRACE_BOUND: usize = 256 << 10;
@@ -39,6 +42,10 @@ pub struct Task {
     ctl_files: AtomicUsize,
     killonclose: AtomicBool,
     last_error: Mutex<Option<String>>,
+    /// It is in its table no more.
+    removed: AtomicBool,
+    /// Set by whoever would have to hear of that.
+    mark: Mark,
 }
 
 impl Task {
@@ -77,6 +84,8 @@ impl Task {
             ctl_files: AtomicUsize::new(0),
             killonclose: AtomicBool::new(false),
             last_error: Mutex::new(None),
+            removed: AtomicBool::new(false),
+            mark: Mark::default(),
         }
     }
 
@@ -97,6 +106,9 @@ impl Task {
     pub fn owner(&self) -> (Uid, Gid) {
         (self.uid, self.gid)
     }
+
+    /// The number of its directory among its files.
+    pub const DIRECTORY: u64 = 16;
 
     /// The identity of the file numbered `file` (below 65 536; 1 to 3 are its stdio) of the task's directory.
     pub fn file_path(&self, file: u64) -> u64 {
@@ -120,6 +132,22 @@ impl Task {
             ctime: self.born,
             btime: self.born,
         }
+    }
+
+    /// Is it gone from its table? Those of its files that are open stay good; its names lead nowhere.
+    pub fn was_removed(&self) -> bool {
+        self.removed.load(Ordering::SeqCst)
+    }
+    /// Asks that `watcher` be told when it is removed.
+    pub fn watch(&self, watcher: &Weak<dyn Watcher>) {
+        if let Some(table) = self.table.upgrade() {
+            table.watchers.add(watcher);
+            self.mark.set(Watch::STATUS);
+        }
+    }
+    pub(crate) fn leave(&self, watchers: &Watchers) {
+        self.removed.store(true, Ordering::SeqCst);
+        self.mark.tell(watchers, self.file_path(Task::DIRECTORY), Change::Removed);
     }
 
     /// Who its guest is.

@@ -37,6 +37,8 @@ pub enum Change<'a> {
     Made(Name<'a>),
     /// The entry is gone, or leads to another file than before.
     Gone(Name<'a>),
+    /// The node itself is gone from its tree, by whatever name it was known.
+    Removed,
     /// Something else than before is bound at the place that has this key ([`crate::Place::key`]).
     Bound,
 }
@@ -45,7 +47,7 @@ impl Change<'_> {
     /// Who wants one of these is told.
     pub fn touches(self) -> Watch {
         match self {
-            Change::Status => Watch::STATUS,
+            Change::Status | Change::Removed => Watch::STATUS,
             Change::Content => Watch::STATUS | Watch::CONTENT,
             Change::Made(_) | Change::Gone(_) | Change::Bound => Watch::STATUS | Watch::NAMES,
         }

@@ -92,10 +92,9 @@ impl Handles {
         self.open.read().get(&handle.0).cloned().ok_or_else(|| Errno::EBADF.into())
     }
 
-    /// Forgets the handle. What still runs on the file keeps it open until it ends.
-    pub(super) fn remove(&self, handle: FileHandle) {
-        let closed = self.open.write().remove(&handle.0);
-        // Closing may do work of the tree's: not under the lock.
-        drop(closed);
+    /// Forgets the handle, and gives what it was: closing may do work of the tree's, not under the lock. What still runs on
+    /// the file keeps it open until it ends.
+    pub(super) fn remove(&self, handle: FileHandle) -> Option<Arc<Open>> {
+        self.open.write().remove(&handle.0)
     }
 }

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use vfs::{Change, Errno, FileRef, Kind, Namespace, Nature, Place, Result, Telling, Watch, Watcher};
+use vfs::{Caller, Change, Errno, FileRef, Kind, Namespace, Nature, Place, Result, Telling, Watch, Watcher};
 
 /// One inode that the kernel knows.
 struct Inode {
@@ -266,17 +266,42 @@ impl Inodes {
                 again.push((*ino, inode.place.clone(), inode.lookups.load(Ordering::Relaxed)));
             }
             if (here || parent.key() == key)
-                && let Some(name) = inode.place.name()
+                && let Some(notice) = entry_of(&inode.place)
             {
-                // The mount's root is number 1, whatever its place says.
-                let parent = if parent.name().is_none() { INodeNo::ROOT } else { number(&parent) };
-                self.notices.push(Notice::Entry(parent.0, name.clone()));
+                self.notices.push(notice);
             }
         }
         // The members of a union there are others now.
         for (ino, place, lookups) in again {
             known.remove(ino);
             known.insert(ino, &place, lookups);
+        }
+    }
+
+    /// A synthetic file was closed. What is removed while it is open (a task) stays in the kernel's memory when it is closed,
+    /// and in ours with it: the kernel forgets what it removes itself, where nobody uses it then, but nothing removes what is
+    /// in a directory that is gone.
+    pub(super) fn closed(&self, mut place: Place) {
+        let me = Caller::me();
+        while let (Some(name), parent) = (place.name(), place.parent()) {
+            let led_to = parent.walk(&me, name).now();
+            if !matches!(led_to, Some(Err(error)) if error.is(Errno::ENOENT)) {
+                return;
+            }
+            entry_of(&place).into_iter().for_each(|notice| self.notices.push(notice));
+            place = parent;
+        }
+    }
+
+    /// The tree has nothing any more of what is known as `path`.
+    fn removed(&self, path: u64) {
+        let origin = origin::now().filter(|origin| origin.mount == self.mount);
+        for (_, inode) in self.known.read().of(path) {
+            match entry_of(&inode.place) {
+                // The kernel sees to what it asked for itself.
+                Some(Notice::Entry(dir, _)) if origin.is_some_and(|o| o.inodes.contains(&dir)) => {}
+                notice => notice.into_iter().for_each(|notice| self.notices.push(notice)),
+            }
         }
     }
 
@@ -287,10 +312,17 @@ impl Inodes {
 
 impl Watcher for Inodes {
     fn changed(&self, path: u64, change: Change<'_>) -> Watch {
-        if change == Change::Bound {
-            self.bound(path);
-            return Watch::empty();
+        match change {
+            Change::Bound => self.bound(path),
+            Change::Removed => self.removed(path),
+            _ => return self.is_changed(path, change),
         }
+        Watch::empty()
+    }
+}
+
+impl Inodes {
+    fn is_changed(&self, path: u64, change: Change<'_>) -> Watch {
         let origin = origin::now().filter(|origin| origin.mount == self.mount);
         let mut wanted = Watch::empty();
         for (ino, inode) in self.known.read().of(path) {
@@ -318,6 +350,14 @@ impl Watcher for Inodes {
         }
         wanted
     }
+}
+
+/// The word that a place's name is to be looked up anew.
+fn entry_of(place: &Place) -> Option<Notice> {
+    let (parent, name) = (place.parent(), place.name()?.clone());
+    // The mount's root is number 1, whatever its place says.
+    let parent = if parent.name().is_none() { INodeNo::ROOT } else { number(&parent) };
+    Some(Notice::Entry(parent.0, name))
 }
 
 /// Reached by the same name in the same directory? A renamed file keeps its inode but not its place.

@@ -310,9 +310,7 @@ impl Filesystem for Session {
         reply: ReplyEmpty,
     ) {
         self.counts.requested("release");
-        // Closing may wake tasks, which belong to the runtime.
-        let _runtime = self.runtime.enter();
-        self.handles.remove(handle);
+        self.close(handle);
         reply.ok();
     }
 
@@ -368,8 +366,7 @@ impl Filesystem for Session {
     }
 
     fn releasedir(&self, _: &Request, _: INodeNo, handle: FileHandle, _: OpenFlags, reply: ReplyEmpty) {
-        let _runtime = self.runtime.enter();
-        self.handles.remove(handle);
+        self.close(handle);
         reply.ok();
     }
 

@@ -159,6 +159,19 @@ impl Session {
         );
     }
 
+    pub(super) fn close(&self, handle: FileHandle) {
+        // Closing may wake tasks, which belong to the runtime.
+        let _runtime = self.runtime.enter();
+        let Some(open) = self.handles.remove(handle) else { return };
+        let place =
+            (open.file.nature() != Nature::Storage && !open.file.is_remote()).then(|| open.place.clone());
+        // First the file, which may be the last that kept what it stands in.
+        drop(open);
+        if let Some(place) = place {
+            self.inodes.closed(place);
+        }
+    }
+
     pub(super) fn holder(&self, owner: LockOwner, pid: u32) -> Holder {
         Holder { mount: self.client, number: owner, pid }
     }

@@ -4,11 +4,12 @@ use crate::synth::{Attr, OpenDir, only_truncates};
 use crate::task::report::{self, Report};
 use crate::task::setting::{self, Setting};
 use crate::task::{attr, ctl, file, ns, trace};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use task::Task;
 use task::stdio::StdioNode;
 use vfs::{
     Caller, Errno, FileRef, Kind, Name, Nature, Node, NodeRef, Op, OpenFlags, Place, Qid, SetStat, Stat,
+    Telling, Watch, Watcher,
 };
 
 pub(super) fn node(task: Arc<Task>) -> NodeRef {
@@ -95,7 +96,15 @@ impl Node for Directory {
     fn setstat<'a>(&'a self, _who: &'a Caller, set: SetStat) -> Op<'a, ()> {
         only_truncates(set).map(|_| ()).into()
     }
+    /// Nothing is believed; but a kernel that knows names in here keeps them, and the task with them, until it is told.
+    fn watch(&self, watcher: &Weak<dyn Watcher>, _what: Watch) -> Telling {
+        self.task.watch(watcher);
+        Telling::Nothing
+    }
     fn walk<'a>(&'a self, who: &'a Caller, name: Name<'a>) -> Op<'a, NodeRef> {
+        if self.task.was_removed() {
+            return Op::err(Errno::ENOENT);
+        }
         let Some((_, entry)) = ENTRIES.iter().find(|(known, _)| known.as_bytes() == name.as_bytes()) else {
             return Op::err(Errno::ENOENT);
         };
@@ -137,6 +146,7 @@ impl Node for StdioDir {
     }
     fn walk<'a>(&'a self, _who: &'a Caller, name: Name<'a>) -> Op<'a, NodeRef> {
         match name.as_bytes() {
+            _ if self.task.was_removed() => Op::err(Errno::ENOENT),
             [digit @ b'0'..=b'2'] => Op::ok(self.stream(digit - b'0')),
             _ => Op::err(Errno::ENOENT),
         }

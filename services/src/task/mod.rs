@@ -42,7 +42,7 @@ mod number {
 
 /// Numbers of the files of one task; 1 to 3 are its stdio.
 mod file {
-    pub const DIRECTORY: u64 = 16;
+    pub const DIRECTORY: u64 = task::Task::DIRECTORY;
     pub const STDIO: u64 = 17;
     pub const ROOT: u64 = 18;
     pub const CTL: u64 = 19;

@@ -58,6 +58,8 @@ struct Inner {
     /// Writers other than the task itself, whose end ends its own.
     others: usize,
     finished: bool,
+    /// Only who has it open reads it still.
+    removed: bool,
     changed: Time,
 }
 
@@ -79,6 +81,16 @@ impl Inner {
     fn drops(&self) -> bool {
         self.full == Full::Drop || (self.full == Full::Auto && self.readers.is_empty())
     }
+    /// Can nobody read any of it any more?
+    fn is_lost(&self) -> bool {
+        self.removed && self.readers.is_empty()
+    }
+    fn give_up_if_lost(&mut self) {
+        if self.is_lost() {
+            self.start = self.end();
+            self.bytes = VecDeque::new();
+        }
+    }
     fn forget(&mut self, count: usize) {
         self.bytes.drain(..count);
         self.start += count as u64;
@@ -86,6 +98,10 @@ impl Inner {
 
     /// Takes what there is room for; none where there is no room.
     fn take(&mut self, data: &[u8]) -> Option<usize> {
+        if self.is_lost() {
+            self.start += data.len() as u64;
+            return Some(data.len());
+        }
         let taken = if self.drops() { data.len() } else { data.len().min(self.room()) };
         if taken == 0 && !data.is_empty() {
             return None;
@@ -127,6 +143,7 @@ impl Log {
             next_reader: 0,
             others: 0,
             finished: false,
+            removed: false,
             changed: Time::now(),
         };
         Log { inner: Mutex::new(inner), grown: Notify::new(), room: Notify::new() }
@@ -170,7 +187,10 @@ impl Log {
         id
     }
     pub fn remove_reader(&self, id: u64) {
-        self.inner.lock().readers.remove(&id);
+        let mut inner = self.inner.lock();
+        inner.readers.remove(&id);
+        inner.give_up_if_lost();
+        drop(inner);
         self.room.notify_waiters();
     }
     /// How far `reader` has read.
@@ -193,6 +213,17 @@ impl Log {
     /// The task has ended: its own writers count no more.
     pub fn finish(&self) {
         self.inner.lock().finished = true;
+        self.grown.notify_waiters();
+        self.room.notify_waiters();
+    }
+
+    /// The task is gone: its own writers count no more, and with the last who has it open goes what is left.
+    pub fn remove(&self) {
+        let mut inner = self.inner.lock();
+        inner.finished = true;
+        inner.removed = true;
+        inner.give_up_if_lost();
+        drop(inner);
         self.grown.notify_waiters();
         self.room.notify_waiters();
     }
@@ -373,6 +404,23 @@ mod tests {
         assert_eq!(log.append(b"gh", true).now(), None);
         log.remove_reader(reader);
         assert_eq!(log.append(b"gh", true).now(), Some(Ok(2)));
+    }
+
+    #[test]
+    fn what_a_removed_task_wrote_goes_with_the_last_who_has_it_open() {
+        let log = Log::new(1 << 20, Full::Wait);
+        let reader = log.add_reader();
+        log.add_foreign_writer();
+        assert_eq!(log.append(&[b'x'; 1 << 20], true).now(), Some(Ok(1 << 20)));
+        log.remove();
+        assert_eq!(read(&log, reader, 0), Some((0, vec![b'x'; 64])), "it is open still");
+        log.remove_reader(reader);
+        assert_eq!(log.inner.lock().bytes.capacity(), 0);
+        let late = log.add_reader();
+        assert_eq!(read(&log, late, 0), None, "another task writes still");
+        log.remove_reader(late);
+        assert_eq!(log.append(b"to nobody", false).now(), Some(Ok(9)), "and is not held up");
+        assert_eq!(log.inner.lock().bytes.capacity(), 0);
     }
 
     #[tokio::test]

@@ -35,4 +35,11 @@ impl Stdio {
         self.stdout.finish();
         self.stderr.finish();
     }
+
+    /// The task is gone from its table: what nobody has open goes too.
+    pub(crate) fn remove(&self) {
+        self.stdin.finish();
+        self.stdout.remove();
+        self.stderr.remove();
+    }
 }
