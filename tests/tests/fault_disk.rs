@@ -100,6 +100,52 @@ fn an_fsync_that_fails_is_told() {
     assert_eq!((reply[4], reply[7]), (7, libc::EIO as u8), "Rlerror EIO");
 }
 
+/// Writes to /disk/late and closes it; its status is what fd_close said (WASI's EIO is 29).
+const CLOSER: &str = r#"(module
+  (import "wasi_snapshot_preview1" "path_open" (func $open
+    (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "disk/late")
+  (data (i32.const 16) "\00\00\00\00\04\00\00\00")
+  (func $must (param i32) (if (local.get 0) (then (call $exit (i32.add (i32.const 100) (local.get 0))))))
+  (func (export "_start")
+    (call $must (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 9) (i32.const 0)
+      (i64.const 64) (i64.const 0) (i32.const 0) (i32.const 32)))
+    (call $must (call $write (i32.load (i32.const 32)) (i32.const 16) (i32.const 1) (i32.const 40)))
+    (call $exit (call $close (i32.load (i32.const 32))))))"#;
+
+#[test]
+fn a_close_that_fails_is_told_to_whoever_closed_what_he_wrote() {
+    let Some(site) = site("a close that fails") else { return };
+    let path = site.on_mount("disk/late");
+    let script = "import os, sys\nfor flags in (os.O_WRONLY, os.O_RDONLY):\n  fd = os.open(sys.argv[1], flags)\n  if flags: os.write(fd, b'data')\n  try: os.close(fd); print('kept')\n  except OSError as e: print(e.errno)\n";
+    let said = tests::text(tests::sh(
+        "python3 -c \"$S\" \"$F\"",
+        &[("S", script), ("F", path.to_str().expect("UTF-8"))],
+        Duration::from_secs(30),
+    ));
+    assert_eq!(said, format!("{}\nkept\n", libc::EIO));
+
+    let mut peer = Peer::attached(&site.server);
+    peer.open(5, "/disk/late", OpenFlags::WRONLY);
+    peer.send(6, Tmessage::Write { fid: Fid(5), offset: 0, data: nine::wire::Data(b"data") });
+    let reply = peer.reply().expect("an answer");
+    assert_eq!(reply[4], 119, "Rwrite");
+    peer.send(7, Tmessage::Clunk { fid: Fid(5) });
+    let reply = peer.reply().expect("an answer");
+    assert_eq!((reply[4], reply[7]), (7, libc::EIO as u8), "Rlerror EIO");
+
+    fs::write(site.on_mount("tmp/closer.wat"), CLOSER).expect("a program");
+    let run = "\"$T\" run --server \"$A\" /tmp/closer.wat; echo $?";
+    let taskfs = tests::taskfs();
+    let vars = [("T", taskfs.to_str().expect("UTF-8")), ("A", &*site.server.unix())];
+    let said = tests::text(tests::sh(run, &vars, Duration::from_secs(60)));
+    assert_eq!(said.trim(), "29", "EIO");
+}
+
 /// Reads a file that hangs, over a connection of its own.
 fn hang(site: &Site, n: usize) -> Peer {
     let mut peer = Peer::attached(&site.server);

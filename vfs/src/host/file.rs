@@ -1,5 +1,6 @@
 //! An open regular file of the host: a descriptor of its own, read and written at offsets.
 
+use super::late;
 use super::node::HostNode;
 use crate::lock::{Lock, LockOwner};
 use crate::*;
@@ -15,6 +16,7 @@ pub(super) struct HostFile {
     /// Shared with an fsync that is under way on another thread.
     fd: Arc<OwnedFd>,
     appends: bool,
+    writes: bool,
     writer: Writer,
     /// One append at a time: the descriptor's own offset tells where it ended.
     end: Mutex<()>,
@@ -28,6 +30,7 @@ impl HostFile {
             host,
             fd,
             appends: flags.contains(OpenFlags::APPEND),
+            writes: flags.contains(OpenFlags::WRITE),
             end: Mutex::new(()),
         }
     }
@@ -109,6 +112,9 @@ impl OpenFile for HostFile {
     fn fsync(&self, data_only: bool) -> Op<'_, ()> {
         sync(self.fd.clone(), data_only)
     }
+    fn flush(&self) -> Op<'_, ()> {
+        if self.writes { late::tell(&self.host.tree, self.host.device(), &self.fd) } else { Op::ok(()) }
+    }
     // A file that is open keeps its inode and so its number: locks are kept by that.
     fn lock<'a>(&'a self, owner: LockOwner, lock: Lock, wait: bool) -> Op<'a, ()> {
         self.host.tree.locks.lock(self.host.qid().path, owner, lock, wait)
@@ -121,16 +127,20 @@ impl OpenFile for HostFile {
     }
 }
 
-/// fsync(2) or fdatasync(2) on a thread that may wait, where there is a runtime that has some.
+/// fsync(2) or fdatasync(2).
 pub(super) fn sync<'a>(fd: Arc<OwnedFd>, data_only: bool) -> Op<'a, ()> {
-    let sync = move || -> Result<()> {
+    waiting(move || {
         let done = if data_only { rustix::fs::fdatasync(&fd) } else { rustix::fs::fsync(&fd) };
         Ok(done?)
-    };
+    })
+}
+
+/// Does `work` on a thread that may wait, where there is a runtime that has some.
+pub(super) fn waiting<'a>(work: impl FnOnce() -> Result<()> + Send + 'static) -> Op<'a, ()> {
     match tokio::runtime::Handle::try_current() {
-        Err(_) => sync().into(),
+        Err(_) => work().into(),
         Ok(runtime) => Op::later(async move {
-            match runtime.spawn_blocking(sync).await {
+            match runtime.spawn_blocking(work).await {
                 Ok(done) => done,
                 Err(_) => Err(Error::new(Errno::ECANCELED, "the server is shutting down")),
             }

@@ -37,6 +37,7 @@ mod dir;
 mod entry;
 mod file;
 mod handle;
+mod late;
 mod make;
 mod node;
 mod number;

@@ -3,6 +3,7 @@
 use super::HostOptions;
 use super::confine::Confinement;
 use super::handle::{Handle, HandlePool};
+use super::late::Telling;
 use super::node::HostNode;
 use super::number::Numbers;
 use super::owner::Own;
@@ -32,6 +33,7 @@ pub(super) struct Tree {
     /// Held while a node gets another parent, so that no two moves can make a ring.
     pub moves: Mutex<()>,
     pub recent: Recent,
+    pub telling: Telling,
 }
 
 impl Tree {
@@ -54,6 +56,7 @@ impl Tree {
             live: Mutex::default(),
             moves: Mutex::new(()),
             recent,
+            telling: Telling::default(),
         });
         let root = HostNode::new(&tree, &seen, None, Handle::pinned(fd));
         tree.live.lock().insert(seen.id(), Arc::downgrade(&root));
