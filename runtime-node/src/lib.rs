@@ -13,6 +13,7 @@
 //! A worker runs one task and is thrown away. What it and the server say to each other is written down in PROTOCOL.md.
 
 mod bounds;
+mod children;
 mod control;
 mod door;
 mod engine;

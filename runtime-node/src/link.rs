@@ -1,19 +1,21 @@
 //! What a worker's control tree and the server's side of the worker share: the task that it is given, the signals that it is
 //! sent, the end that it tells.
 
+use crate::children::Children;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use task::{Exit, Signal};
 use tokio::sync::{Notify, watch};
-use vfs::{Caller, FileRef, Place};
+use vfs::{Caller, FileRef, Place, TaskId};
 
 /// Signals that are kept for a worker that does not read them; then the oldest goes.
 const SIGNALS: usize = 64;
 
 /// The task of a worker.
 pub(crate) struct Given {
+    pub id: TaskId,
     /// The JSON document.
     pub spec: Vec<u8>,
     pub stdio: [FileRef; 3],
@@ -25,6 +27,7 @@ pub(crate) struct Given {
 pub(crate) struct Link {
     /// Of the connection; unique in the process.
     pub number: u64,
+    pub children: Children,
     ready: watch::Sender<bool>,
     given: watch::Sender<Option<std::sync::Arc<Given>>>,
     signals: Mutex<VecDeque<Signal>>,
@@ -39,6 +42,7 @@ impl Link {
     pub fn new(number: u64) -> Link {
         Link {
             number,
+            children: Children::default(),
             ready: watch::Sender::new(false),
             given: watch::Sender::new(None),
             signals: Mutex::default(),

@@ -62,7 +62,8 @@ impl NodeRuntime {
         let is_node = is_node_itself(&start).await?;
         let spec = spec::document(&start, is_node)?;
         let worker = self.pool.take().await?;
-        let given = Given { spec, stdio: start.stdio, root: start.ns.root(), who: Arc::new(start.who) };
+        let given =
+            Given { id: start.id, spec, stdio: start.stdio, root: start.ns.root(), who: Arc::new(start.who) };
         worker.give(given, start.usage, start.limits);
         let (ended, pool) = (worker.wait(), self.pool.clone());
         tokio::spawn(async move {

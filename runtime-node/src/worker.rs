@@ -138,6 +138,9 @@ impl Worker {
             usage.memory.store(0, Ordering::Relaxed);
             usage.files.store(0, Ordering::Relaxed);
         }
+        if let Some(given) = self.link.given() {
+            self.link.children.leave(&given).await;
+        }
         tell.send_replace(Some(exit));
     }
 

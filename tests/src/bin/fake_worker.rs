@@ -10,6 +10,7 @@
 //! say WORDS       to its log                grow           allocates for ever
 //! loop, sleep     for ever                  garbage        sends what is no 9P
 //! hangup          closes its socket         flood          asks and never reads an answer
+//! spawn WORD JSON a child, WORD to its input, its output and end printed; left alone where JSON says leave
 //! shout           prints for ever           fids           takes all it can
 //! ```
 
@@ -45,6 +46,30 @@ impl Worker {
         exit.write(0, document.as_bytes()).await?;
         // The server ends it.
         std::future::pending().await
+    }
+
+    /// Makes the child that `rest` says, after its first word, which goes to its input; prints its output and its end.
+    async fn spawn(&self, rest: &str) -> Result<(), Error> {
+        let (input, document) = rest.split_once(' ').ok_or("spawn WORD JSON")?;
+        let new = open(&self.control, "children/new", OpenFlags::RDWR).await?;
+        if let Err(error) = new.write(0, document.as_bytes()).await {
+            return self.print(format!("{error}\n").as_bytes()).await;
+        }
+        let id = String::from_utf8(new.read(0, 64).await?.to_vec())?.trim().to_owned();
+        if input != "-" {
+            let stdin = open(&self.control, &format!("children/{id}/stdio/0"), OpenFlags::WRONLY).await?;
+            stdin.write_all(0, input.as_bytes()).await?;
+            stdin.clunk().await?;
+        }
+        if document.contains("leave") {
+            return self.print(format!("left {id}\n").as_bytes()).await;
+        }
+        if !document.contains("inherit") {
+            let output = open(&self.control, &format!("children/{id}/stdio/1"), OpenFlags::empty()).await?;
+            self.print(&output.read_to_end().await?).await?;
+        }
+        let end = self.control.read_file(["children", &id, "wait"]).await?;
+        self.print(&[&b"ended "[..], &end, b"\n"].concat()).await
     }
 
     async fn run(&self, command: &str) -> Result<(), Error> {
@@ -147,6 +172,7 @@ impl Worker {
                     fid.clunk().await?;
                 }
             }
+            "spawn" => self.spawn(rest).await?,
             "" => {}
             _ => self.print(format!("{verb}: unknown\n").as_bytes()).await?,
         }

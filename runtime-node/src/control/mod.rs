@@ -1,0 +1,347 @@
+//! The control tree of a worker: how it learns its task, feeds it and says how it ended. Only the worker sees it.
+//!
+//! ```text
+//! ready       a write: it is warm
+//! spec        a read waits for the task, and gives it as JSON
+//! stdio/0     the task's input
+//!       1 2   its output
+//! signals     a read waits for a signal: SIGINT, a line each
+//! exit        a write of JSON: the task's end
+//! children/new            a write of JSON makes a child; a read gives its number
+//!          <id>/stdio/0 1 2    the other ends of its stdio
+//!               wait            a read waits for its end, and gives it as JSON
+//!               ctl             as /task/<id>/ctl
+//! ```
+
+use crate::children::{self, Making};
+use crate::link::{Given, Link};
+use crate::spec;
+use std::sync::{Arc, OnceLock};
+use tokio::runtime::Handle;
+use vfs::{
+    Caller, Device, DirEntry, Errno, Error, FileRef, Gid, Interest, Kind, Mode, Name, Namespace, Nature,
+    Node, NodeRef, Op, OpenFile, OpenFlags, Place, Qid, Result, SetStat, Sink, Stat, Time, TreeTag, Uid,
+};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Entry {
+    Root,
+    Ready,
+    Spec,
+    Stdio,
+    Stream(u8),
+    Signals,
+    Exit,
+    Children,
+    New,
+    Child(u32),
+    ChildStdio(u32),
+    ChildStream(u32, u8),
+    ChildWait(u32),
+    ChildCtl(u32),
+}
+
+const ROOT: [(&str, Entry); 6] = [
+    ("ready", Entry::Ready),
+    ("spec", Entry::Spec),
+    ("stdio", Entry::Stdio),
+    ("signals", Entry::Signals),
+    ("exit", Entry::Exit),
+    ("children", Entry::Children),
+];
+const STDIO: [(&str, Entry); 3] = [("0", Entry::Stream(0)), ("1", Entry::Stream(1)), ("2", Entry::Stream(2))];
+
+impl Entry {
+    fn number(self) -> u64 {
+        match self {
+            Entry::Root => 1,
+            Entry::Ready => 2,
+            Entry::Spec => 3,
+            Entry::Stdio => 4,
+            Entry::Signals => 5,
+            Entry::Exit => 6,
+            Entry::Children => 7,
+            Entry::Stream(n) => 8 + u64::from(n),
+            Entry::New => 11,
+            Entry::Child(id) => Entry::of_child(id, 0),
+            Entry::ChildStdio(id) => Entry::of_child(id, 1),
+            Entry::ChildStream(id, n) => Entry::of_child(id, 2 + u64::from(n)),
+            Entry::ChildWait(id) => Entry::of_child(id, 5),
+            Entry::ChildCtl(id) => Entry::of_child(id, 6),
+        }
+    }
+    fn of_child(id: u32, file: u64) -> u64 {
+        u64::from(id) << 4 | file
+    }
+    fn is_dir(self) -> bool {
+        matches!(self, Entry::Root | Entry::Stdio | Entry::Children | Entry::Child(_) | Entry::ChildStdio(_))
+    }
+    /// The names in a directory.
+    fn entries(self, link: &Link) -> Vec<(String, Entry)> {
+        let named = |entries: &[(&str, Entry)]| {
+            entries.iter().map(|(name, entry)| ((*name).to_owned(), *entry)).collect()
+        };
+        match self {
+            Entry::Root => named(&ROOT),
+            Entry::Stdio => named(&STDIO),
+            Entry::Child(id) => named(&[
+                ("stdio", Entry::ChildStdio(id)),
+                ("wait", Entry::ChildWait(id)),
+                ("ctl", Entry::ChildCtl(id)),
+            ]),
+            Entry::ChildStdio(id) => (0..3).map(|n: u8| (n.to_string(), Entry::ChildStream(id, n))).collect(),
+            Entry::Children => {
+                let children = link.children.numbers().into_iter();
+                let children = children.map(|id| (id.to_string(), Entry::Child(id)));
+                std::iter::once(("new".to_owned(), Entry::New)).chain(children).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+    fn walk(self, link: &Link, name: &[u8]) -> Option<Entry> {
+        if self == Entry::Children && name != b"new" {
+            let id = std::str::from_utf8(name).ok()?.parse().ok()?;
+            return link.children.has(id).then_some(Entry::Child(id));
+        }
+        let find = |entries: &[(&str, Entry)]| {
+            entries.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, entry)| *entry)
+        };
+        match self {
+            Entry::Root => find(&ROOT),
+            Entry::Stdio => find(&STDIO),
+            _ => self.entries(link).into_iter().find(|(known, _)| known.as_bytes() == name).map(|(_, e)| e),
+        }
+    }
+    /// What it can be opened for.
+    fn access(self) -> OpenFlags {
+        match self {
+            Entry::New => OpenFlags::READ | OpenFlags::WRITE,
+            Entry::Ready
+            | Entry::Exit
+            | Entry::Stream(1..)
+            | Entry::ChildStream(_, 0)
+            | Entry::ChildCtl(_) => OpenFlags::WRITE,
+            _ => OpenFlags::READ,
+        }
+    }
+}
+
+struct Control {
+    tag: Arc<TreeTag>,
+    link: Arc<Link>,
+    entry: Entry,
+}
+
+/// The root of the control tree of the worker behind `link`.
+pub(crate) fn root(tag: &Arc<TreeTag>, link: &Arc<Link>) -> Place {
+    let root = Arc::new(Control { tag: tag.clone(), link: link.clone(), entry: Entry::Root });
+    Namespace::new(root, "#worker").root()
+}
+
+impl Control {
+    fn at(&self, entry: Entry) -> Arc<Control> {
+        Arc::new(Control { tag: self.tag.clone(), link: self.link.clone(), entry })
+    }
+    fn qid_of(&self, entry: Entry) -> Qid {
+        let kind = if entry.is_dir() { Kind::Dir } else { Kind::File };
+        // Unique within the connection, which is all that anybody sees of it.
+        Qid { kind, version: 0, path: self.tag.path(entry.number()) }
+    }
+
+    /// The open file behind an entry that is another's: one of the task's stdio, or of a child's files.
+    async fn behind(&self) -> Result<Option<FileRef>> {
+        let (id, file, flags) = match self.entry {
+            Entry::Stream(number) => return self.stream(number).map(Some),
+            Entry::ChildStream(id, 0) => (id, "stdio/0".to_owned(), OpenFlags::WRITE),
+            Entry::ChildStream(id, n) => (id, format!("stdio/{n}"), OpenFlags::READ),
+            Entry::ChildCtl(id) => (id, "ctl".to_owned(), OpenFlags::WRITE),
+            _ => return Ok(None),
+        };
+        children::open_of(&*self.given()?, id, &file, flags).await.map(Some)
+    }
+    fn given(&self) -> Result<Arc<Given>> {
+        self.link.given().ok_or_else(|| Error::new(Errno::ENXIO, "there is no task yet"))
+    }
+
+    /// The task's own open file.
+    fn stream(&self, number: u8) -> Result<FileRef> {
+        let none = || Error::new(Errno::ENXIO, format!("stdio/{number}: there is no task yet"));
+        let given = self.link.given().ok_or_else(none)?;
+        Ok(given.stdio[usize::from(number)].clone())
+    }
+}
+
+impl Node for Control {
+    fn qid(&self) -> Qid {
+        self.qid_of(self.entry)
+    }
+    fn nature(&self) -> Nature {
+        match self.entry {
+            Entry::Signals
+            | Entry::Spec
+            | Entry::Stream(_)
+            | Entry::ChildStream(..)
+            | Entry::ChildWait(_) => Nature::Stream,
+            _ => Nature::Device,
+        }
+    }
+    fn stat(&self) -> Op<'_, Stat> {
+        let mode = if self.entry.is_dir() { 0o555 } else { 0o666 };
+        let never = Time { secs: 0, nanos: 0 };
+        Op::ok(Stat {
+            qid: self.qid(),
+            mode: Mode::new(mode),
+            uid: Uid(0),
+            gid: Gid(0),
+            nlink: 1,
+            size: 0,
+            blocks: 0,
+            blksize: 4096,
+            rdev: Device::default(),
+            atime: never,
+            mtime: never,
+            ctime: never,
+            btime: never,
+        })
+    }
+    fn walk<'a>(&'a self, _who: &'a Caller, name: Name<'a>) -> Op<'a, NodeRef> {
+        match self.entry.walk(&self.link, name.as_bytes()) {
+            Some(entry) => Op::ok(self.at(entry)),
+            None if self.entry.is_dir() => Op::err(Errno::ENOENT),
+            None => Op::err(Errno::ENOTDIR),
+        }
+    }
+    fn setstat<'a>(&'a self, _who: &'a Caller, set: SetStat) -> Op<'a, ()> {
+        // O_TRUNC of whoever opens for writing.
+        if set.mode.is_some() || set.uid.is_some() { Op::err(Errno::EPERM) } else { Op::ok(()) }
+    }
+    fn open<'a>(self: Arc<Self>, _who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
+        let asked = flags & (OpenFlags::READ | OpenFlags::WRITE);
+        if !self.entry.access().contains(asked) {
+            return Op::err(Errno::EACCES);
+        }
+        Op::started(async move {
+            let stream = self.behind().await?;
+            if self.entry == Entry::Signals {
+                self.link.add_listener();
+            }
+            let (node, ended) = (self.clone(), OnceLock::new());
+            Ok(Arc::new(OpenControl { node, control: self, stream, making: Making::default(), ended })
+                as FileRef)
+        })
+    }
+}
+
+struct OpenControl {
+    node: NodeRef,
+    control: Arc<Control>,
+    /// What stands behind it, where that is another's file.
+    stream: Option<FileRef>,
+    /// Of `children/new`.
+    making: Making,
+    /// Of a child's `wait`: what was read of its end.
+    ended: OnceLock<Vec<u8>>,
+}
+
+/// `buf` takes what it can of `text` from `offset` on.
+fn copy(text: &[u8], offset: u64, buf: &mut [u8]) -> usize {
+    let rest = text.get(usize::try_from(offset).unwrap_or(usize::MAX)..).unwrap_or_default();
+    let count = rest.len().min(buf.len());
+    buf[..count].copy_from_slice(&rest[..count]);
+    count
+}
+
+impl OpenFile for OpenControl {
+    fn node(&self) -> &NodeRef {
+        &self.node
+    }
+
+    fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
+        let link = &self.control.link;
+        match (self.control.entry, &self.stream) {
+            (_, Some(file)) => file.read(offset, buf),
+            (Entry::New, _) => Op::ok(copy(self.making.text().as_bytes(), offset, buf)),
+            (Entry::ChildWait(id), _) => Op::started(async move {
+                if self.ended.get().is_none() {
+                    let ended = children::wait(&*self.control.given()?, id).await?;
+                    // Another read of this file may have been told meanwhile: the same.
+                    let _told = self.ended.set(ended);
+                }
+                Ok(copy(self.ended.get().map(Vec::as_slice).unwrap_or_default(), offset, buf))
+            }),
+            (Entry::Spec, _) => match link.given() {
+                Some(given) => Op::ok(copy(&given.spec, offset, buf)),
+                None => Op::later(async move { Ok(copy(&link.task().await.spec, offset, buf)) }),
+            },
+            (Entry::Signals, _) => match link.take_signals(buf.len()) {
+                Some(text) => Op::ok(copy(text.as_bytes(), 0, buf)),
+                None => Op::later(async move { Ok(copy(link.signals(buf.len()).await.as_bytes(), 0, buf)) }),
+            },
+            _ => Op::err(Errno::EBADF),
+        }
+    }
+
+    fn write<'a>(&'a self, _offset: u64, data: &'a [u8]) -> Op<'a, usize> {
+        let link = &self.control.link;
+        match (self.control.entry, &self.stream) {
+            // As every program's output goes: at the end, whatever is bound there.
+            (Entry::Stream(_), Some(file)) => file.append(data).map(|(count, _)| count),
+            (_, Some(file)) => file.write(0, data),
+            (Entry::New, _) => Op::started(async move {
+                let id = link.children.make(&*self.control.given()?, data).await?;
+                self.making.made(id);
+                Ok(data.len())
+            }),
+            (Entry::Ready, _) => {
+                link.set_ready();
+                Op::ok(data.len())
+            }
+            (Entry::Exit, _) if link.given().is_none() => {
+                Op::err(Error::new(Errno::ENXIO, "exit: there is no task yet"))
+            }
+            (Entry::Exit, _) => spec::end(data).map(|exit| link.end(exit)).map(|()| data.len()).into(),
+            _ => Op::err(Errno::EBADF),
+        }
+    }
+
+    fn ready(&self, interest: Interest) -> Op<'_, ()> {
+        self.stream.as_ref().map_or(Op::ok(()), |file| file.ready(interest))
+    }
+
+    fn set_size(&self, _size: u64) -> Op<'_, ()> {
+        Op::ok(())
+    }
+
+    fn readdir<'a>(&'a self, cookie: u64, sink: &'a mut Sink<'a>) -> Op<'a, ()> {
+        if !self.control.entry.is_dir() {
+            return Op::err(Errno::ENOTDIR);
+        }
+        let from = usize::try_from(cookie).unwrap_or(usize::MAX);
+        let entries = self.control.entry.entries(&self.control.link);
+        for (index, (name, entry)) in entries.iter().enumerate().skip(from) {
+            let name = Name::new(name.as_bytes()).expect("a constant or a number");
+            let entry = DirEntry { name, qid: self.control.qid_of(*entry), cookie: index as u64 + 1 };
+            if !sink(entry) {
+                break;
+            }
+        }
+        Op::ok(())
+    }
+}
+
+impl Drop for OpenControl {
+    fn drop(&mut self) {
+        let link = &self.control.link;
+        match self.control.entry {
+            Entry::Signals => link.remove_listener(),
+            // Whoever has read how it ended wants no more of it.
+            Entry::ChildWait(id) if self.ended.get().is_some() => {
+                if let (Some(given), Ok(runtime)) = (link.given(), Handle::try_current()) {
+                    let link = link.clone();
+                    runtime.spawn(async move { link.children.remove(&given, id).await });
+                }
+            }
+            _ => {}
+        }
+    }
+}
