@@ -393,15 +393,24 @@ fn statfs_and_access_answer_as_the_tree_does() {
     });
 }
 
-/// Entries that are there throughout are listed exactly once, whatever comes and goes beside them.
 #[test]
 fn a_large_directory_that_changes_lists_what_stays_exactly_once() {
+    large_directories(20_000);
+}
+
+#[test]
+#[ignore = "soak: takes a minute"]
+fn soak_a_directory_of_100_000_entries_that_changes_lists_what_stays_exactly_once() {
+    large_directories(100_000);
+}
+
+/// Entries that are there throughout are listed exactly once, whatever comes and goes beside them.
+fn large_directories(stay: usize) {
     everywhere("large directories", |on, dir| {
-        const STAY: usize = 20_000;
         let stays = |n: usize| dir.join(format!("stays{n}"));
         let first = stays(0);
         File::create(&first).unwrap();
-        for n in 1..STAY {
+        for n in 1..stay {
             fs::hard_link(&first, stays(n)).unwrap();
         }
         let stop = std::sync::atomic::AtomicBool::new(false);
@@ -421,7 +430,7 @@ fn a_large_directory_that_changes_lists_what_stays_exactly_once() {
             scope.spawn(churn(0));
             scope.spawn(churn(1000));
             for _ in 0..3 {
-                let mut seen = vec![0u8; STAY];
+                let mut seen = vec![0u8; stay];
                 for entry in fs::read_dir(dir).unwrap() {
                     let name = entry.unwrap().file_name();
                     if let Some(n) = name.to_str().and_then(|name| name.strip_prefix("stays")) {
@@ -429,7 +438,7 @@ fn a_large_directory_that_changes_lists_what_stays_exactly_once() {
                     }
                 }
                 let wrong = seen.iter().filter(|count| **count != 1).count();
-                assert_eq!(wrong, 0, "{on}: of {STAY} entries");
+                assert_eq!(wrong, 0, "{on}: of {stay} entries");
             }
             stop.store(true, std::sync::atomic::Ordering::Relaxed);
         });

@@ -57,7 +57,7 @@ fn both_trees_keep_the_promises_through_the_kernels_9p_client() {
 
 #[test]
 #[ignore = "soak: takes minutes where the kernel is emulated"]
-fn both_trees_keep_every_promise_through_the_9p_clients_of_two_kernels() {
+fn soak_both_trees_keep_every_promise_through_the_9p_clients_of_two_kernels() {
     through_v9fs("base", &[""]);
     through_v9fs("backports", &[""]);
 }
