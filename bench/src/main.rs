@@ -1,6 +1,6 @@
 //! The figures of docs/performance.md: each is taken beside a peer or a limit in the same run, and printed as a ratio.
 //!
-//! `make bench` runs all; `cargo run --release -p bench -- NAME…` some: guest, start, many, mount, fuse, ninep, hold. This program is
+//! `make bench` runs all; `cargo run --release -p bench -- NAME…` some: guest, start, many, mount, fuse, ninep, hold, node. This program is
 //! also the server that it measures: as `bench taskfs …` it is the `taskfs` command, so that nothing else has to be built,
 //! and what is measured is never of another build.
 
@@ -10,6 +10,7 @@ mod hold;
 mod many;
 mod mount;
 mod ninep;
+mod node;
 // The limit of what the library can do: see there.
 #[allow(dead_code)]
 #[path = "../../nine/examples/nothing.rs"]
@@ -19,6 +20,7 @@ mod process;
 mod report;
 mod simple;
 mod start;
+mod task;
 
 use clap::Parser;
 use fs_server::cli::{self, Cli};
@@ -62,7 +64,7 @@ fn main() -> ExitCode {
 fn measure(wanted: &[String]) {
     let mut report = Report::default();
     type Section = fn(&mut Report);
-    let all: [(&str, Section); 7] = [
+    let all: [(&str, Section); 8] = [
         ("guest", guest::run),
         ("start", start::run),
         ("many", many::run),
@@ -70,6 +72,7 @@ fn measure(wanted: &[String]) {
         ("fuse", fuse::run),
         ("ninep", ninep::run),
         ("hold", hold::run),
+        ("node", node::run),
     ];
     for (name, run) in all {
         if wanted.is_empty() || wanted.iter().any(|w| w == name) {

@@ -4,9 +4,10 @@
 use crate::ninep::attach;
 use crate::process::{Server, bind_of};
 use crate::report::Report;
+use crate::task::{end, read_in, task, tell};
 use futures_util::{StreamExt, stream};
 use nine::client::{ClientError, Fid};
-use nine::wire::{Dialect, OpenFlags};
+use nine::wire::Dialect;
 use std::time::{Duration, Instant};
 
 const TASKS: usize = 10_000;
@@ -90,49 +91,6 @@ async fn measure(report: &mut Report, server: &Server) -> Result<(), ClientError
     Ok(())
 }
 
-fn names(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter(|name| !name.is_empty())
-}
-
-/// The first read: what is there, or what comes next.
-async fn read(root: &Fid, path: &str) -> Result<String, ClientError> {
-    let mut file = root.walk(names(path)).await?;
-    file.open(OpenFlags::empty()).await?;
-    let text = file.read(0, 4096).await?;
-    file.clunk().await?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
-}
-
-async fn write(root: &Fid, path: &str, text: &str) -> Result<(), ClientError> {
-    let mut file = root.walk(names(path)).await?;
-    file.open(OpenFlags::WRONLY).await?;
-    file.write(0, text.as_bytes()).await?;
-    file.clunk().await
-}
-
-/// Makes a task and starts it; gives its directory.
-async fn task(root: &Fid, cmd: &str) -> Result<String, ClientError> {
-    let dir = format!("/task/{}", read(root, "/task/new").await?.trim());
-    write(root, &format!("{dir}/cmd"), cmd).await?;
-    tell(root, &dir, "start").await?;
-    Ok(dir)
-}
-
 async fn sleeper(root: &Fid) -> Result<String, ClientError> {
     task(root, "/bin/sleep.wasm 3600").await
-}
-
-async fn tell(root: &Fid, task: &str, command: &str) -> Result<(), ClientError> {
-    write(root, &format!("{task}/ctl"), command).await
-}
-
-async fn read_in(root: &Fid, task: &str, file: &str) -> Result<String, ClientError> {
-    read(root, &format!("{task}/{file}")).await
-}
-
-async fn end(root: &Fid, task: &str) -> Result<(), ClientError> {
-    tell(root, task, "kill").await?;
-    let end = read_in(root, task, "wait").await?;
-    assert!(end.contains("kill"), "{end}");
-    Ok(())
 }
