@@ -16,6 +16,7 @@
 //! The spare workers are ordinary workers of the runtime that are kept busy with waiting until they are wanted. When nothing
 //! happens the watchdog sleeps.
 
+use crate::fuse::readers;
 use parking_lot::{Condvar, Mutex};
 use std::cell::OnceCell;
 use std::fs;
@@ -168,6 +169,8 @@ impl Watch {
             let stuck: Vec<&'static Slot> = slots.iter().copied().filter(stuck).collect();
             self.stuck.store(stuck.len() as u64, Relaxed);
             if !stuck.is_empty() {
+                // It may be the only one that reads a mount's requests.
+                readers::call_all();
                 if !self.is_wary() {
                     tracing::warn!("a file of the host has not answered for {:?}", TICK * STUCK as u32);
                 }

@@ -5,7 +5,7 @@
 //!                                                     └── what waits: a task, watched for signals
 //! ```
 //!
-//! Several session threads take requests off the device; none of them ever waits for a tree. The superuser mounts by
+//! Session threads take requests off the device, one of them unless that is too few (`readers`); none ever waits for a tree. The superuser mounts by
 //! himself, everyone else through the setuid program fusermount3.
 
 mod attr;
@@ -26,6 +26,7 @@ mod opening;
 mod origin;
 mod passthrough;
 mod poll;
+pub(crate) mod readers;
 mod reply;
 mod requests;
 mod session;
@@ -43,6 +44,7 @@ use handles::Handles;
 use inodes::Inodes;
 use interrupt::Watcher;
 use notices::Notices;
+use readers::Readers;
 use session::Session;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -80,6 +82,7 @@ pub struct Mount {
     dir: PathBuf,
     watcher: Arc<Watcher>,
     notices: Arc<Notices>,
+    readers: Arc<Readers>,
     session: Option<BackgroundSession>,
 }
 
@@ -128,11 +131,20 @@ pub fn mount(
     let handles = Arc::new(Handles::default());
     options.counts.mounted(&inodes, &handles);
     let counts = options.counts.clone();
-    let session = Session { inodes, handles, watcher: watcher.clone(), runtime, client, counts };
+    let readers = Readers::new(options.threads.max(1));
+    let session = Session {
+        inodes,
+        handles,
+        watcher: watcher.clone(),
+        runtime,
+        client,
+        counts,
+        readers: readers.clone(),
+    };
     let session = fuser::spawn_mount(session, &dir, &config).map_err(named)?;
     notices.start(session.notifier())?;
     debug!(dir = %dir.display(), threads = options.threads, others, "mounted");
-    Ok(Mount { dir, watcher, notices, session: Some(session) })
+    Ok(Mount { dir, watcher, notices, readers, session: Some(session) })
 }
 
 impl Mount {
@@ -157,6 +169,7 @@ impl Mount {
     fn end(&mut self) -> io::Result<()> {
         let Some(session) = self.session.take() else { return Ok(()) };
         self.watcher.stop();
+        self.readers.end();
         self.notices.stop();
         // It ended by itself where somebody else has unmounted; what is at `dir` now is not ours.
         let unmounted = if session.guard.is_finished() { Ok(()) } else { mountpoint::detach(&self.dir) };

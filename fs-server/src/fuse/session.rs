@@ -10,6 +10,7 @@ use super::interrupt::{Patience, Watcher};
 use super::locks::Holder;
 use super::names::{self, Dir, FoundEntry, GENERATION};
 use super::origin::Origin;
+use super::readers::Readers;
 use super::reply::{Pending, Refuse, Waits};
 use fuser::{FileHandle, INodeNo, LockOwner, ReplyEntry, Request};
 use std::ffi::OsStr;
@@ -25,6 +26,7 @@ pub(super) struct Session {
     /// This mount's number among the holders of locks.
     pub(super) client: u64,
     pub(super) counts: Arc<Counts>,
+    pub(super) readers: Arc<Readers>,
 }
 
 /// What is asked for, and of which inodes.
@@ -71,6 +73,7 @@ impl Session {
         answer: impl FnOnce(R, T) + Send + 'static,
     ) {
         let Asked { op, request, inodes, plain, content, waits } = asked;
+        let turn = self.readers.begin();
         let span = tracing::trace_span!("fuse", op, request = request.unique().0, pid = request.pid());
         self.counts.requested(op);
         let pending = Pending {
@@ -89,6 +92,7 @@ impl Session {
             counts: &self.counts,
         };
         pending.serve(&self.runtime, &self.watcher, reply, work, answer);
+        turn.end();
     }
 
     /// Work on the file behind a handle.

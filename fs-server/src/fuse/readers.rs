@@ -1,0 +1,254 @@
+//! How many of a mount's session threads take requests off the kernel: one, for as long as it keeps up.
+//!
+//! The kernel gives a request to the thread that has waited longest. Threads that take turns like that are woken each on
+//! another processor, with a cold cache, and a program that asks for one thing after the other waits several times as long
+//! as for one thread. So the others rest here, at the end of the last request that they answered, and not in the kernel.
+//! All of them are called where one does not keep up: it has computed without a pause, or had to sleep in one
+//! (a disk), or does not come back from one at all ([`Readers::call`]). After a second without any of that they rest again.
+
+use parking_lot::{Condvar, Mutex};
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+/// How long all threads are kept at it.
+const CALLED: Duration = Duration::from_secs(1);
+/// So many requests make a window, at whose end a thread looks whether it keeps up.
+const WINDOW: u32 = 64;
+/// The percentage of a window's time from which on it computed all the time, and had no request to wait for.
+const BUSY: u32 = 90;
+/// A request that took longer may have slept in its work, or have been kept from its processor.
+const LONG: Duration = Duration::from_micros(200);
+/// So many requests after a long one a thread's sleeps are counted, which costs a system call each.
+const WATCHED: u32 = 256;
+
+/// The session threads of one mount.
+pub(super) struct Readers {
+    began: Instant,
+    threads: usize,
+    /// Up to when all are wanted, in nanoseconds since `began`.
+    until: AtomicU64,
+    /// Those that do not rest.
+    active: AtomicUsize,
+    /// The session ends.
+    over: AtomicBool,
+    resting: Mutex<usize>,
+    called: Condvar,
+}
+
+/// Mounts whose threads may rest.
+static ALL: Mutex<Vec<Weak<Readers>>> = Mutex::new(Vec::new());
+
+/// A session thread's own.
+#[derive(Default)]
+struct Mine {
+    /// When its window began, on the clock and of the processor's time that it had; and its requests since.
+    window: Cell<Option<(Instant, Duration)>>,
+    requests: Cell<u32>,
+    /// For how many requests more its sleeps are counted.
+    watched: Cell<u32>,
+    /// Whose it is. When it ends, so do the others.
+    leaving: RefCell<Option<Leaving>>,
+}
+
+struct Leaving(Arc<Readers>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+thread_local!(static MINE: Mine = Mine::default());
+
+/// A request that a session thread is at.
+pub(super) struct Turn<'r> {
+    readers: &'r Arc<Readers>,
+    began: Instant,
+    /// How often the thread had slept, where that is counted.
+    slept: Option<i64>,
+}
+
+/// How often this thread has slept by its own doing.
+fn sleeps() -> i64 {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the kernel writes a whole `struct rusage` or fails and leaves zeroes, which are one too.
+    unsafe {
+        libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr());
+        usage.assume_init().ru_nvcsw
+    }
+}
+
+/// The processor's time that this thread has had.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+impl Readers {
+    pub(super) fn new(threads: usize) -> Arc<Readers> {
+        let readers = Arc::new(Readers {
+            began: Instant::now(),
+            threads,
+            until: AtomicU64::new(0),
+            active: AtomicUsize::new(threads),
+            over: AtomicBool::new(false),
+            resting: Mutex::new(0),
+            called: Condvar::new(),
+        });
+        let mut all = ALL.lock();
+        all.retain(|readers| readers.strong_count() > 0);
+        all.push(Arc::downgrade(&readers));
+        readers
+    }
+
+    /// A session thread takes up a request.
+    pub(super) fn begin(self: &Arc<Self>) -> Turn<'_> {
+        let began = Instant::now();
+        MINE.with(|mine| {
+            if mine.leaving.borrow().is_none() {
+                *mine.leaving.borrow_mut() = Some(Leaving(self.clone()));
+            }
+            mine.requests.set(mine.requests.get() + 1);
+            if mine.requests.get() >= WINDOW {
+                mine.requests.set(0);
+                let computed = processor_time();
+                let before = mine.window.replace(Some((began, computed)));
+                if before.is_some_and(|(then, before)| (computed - before) * 100 > (began - then) * BUSY) {
+                    self.call(began);
+                }
+            }
+        });
+        let watched = MINE.with(|mine| mine.watched.replace(mine.watched.get().saturating_sub(1)) > 0);
+        Turn { readers: self, began, slept: watched.then(sleeps) }
+    }
+
+    /// All threads are wanted for a while.
+    fn call(&self, now: Instant) {
+        let until = (now + CALLED).saturating_duration_since(self.began);
+        self.until.store(u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        if self.active.load(Relaxed) < self.threads {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        // Whoever goes to rest looks once more under the lock.
+        let resting = self.resting.lock();
+        if *resting > 0 {
+            self.called.notify_all();
+        }
+    }
+
+    /// No thread rests any more: the session ends.
+    pub(super) fn end(&self) {
+        self.over.store(true, Relaxed);
+        self.wake();
+    }
+
+    fn are_wanted(&self) -> bool {
+        let until = Duration::from_nanos(self.until.load(Relaxed));
+        self.over.load(Relaxed) || (until > Duration::ZERO && self.began.elapsed() < until)
+    }
+
+    /// Rests, unless this is the only one that does not.
+    fn rest(&self) {
+        if self.active.load(Relaxed) <= 1 || self.are_wanted() {
+            return;
+        }
+        let mut resting = self.resting.lock();
+        if self.active.load(Relaxed) <= 1 || self.are_wanted() {
+            return;
+        }
+        self.active.fetch_sub(1, Relaxed);
+        *resting += 1;
+        while !self.are_wanted() {
+            self.called.wait(&mut resting);
+        }
+        *resting -= 1;
+        self.active.fetch_add(1, Relaxed);
+    }
+}
+
+/// Calls the threads of every mount: one is held by a disk.
+pub(crate) fn call_all() {
+    let now = Instant::now();
+    let all: Vec<_> = ALL.lock().iter().filter_map(Weak::upgrade).collect();
+    all.iter().for_each(|readers| readers.call(now));
+}
+
+impl Turn<'_> {
+    /// The request is answered, or on its way.
+    pub(super) fn end(self) {
+        let now = Instant::now();
+        MINE.with(|mine| {
+            if now - self.began > LONG {
+                mine.watched.set(WATCHED);
+                if self.slept.is_some_and(|before| sleeps() > before) {
+                    self.readers.call(now);
+                }
+            }
+        });
+        self.readers.rest();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A thread that takes up a request and ends it, as often as `go` says.
+    fn reader(readers: &Arc<Readers>, rounds: u32) -> std::thread::JoinHandle<()> {
+        let readers = readers.clone();
+        std::thread::spawn(move || {
+            for _ in 0..rounds {
+                readers.begin().end();
+                std::thread::sleep(Duration::from_micros(40));
+            }
+        })
+    }
+
+    fn until(mut done: impl FnMut() -> bool) {
+        let began = Instant::now();
+        while !done() {
+            assert!(began.elapsed() < Duration::from_secs(20), "in vain");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn all_but_one_rest_until_they_are_called_or_one_ends() {
+        let readers = Readers::new(3);
+        let resting: Vec<_> = (0..2).map(|_| reader(&readers, 1)).collect();
+        until(|| readers.active.load(Relaxed) == 1);
+        assert!(resting.iter().all(|thread| !thread.is_finished()));
+        // The last one does not rest, whatever it does.
+        let last = readers.clone();
+        let last = std::thread::spawn(move || (0..10).for_each(|_| last.begin().end()));
+        last.join().unwrap();
+        // It has ended, and a session with it.
+        until(|| resting.iter().all(std::thread::JoinHandle::is_finished));
+        assert_eq!(readers.active.load(Relaxed), 3);
+    }
+
+    #[test]
+    fn a_disk_that_holds_one_calls_the_others() {
+        let readers = Readers::new(2);
+        let resting = reader(&readers, 1);
+        until(|| readers.active.load(Relaxed) == 1);
+        call_all();
+        until(|| resting.is_finished());
+    }
+
+    #[test]
+    fn one_that_computes_without_a_pause_calls_the_others() {
+        let readers = Readers::new(2);
+        let resting = reader(&readers, 1);
+        until(|| readers.active.load(Relaxed) == 1);
+        until(|| {
+            (0..WINDOW * 2).for_each(|_| readers.begin().end());
+            resting.is_finished()
+        });
+    }
+}
