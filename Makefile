@@ -46,11 +46,13 @@ build: workers
 	$(CARGO) build --profile $(PROFILE) -p fs-server
 
 # The executables that Node programs run in, one an engine, beside taskfs. V8 is linked from a prebuilt archive: the one of
-# RUSTY_V8_ARCHIVE, or what cargo downloads. Where an engine cannot be had, taskfs is complete without it.
-NODE_ENGINES = v8
+# RUSTY_V8_ARCHIVE, or what cargo downloads; QuickJS is built from source. Where an engine cannot be had, taskfs is complete
+# without it. One after the other: they share all that has nothing to do with the engine.
+NODE_ENGINES ?= v8 quickjs
 NODE_WORKERS = $(NODE_ENGINES:%=$(dir $(TASKFS_BIN))taskfs-node-%)
 .PHONY: workers $(NODE_WORKERS)
 workers: $(NODE_WORKERS)
+$(lastword $(NODE_WORKERS)): | $(filter-out $(lastword $(NODE_WORKERS)),$(NODE_WORKERS))
 $(NODE_WORKERS):
 	@CARGO='$(CARGO)' runtime-node/worker/build $(@F:taskfs-node-%=%) $@ || \
 	echo '$(@F) was not built: the server will not offer that engine for Node programs' >&2

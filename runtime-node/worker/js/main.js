@@ -8,6 +8,7 @@ import {
   op_fault_place,
   op_get_ext_import_meta_proto,
   op_internal_log,
+  op_napi_open,
   op_set_format_exception_callback,
 } from "ext:core/ops";
 import { Deno, hide, show, version } from "ext:runtime/scope.js";
@@ -46,6 +47,8 @@ internals.log = (level, ...args) => op_internal_log("ext:runtime", levels[level]
 op_get_ext_import_meta_proto().log = function (level, ...args) {
   op_internal_log(this.url, levels[level], inspectArgs(args));
 };
+
+Module._extensions[".node"] = (_, filename) => op_napi_open(filename);
 
 // Set by node:module for whoever starts the program.
 const initialize = globalThis.nodeBootstrap;
@@ -89,8 +92,28 @@ function runCommonJs(path) {
   Module._load(path, null, true);
 }
 
-/** An error that nobody caught: for a listener of the process, or the end. */
-function raise(error) {
+/** Runs a text as `node -e` does; with `show`, prints its value. */
+function runText(text, show, name) {
+  const { Script } = core.loadExtScript("ext:deno_node/vm.js");
+  const module = new Module(name);
+  module.filename = `${nodeProcess.cwd()}/${name}`;
+  module.paths = Module._nodeModulePaths(nodeProcess.cwd());
+  const names = {
+    module,
+    exports: module.exports,
+    require: Module.createRequire(module.filename),
+    __filename: name,
+    __dirname: ".",
+  };
+  for (const [name, value] of Object.entries(names)) {
+    Object.defineProperty(globalThis, name, core.propNonEnumerable(value));
+  }
+  const value = new Script(text, { filename: name }).runInThisContext();
+  if (show) console.log(value);
+}
+
+/** An error that nobody caught: for a listener of the process, or the end. `place` is where it was, if that is known. */
+function raise(error, place) {
   let handled = false;
   try {
     const { _fatalException } = nodeProcess;
@@ -100,7 +123,7 @@ function raise(error) {
   } catch (thrown) {
     end(thrown, 7);
   }
-  if (!handled) end(error, 1);
+  if (!handled) end(error, 1, place);
 }
 
 function rejected(promise, reason) {
@@ -134,10 +157,10 @@ function named(reason) {
 }
 
 /** Says the error as Node does and ends the task. */
-function end(error, code) {
+function end(error, code, place) {
   let text;
   try {
-    text = describe(error);
+    text = describe(error, place);
   } catch {
     text = "Uncaught:\n(an error that cannot be shown)";
   }
@@ -153,10 +176,10 @@ function end(error, code) {
   os.exit(nodeProcess.exitCode ?? code);
 }
 
-function describe(error) {
+function describe(error, known) {
   const { inspect } = core.loadExtScript("ext:deno_node/internal/util/inspect.mjs");
   const isError = core.isNativeError(error) || error instanceof Error;
-  const place = isError || error === null || typeof error !== "object" ? op_fault_place(error) : null;
+  const place = known ?? (isError || error === null || typeof error !== "object" ? op_fault_place(error) : null);
   const where = place === null ? "" : `${place.file}:${place.line}\n${place.source}\n${place.mark}\n\n`;
   if (isError) return `${where}${inspect(error)}`;
   return `${where}Uncaught:\n${inspect(error)}\n(Use \`node --trace-uncaught ...\` to show where the exception was thrown)`;
@@ -167,4 +190,4 @@ const beforeExit = () => internals.dispatchProcessBeforeExitEvent?.() ?? false;
 /** 'exit', once. */
 const exiting = () => internals.dispatchProcessExitEvent?.();
 
-globalThis.taskfs = { start, runCommonJs, raise, beforeExit, exiting };
+globalThis.taskfs = { start, runCommonJs, runText, raise, beforeExit, exiting };

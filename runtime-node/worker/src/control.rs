@@ -75,13 +75,17 @@ impl Control {
     /// # Errors
     /// The server's.
     pub fn open(&self, names: &[&str], flags: OpenFlags) -> io::Result<Handle> {
+        now(self.opened(names, flags))
+    }
+
+    async fn opened(&self, names: &[&str], flags: OpenFlags) -> io::Result<Handle> {
         let fid = self.link.fids.take();
         let mut batch = self.link.batch();
         let walk = NamesBuf::new(names).map_err(io::Error::other)?;
         batch.push(&Tmessage::Walk { fid: CONTROL, newfid: fid, names: walk.as_names() });
         batch.push(&Tmessage::Lopen { fid, flags });
         let handle = Handle::new(self.link.clone(), fid);
-        for answer in now(batch.send()?) {
+        for answer in batch.send()?.await {
             answer.done()?;
         }
         Ok(handle)
@@ -95,6 +99,24 @@ impl Control {
         let handle = self.open(names, OpenFlags::WRONLY)?;
         let request = Tmessage::Write { fid: handle.fid(), offset: 0, data: Data(text) };
         now(self.link.ask(&request))?.done()
+    }
+
+    /// Writes `text` to a file and reads what it answers.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn exchange(&self, names: &[&str], text: &[u8]) -> io::Result<String> {
+        let handle = self.opened(names, OpenFlags::RDWR).await?;
+        let (fid, count) = (handle.fid(), self.link.chunk() as u32);
+        let mut batch = self.link.batch();
+        batch.push(&Tmessage::Write { fid, offset: 0, data: Data(text) });
+        batch.push(&Tmessage::Read { fid, offset: 0, count });
+        let answers = batch.send()?.await;
+        answers[0].done()?;
+        match answers[1].reply()? {
+            Rmessage::Read { data } => Ok(String::from_utf8_lossy(data.0).into_owned()),
+            other => Err(unexpected(&other)),
+        }
     }
 
     /// Says that this worker is warm, and waits for its task.
@@ -132,7 +154,7 @@ impl Control {
         let text = serde_json::to_vec(&exit).expect("numbers and strings are JSON");
         let code = exit.code.unwrap_or(1);
         if let Err(e) = self.write(&["exit"], &text) {
-            eprintln!("exit: {e}");
+            crate::log::say(format_args!("exit: {e}"));
         }
         // SAFETY: it runs no destructors of a process whose threads are in the middle of something.
         unsafe { libc::_exit(code) }

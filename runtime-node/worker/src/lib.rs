@@ -4,10 +4,12 @@
 //! Two executables share this library: `taskfs-node-seed` prepares at build time what `taskfs-node` starts from.
 
 mod clock;
+mod command;
 mod control;
 mod engine;
 mod files;
 mod link;
+mod log;
 mod modules;
 mod ops;
 mod signals;
@@ -15,7 +17,9 @@ mod status;
 
 pub use engine::{Seed, write_seed};
 
-use control::{Control, Exit};
+use command::{Command, Program};
+use control::{Control, Exit, Spec};
+use engine::Main;
 use link::{Link, TASK};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -51,7 +55,7 @@ pub fn main(seed: Seed) {
 }
 
 fn fail(what: &str, error: &io::Error) -> ! {
-    eprintln!("taskfs-node: {what}: {error}");
+    crate::log::say(format_args!("{what}: {error}"));
     std::process::exit(status::BOOT);
 }
 
@@ -84,16 +88,38 @@ async fn work(socket: OwnedFd, seed: Seed) -> io::Result<()> {
     tree.set_cwd(spec.cwd.clone().into());
     tree.umask(Some(spec.umask));
     let stdio = [control.stdio(0)?, control.stdio(1)?, control.stdio(2)?];
-    let main = match engine::main_module(&tree, &spec) {
-        Ok(main) => main,
-        Err(e) => {
-            let program = spec.program.clone().unwrap_or_default();
-            control.exit(Exit { code: Some(1), message: Some(format!("{program}: {e}")), ..Exit::default() })
-        }
+    let (main, args) = match program(&spec, &tree, &control) {
+        Ok(found) => found,
+        Err(message) => control.exit(Exit { code: Some(1), message: Some(message), ..Exit::default() }),
     };
     let desk = signals::Desk::open(&control, &link)?;
     tokio::task::spawn_local(link.clone().drive());
-    let task = ops::Task { spec, control: control.clone(), desk, main };
+    let task = ops::Task { spec, control: control.clone(), desk, main, args: args.into() };
     let exit = engine::run(warm, tree, task, stdio).await;
     control.exit(exit)
+}
+
+/// What the task is to run, and with which arguments.
+fn program(spec: &Spec, tree: &files::Tree, control: &Control) -> Result<(Main, Vec<String>), String> {
+    let command = match &spec.program {
+        Some(script) => Command { program: Program::Script(script.clone()), args: spec.args.clone() },
+        None => Command::parse(&spec.args).map_err(|e| format!("node: {e}"))?,
+    };
+    let main = match command.program {
+        Program::Script(path) => {
+            Main::File(Main::file(tree, &path).map_err(|e| format!("Cannot find module '{path}': {e}"))?)
+        }
+        Program::Text { text, show } => Main::Text { text, show, name: "[eval]" },
+        Program::Stdin => {
+            let mut text = Vec::new();
+            let read = control.stdio(0).and_then(|stdin| link::now(stdin.read_to_end(0, &mut text)));
+            read.map_err(|e| format!("standard input: {e}"))?;
+            Main::Text { text: String::from_utf8_lossy(&text).into_owned(), show: false, name: "[stdin]" }
+        }
+        Program::Version => {
+            let text = "process.stdout.write(process.version + '\\n')".into();
+            Main::Text { text, show: false, name: "[eval]" }
+        }
+    };
+    Ok((main, command.args))
 }

@@ -114,7 +114,7 @@ impl Desk {
 impl Wake for Desk {
     fn wake(self: Arc<Self>) {
         if let Err(e) = self.take() {
-            eprintln!("signals: {e}");
+            crate::log::say(format_args!("signals: {e}"));
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::files::Tree;
 use crate::modules::{Checker, Packages, Services};
-use crate::ops::taskfs;
+use crate::ops::{Names, taskfs};
 use deno_core::{Extension, ExtensionArguments};
 use deno_os::ExitCode;
 use std::rc::Rc;
@@ -34,10 +34,11 @@ pub fn all() -> Vec<Extension> {
 }
 
 /// What they need of the task.
-pub fn services(tree: &Tree, node: Services, exit_code: ExitCode) -> Vec<ExtensionArguments> {
+pub fn services(tree: &Tree, node: Services, names: Names, exit_code: ExitCode) -> Vec<ExtensionArguments> {
     let fs: deno_fs::FileSystemRc = Arc::new(tree.clone());
     let fetch = deno_fetch::Options {
         user_agent: format!("Node.js/{}", deno_node::NODE_VERSION),
+        resolver: deno_fetch::dns::Resolver::custom(Arc::new(names)),
         file_fetch_handler: Rc::new(deno_fetch::FsFetchHandler),
         ..Default::default()
     };

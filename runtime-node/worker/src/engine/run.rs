@@ -7,10 +7,10 @@
 //! ```
 
 use super::{Seed, extensions};
-use crate::control::{Exit, Spec};
+use crate::control::Exit;
 use crate::files::{OpenFile, Tree};
 use crate::modules::{Modules, Slot};
-use crate::ops::Task;
+use crate::ops::{Names, Place, Task};
 use deno_core::error::{CoreError, CoreErrorKind, JsError};
 use deno_core::{JsRuntime, RuntimeOptions, serde_v8, v8};
 use deno_io::fs::{File, FileResource};
@@ -34,6 +34,7 @@ pub struct Warm {
 struct Calls {
     start: v8::Global<v8::Function>,
     run_common_js: v8::Global<v8::Function>,
+    run_text: v8::Global<v8::Function>,
     raise: v8::Global<v8::Function>,
     before_exit: v8::Global<v8::Function>,
     exiting: v8::Global<v8::Function>,
@@ -73,6 +74,7 @@ impl Calls {
         Calls {
             start: take("start"),
             run_common_js: take("runCommonJs"),
+            run_text: take("runText"),
             raise: take("raise"),
             before_exit: take("beforeExit"),
             exiting: take("exiting"),
@@ -113,14 +115,14 @@ impl Worker {
     fn call(
         &mut self,
         function: impl Fn(&Calls) -> &v8::Global<v8::Function>,
-        argument: Option<v8::Global<v8::Value>>,
+        arguments: &[v8::Global<v8::Value>],
     ) -> Result<bool, Thrown> {
         deno_core::scope!(scope, &mut self.js);
         v8::tc_scope!(scope, scope);
         let function = v8::Local::new(scope, function(&self.calls));
         let this = v8::undefined(scope).into();
         let arguments: Vec<v8::Local<v8::Value>> =
-            argument.iter().map(|value| v8::Local::new(scope, value)).collect();
+            arguments.iter().map(|value| v8::Local::new(scope, value)).collect();
         let result = function.call(scope, this, &arguments).map(|value| value.is_true());
         match result {
             Some(result) => Ok(result),
@@ -141,26 +143,30 @@ impl Worker {
     fn raise(&mut self, error: Thrown) -> Result<(), String> {
         match error {
             Thrown::Engine(message) => Err(message),
-            Thrown::Error(error) => match self.call(|calls| &calls.raise, Some(error)) {
-                Ok(_) => Ok(()),
-                Err(_) => Err("an error could not be reported".into()),
-            },
+            Thrown::Error(error) => self.report(&[error]),
         }
     }
 
-    /// The same for an error that came through the engine.
+    fn report(&mut self, arguments: &[v8::Global<v8::Value>]) -> Result<(), String> {
+        self.call(|calls| &calls.raise, arguments)
+            .map(drop)
+            .map_err(|_| "an error could not be reported".into())
+    }
+
+    /// The same for an error that came through the engine, which remembers where it was but not the error itself.
     fn raise_core(&mut self, error: CoreError) -> Result<(), String> {
-        let thrown = {
+        let (error, place) = {
             deno_core::scope!(scope, &mut self.js);
             match *error.0 {
-                CoreErrorKind::Js(js) => Thrown::Error(error_value(scope, &js)),
+                CoreErrorKind::Js(js) => (error_value(scope, &js), Place::of_error(&js)),
                 other => {
                     let value = deno_core::error::to_v8_error(scope, &CoreError(Box::new(other)));
-                    Thrown::Error(v8::Global::new(scope, value))
+                    (v8::Global::new(scope, value), None)
                 }
             }
         };
-        self.raise(thrown)
+        let place = self.value(&place);
+        self.report(&[error, place])
     }
 
     async fn run_module(&mut self, main: &Url) -> Result<(), CoreError> {
@@ -176,27 +182,38 @@ impl Worker {
         }
     }
 
-    async fn run(&mut self, main: &Url, is_common_js: bool) -> Result<(), String> {
-        if is_common_js {
-            let path = main.to_file_path().map_err(|()| format!("{main} is no file"))?;
-            let path = self.value(&path.to_string_lossy());
-            if let Err(error) = self.call(|calls| &calls.run_common_js, Some(path)) {
-                self.raise(error)?;
+    async fn run(&mut self, main: &Main, modules: &Modules) -> Result<(), String> {
+        match main {
+            Main::File(url) if modules.is_common_js(url) => {
+                let path = url.to_file_path().map_err(|()| format!("{url} is no file"))?;
+                let path = self.value(&path.to_string_lossy());
+                if let Err(error) = self.call(|calls| &calls.run_common_js, &[path]) {
+                    self.raise(error)?;
+                }
             }
-        } else if let Err(error) = self.run_module(main).await {
-            self.raise_core(error)?;
+            Main::File(url) => {
+                if let Err(error) = self.run_module(url).await {
+                    self.raise_core(error)?;
+                }
+            }
+            Main::Text { text, show, name } => {
+                let arguments = [self.value(text), self.value(show), self.value(name)];
+                if let Err(error) = self.call(|calls| &calls.run_text, &arguments) {
+                    self.raise(error)?;
+                }
+            }
         }
         loop {
             while let Err(error) = self.js.run_event_loop(Default::default()).await {
                 self.raise_core(error)?;
             }
-            match self.call(|calls| &calls.before_exit, None) {
+            match self.call(|calls| &calls.before_exit, &[]) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => self.raise(error)?,
             }
         }
-        if let Err(error) = self.call(|calls| &calls.exiting, None) {
+        if let Err(error) = self.call(|calls| &calls.exiting, &[]) {
             self.raise(error)?;
         }
         Ok(())
@@ -229,9 +246,9 @@ pub async fn run(warm: Warm, tree: Tree, task: Task, stdio: [OpenFile; 3]) -> Ex
     let modules = Modules::new(&tree);
     slot.fill(modules.clone());
     let exit_code = ExitCode::default();
-    if let Err(e) =
-        js.lazy_init_extensions(extensions::services(&tree, modules.services(), exit_code.clone()))
-    {
+    let names = Names(task.control.clone());
+    let services = extensions::services(&tree, modules.services(), names, exit_code.clone());
+    if let Err(e) = js.lazy_init_extensions(services) {
         return failed(e.to_string());
     }
     {
@@ -247,22 +264,36 @@ pub async fn run(warm: Warm, tree: Tree, task: Task, stdio: [OpenFile; 3]) -> Ex
         state.put(PermissionsContainer::new(parser, Permissions::allow_all()));
         state.put(Arc::new(deno_features::FeatureChecker::default()));
         state.put(task.clone());
+        state.put(tree.clone());
     }
+    let mut js = js;
+    end_before_the_heap_does(&mut js, &task);
     let mut worker = Worker { js, calls, exit_code };
     let start = worker.value(&Start {
-        args: &task.spec.args,
+        args: &task.args,
         argv0: "node",
         versions: Versions { deno: "2.9.0", v8: v8::VERSION_STRING.to_string(), typescript: "" },
         target: format!("{}-unknown-linux-gnu", std::env::consts::ARCH),
     });
-    if let Err(error) = worker.call(|calls| &calls.start, Some(start)) {
+    if let Err(error) = worker.call(|calls| &calls.start, &[start]) {
         return failed(worker.text(error));
     }
-    let is_common_js = modules.is_common_js(&task.main);
-    match worker.run(&task.main, is_common_js).await {
+    match worker.run(&task.main, &modules).await {
         Ok(()) => Exit { code: Some(worker.exit_code.get()), ..Exit::default() },
         Err(message) => failed(message),
     }
+}
+
+/// V8 aborts where its heap is full, which nobody could read anything of. QuickJS throws, and has no such limit.
+fn end_before_the_heap_does(js: &mut JsRuntime, task: &Task) {
+    if cfg!(feature = "quickjs") {
+        return;
+    }
+    let control = task.control.clone();
+    js.add_near_heap_limit_callback(move |limit, _| {
+        let message = format!("JavaScript heap out of memory ({} MiB)", limit >> 20);
+        control.exit(Exit { code: Some(134), message: Some(message), ..Exit::default() })
+    });
 }
 
 impl Worker {
@@ -282,12 +313,31 @@ fn failed(message: String) -> Exit {
     Exit { code: Some(1), message: Some(message), ..Exit::default() }
 }
 
-/// The script as a URL, links followed as Node does for its main module.
-///
-/// # Errors
-/// That of finding it.
-pub fn main_module(tree: &Tree, spec: &Spec) -> io::Result<Url> {
-    let program = spec.program.as_deref().unwrap_or("/");
-    let path = crate::link::now(tree.real_path(Path::new(program)))?;
-    Url::from_file_path(&path).map_err(|()| io::Error::from_raw_os_error(libc::EINVAL))
+/// What a worker runs.
+#[derive(Clone, Debug)]
+pub enum Main {
+    /// A script, links followed as Node does for its main module.
+    File(Url),
+    Text {
+        text: String,
+        show: bool,
+        name: &'static str,
+    },
+}
+
+impl Main {
+    /// # Errors
+    /// That of finding it.
+    pub fn file(tree: &Tree, path: &str) -> io::Result<Url> {
+        let path = crate::link::now(tree.real_path(Path::new(path)))?;
+        Url::from_file_path(&path).map_err(|()| io::Error::from_raw_os_error(libc::EINVAL))
+    }
+
+    /// As `process.argv[1]` and `Deno.mainModule` have it.
+    pub fn url(&self, tree: &Tree) -> String {
+        match self {
+            Main::File(url) => url.to_string(),
+            Main::Text { name, .. } => format!("file://{}/{name}", tree.cwd().display()),
+        }
+    }
 }

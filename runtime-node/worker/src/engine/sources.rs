@@ -25,6 +25,8 @@ pub fn transpile(
     } else {
         source
     };
+    let source: ModuleCodeString =
+        super::mends::mend(&name, source.as_str().to_owned()).map_err(JsErrorBox::generic)?.into();
     // Node's built-in modules have names without an extension.
     let media_type = if name.starts_with("node:") {
         MediaType::TypeScript

@@ -1,11 +1,12 @@
 //! What our own JavaScript asks for while it starts a program.
 
 use super::Task;
+use crate::files::Tree;
 use deno_core::{OpState, op2};
 
 #[op2]
 pub fn op_bootstrap_args(state: &mut OpState) -> Vec<String> {
-    state.borrow::<Task>().spec.args.clone()
+    state.borrow::<Task>().args.to_vec()
 }
 
 #[op2(fast)]
@@ -23,7 +24,7 @@ pub fn op_ppid(state: &mut OpState) -> i64 {
 #[op2]
 #[string]
 pub fn op_main_module(state: &mut OpState) -> String {
-    state.borrow::<Task>().main.to_string()
+    state.borrow::<Task>().main.url(state.borrow::<Tree>())
 }
 
 #[op2(fast)]
@@ -78,6 +79,6 @@ pub fn op_bootstrap_unstable_args() -> Vec<String> {
 #[op2(fast)]
 pub fn op_internal_log(#[string] url: &str, #[smi] level: u32, #[string] message: &str) {
     if level <= 2 {
-        eprintln!("{url}: {message}");
+        crate::log::say(format_args!("{url}: {message}"));
     }
 }

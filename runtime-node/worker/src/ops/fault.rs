@@ -1,5 +1,6 @@
 //! Where an uncaught error came from: the line that Node shows above it.
 
+use deno_core::error::JsError;
 use deno_core::{op2, v8};
 use serde::Serialize;
 
@@ -12,6 +13,27 @@ pub struct Place {
     mark: String,
 }
 
+impl Place {
+    /// Of a line of source, and the columns of what is wrong in it.
+    fn new(name: String, line: usize, source: String, columns: std::ops::Range<usize>) -> Option<Place> {
+        // What is the engine's own says nothing to a program's author, and a line of a bundle neither: Node leaves both out.
+        if name.is_empty() || name.starts_with("ext:") || name.starts_with("node:") || source.len() > 1000 {
+            return None;
+        }
+        let before = source.chars().take(columns.start).map(|c| if c == '\t' { '\t' } else { ' ' });
+        let mut mark: String = before.collect();
+        mark.extend(std::iter::repeat_n('^', columns.len().max(1)));
+        Some(Place { file: path_of(name), line, source, mark })
+    }
+
+    /// What the engine remembers of an error.
+    pub fn of_error(error: &JsError) -> Option<Place> {
+        let frame = error.frames.get(error.source_line_frame_index?)?;
+        let (line, column) = (frame.line_number? as usize, (frame.column_number? as usize).saturating_sub(1));
+        Place::new(frame.file_name.clone()?, line, error.source_line.clone()?, column..column + 1)
+    }
+}
+
 #[op2]
 #[serde]
 pub fn op_fault_place(scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::Value>) -> Option<Place> {
@@ -19,17 +41,7 @@ pub fn op_fault_place(scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8:
     let line = message.get_line_number(scope)?;
     let source = message.get_source_line(scope)?.to_rust_string_lossy(scope);
     let name = message.get_script_resource_name(scope)?.to_rust_string_lossy(scope);
-    if name.starts_with("ext:") || name.starts_with("node:") || name.is_empty() {
-        return None;
-    }
-    // A line of a bundle says nothing, and Node leaves it out too.
-    if source.len() > 1000 {
-        return None;
-    }
-    let (start, end) = (message.get_start_column(), message.get_end_column());
-    let before: String = source.chars().take(start).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-    let mark = format!("{before}{}", "^".repeat(end.saturating_sub(start).max(1)));
-    Some(Place { file: path_of(name), line, source, mark })
+    Place::new(name, line, source, message.get_start_column()..message.get_end_column())
 }
 
 /// Node names CommonJS files by path; so do we for files altogether.

@@ -1,7 +1,7 @@
 //! Node's `os`: the task's machine, which is what its description says, and never the host's.
 
 use super::Task;
-use deno_core::{OpState, op2};
+use deno_core::{OpState, op2, v8};
 use deno_error::JsErrorBox;
 use serde::Serialize;
 
@@ -82,11 +82,31 @@ pub fn op_node_os_user_info(state: &mut OpState, #[smi] _uid: u32) -> User {
     }
 }
 
-/// Standard files and whatever a program opens are files; sockets do not come by number.
-#[op2]
-#[string]
-pub fn op_node_guess_handle_type(#[smi] fd: i32) -> &'static str {
-    if fd < 0 { "UNKNOWN" } else { "FILE" }
+/// Standard files and whatever a program opens are files; sockets do not come by number. The answer is an index of the
+/// polyfill's: TCP, TTY, UDP, FILE, PIPE, UNKNOWN.
+#[op2(fast)]
+pub fn op_node_guess_handle_type(fd: u32) -> u32 {
+    const FILE: u32 = 3;
+    const UNKNOWN: u32 = 5;
+    if (fd as i32) < 0 { UNKNOWN } else { FILE }
+}
+
+/// In the order of `process.memoryUsage()`. What is resident is the most that it has been: now is the server's to know.
+#[op2(fast)]
+pub fn op_runtime_memory_usage(scope: &mut v8::PinScope<'_, '_>, #[buffer] out: &mut [f64]) {
+    // SAFETY: all zeroes is a rusage, and the call fills it.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_SELF, &mut usage);
+        usage
+    };
+    let heap = scope.get_heap_statistics();
+    if let [rss, total, used, external] = out {
+        *rss = usage.ru_maxrss as f64 * 1024.0;
+        *total = heap.total_heap_size() as f64;
+        *used = heap.used_heap_size() as f64;
+        *external = heap.external_memory() as f64;
+    }
 }
 
 #[op2(fast)]

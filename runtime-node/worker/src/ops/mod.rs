@@ -3,11 +3,18 @@
 //! Operations of the extensions that would look at the host are replaced by name; see [`taskfs::init`].
 
 mod bootstrap;
+mod children;
 mod fault;
 mod host;
+mod names;
 mod process;
+mod unlink;
+
+pub use fault::Place;
+pub use names::Names;
 
 use crate::control::{Control, Spec};
+use crate::engine::Main;
 use crate::signals::Desk;
 use std::sync::Arc;
 
@@ -17,8 +24,9 @@ pub struct Task {
     pub spec: Arc<Spec>,
     pub control: Control,
     pub desk: Arc<Desk>,
-    /// The script, as a URL.
-    pub main: url::Url,
+    pub main: Main,
+    /// What follows the script's name.
+    pub args: Arc<[String]>,
 }
 
 deno_core::extension!(
@@ -40,6 +48,8 @@ deno_core::extension!(
         fault::op_fault_place,
         process::op_current_thread_cpu_usage,
         process::op_napi_open,
+        unlink::op_unlink,
+        unlink::op_unlink_sync,
     ],
     esm_entry_point = "ext:runtime/main.js",
     esm = [
@@ -57,6 +67,13 @@ deno_core::extension!(
         "op_signal_bind" => process::op_signal_bind(),
         "op_signal_poll" => process::op_signal_poll(),
         "op_signal_unbind" => process::op_signal_unbind(),
+        "op_node_spawn_child" => children::op_node_spawn_child(),
+        "op_node_translate_cli_args" => children::op_node_translate_cli_args(),
+        "op_spawn_child_ref" | "op_spawn_child_unref" => children::op_spawn_child_ref(),
+        "op_spawn_kill" => children::op_spawn_kill(),
+        "op_spawn_sync" => children::op_spawn_sync(),
+        "op_spawn_wait" => children::op_spawn_wait(),
+        "op_node_getaddrinfo" => names::op_node_getaddrinfo(),
         "op_exec_path" => host::op_exec_path(),
         "op_hostname" => host::op_hostname(),
         "op_uid" | "op_geteuid" => host::op_uid(),
@@ -72,6 +89,7 @@ deno_core::extension!(
         "op_node_os_set_priority" => host::op_node_os_set_priority(),
         "op_network_interfaces" => host::op_network_interfaces(),
         "op_system_memory_info" => host::op_system_memory_info(),
+        "op_runtime_memory_usage" => host::op_runtime_memory_usage(),
         "op_cpus" => host::op_cpus(),
         "op_node_process_set_title" => host::op_node_process_set_title(),
         "op_node_process_setegid" | "op_node_process_seteuid" | "op_node_process_setgid"

@@ -41,7 +41,7 @@ pub fn op_node_process_kill(state: &mut OpState, #[smi] pid: i32, #[smi] signal:
 }
 
 /// signal(7)'s names, for x86 and ARM.
-fn signal_name(number: i32) -> Option<&'static str> {
+pub(super) fn signal_name(number: i32) -> Option<&'static str> {
     const NAMES: [&str; 31] = [
         "SIGHUP",
         "SIGINT",

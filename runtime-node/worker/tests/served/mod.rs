@@ -1,5 +1,7 @@
 //! A server for one worker: a namespace and a control tree, each a host directory, over a socket pair.
 
+#![allow(dead_code)] // each test file takes what it needs
+
 use nine::server::{Config, Peer, serve};
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -8,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use vfs::export::{Admitted, Doorkeeper, Export};
-use vfs::{Caller, HostTree, MemTree, Namespace, NodeRef, Op};
+use vfs::{Caller, HostTree, MemTree, Namespace, NodeRef, Op, Place};
 use wall::Hello;
 
 /// The task's namespace and the control tree.
@@ -74,39 +76,52 @@ impl Program {
         self.dir.path().join("root")
     }
 
-    #[allow(dead_code)] // each test file takes what it needs
     pub fn stdin(mut self, text: &str) -> Program {
         self.stdin = text.into();
         self
     }
 
-    #[allow(dead_code)]
     pub fn args(mut self, args: &[&str]) -> Program {
         self.args = args.iter().map(|arg| arg.to_string()).collect();
         self
     }
 
-    #[allow(dead_code)]
     pub fn env(mut self, name: &str, value: &str) -> Program {
         self.env.insert(name.into(), value.into());
         self
     }
 
-    #[allow(dead_code)]
     pub fn cwd(mut self, dir: &str) -> Program {
         self.cwd = dir.into();
         self
     }
 
-    /// In memory, empty, instead of on the host.
-    #[allow(dead_code)]
+    /// Its files copied into memory, instead of on the host.
     pub fn in_memory(mut self) -> Program {
-        self.root = Some(MemTree::new().root());
+        let namespace = Namespace::new(MemTree::new().root(), "memory");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(copy(&self.root(), namespace.root()));
+        self.root = Some(namespace.root().node().clone());
+        self
+    }
+
+    /// With a directory of the host's as its namespace.
+    pub fn on_host(mut self, dir: &Path) -> Program {
+        self.root = Some(HostTree::open(dir).expect("a directory").root());
         self
     }
 
     /// Runs it to its end.
     pub fn run(self, program: &str) -> Ended {
+        self.start(Some(program))
+    }
+
+    /// Its arguments are Node's own command line.
+    pub fn run_as_node(self) -> Ended {
+        self.start(None)
+    }
+
+    fn start(self, program: Option<&str>) -> Ended {
         let control = self.dir.path().join("control");
         let spec = serde_json::json!({
             "id": 7, "ppid": 3, "program": program, "args": self.args, "execArgv": [], "env": self.env,
@@ -165,7 +180,6 @@ impl Program {
 
 impl Ended {
     /// A file of its namespace.
-    #[allow(dead_code)]
     pub fn file(&self, path: &str) -> String {
         let path = self.dir.path().join("root").join(path.trim_start_matches('/'));
         std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
@@ -183,4 +197,23 @@ impl Ended {
 fn write(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().expect("a file has a directory")).expect("a directory");
     std::fs::write(path, text).expect("a file");
+}
+
+/// Copies a host directory's files into an empty directory of a namespace.
+async fn copy(from: &Path, to: Place) {
+    let who = Caller::me();
+    for entry in std::fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        let name = entry.file_name();
+        let name = vfs::Name::new(name.as_encoded_bytes()).expect("a name");
+        if entry.path().is_dir() {
+            let dir = to.mkdir(&who, name, vfs::Mode::new(0o777)).await.expect("a directory");
+            Box::pin(copy(&entry.path(), dir)).await;
+        } else {
+            let text = std::fs::read(entry.path()).expect("a file");
+            let flags = vfs::OpenFlags::WRITE;
+            let made = to.create(&who, name, vfs::Mode::new(0o644), flags).await.expect("a file");
+            made.file.write(0, &text).await.expect("a write");
+        }
+    }
 }

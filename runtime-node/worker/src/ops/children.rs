@@ -1,0 +1,408 @@
+//! child_process: children are tasks, made through the control tree. Their pipes are sockets within this process, so that
+//! Node's own streams work on them; what goes through is carried to and from the server here.
+
+use super::Task;
+use crate::control::Control;
+use crate::files::{OpenFile, Tree};
+use crate::link::now;
+use deno_core::unsync::spawn;
+use deno_core::{JsBuffer, OpState, Resource, ResourceId, op2};
+use deno_error::JsErrorBox;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{IntoRawFd, OwnedFd};
+use std::rc::Rc;
+use std::sync::mpsc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+/// How much of a pipe is carried at once.
+const CARRIED: usize = 64 << 10;
+
+/// What Deno's JavaScript asks for.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SpawnArgs {
+    cmd: String,
+    args: Vec<String>,
+    cwd: Option<String>,
+    #[serde(default)]
+    clear_env: bool,
+    #[serde(default)]
+    env: Vec<(String, String)>,
+    stdin: Value,
+    stdout: Value,
+    stderr: Value,
+    #[serde(default)]
+    ipc: Option<i32>,
+    #[serde(default)]
+    detached: bool,
+    #[serde(default)]
+    argv0: Option<String>,
+    input: Option<JsBuffer>,
+    #[serde(default)]
+    timeout: Option<u64>,
+    #[serde(default)]
+    max_buffer: Option<usize>,
+    #[serde(default)]
+    kill_signal: Option<Value>,
+}
+
+/// What the server is asked for.
+#[derive(Serialize)]
+struct New<'a> {
+    file: &'a str,
+    args: &'a [String],
+    argv0: Option<&'a str>,
+    env: BTreeMap<String, String>,
+    cwd: String,
+    stdio: [Value; 3],
+    detached: bool,
+}
+
+/// How a child ended.
+#[derive(Deserialize)]
+struct Ended {
+    code: Option<i32>,
+    signal: Option<String>,
+}
+
+#[derive(Serialize)]
+pub struct Status {
+    success: bool,
+    code: i32,
+    signal: Option<String>,
+}
+
+impl From<Ended> for Status {
+    fn from(ended: Ended) -> Status {
+        // Deno numbers a signal's end as a shell does; Node looks at the signal first.
+        let code = ended.code.unwrap_or(if ended.signal.is_some() { 128 } else { 1 });
+        Status { success: code == 0 && ended.signal.is_none(), code, signal: ended.signal }
+    }
+}
+
+/// A child that was made.
+#[derive(Clone)]
+struct Child {
+    control: Control,
+    id: u32,
+}
+
+impl Child {
+    fn make(control: &Control, new: &New<'_>) -> io::Result<Child> {
+        let text = serde_json::to_vec(new).map_err(io::Error::other)?;
+        let id = now(control.exchange(&["children", "new"], &text))?;
+        let id = id.trim().parse().map_err(io::Error::other)?;
+        Ok(Child { control: control.clone(), id })
+    }
+
+    fn stdio(&self, number: u32) -> io::Result<OpenFile> {
+        let flags = if number == 0 { nine::wire::OpenFlags::WRONLY } else { nine::wire::OpenFlags::empty() };
+        let names = ["children", &self.id.to_string(), "stdio", &number.to_string()];
+        Ok(OpenFile::stdio(self.control.open(&names, flags)?, flags))
+    }
+
+    fn tell(&self, command: &str) -> io::Result<()> {
+        self.control.write(&["children", &self.id.to_string(), "ctl"], command.as_bytes())
+    }
+
+    fn waiting(&self) -> io::Result<OpenFile> {
+        let flags = nine::wire::OpenFlags::empty();
+        let names = ["children", &self.id.to_string(), "wait"];
+        Ok(OpenFile::stdio(self.control.open(&names, flags)?, flags))
+    }
+}
+
+async fn ended(wait: &OpenFile) -> io::Result<Status> {
+    let mut text = Vec::new();
+    wait.read_to_end(0, &mut text).await?;
+    let ended: Ended = serde_json::from_slice(&text).map_err(io::Error::other)?;
+    Ok(ended.into())
+}
+
+/// A child that JavaScript holds. The server forgets a child when its `wait` was read and is closed, so that file stays open
+/// until its output has been read too.
+struct Held {
+    child: Child,
+    wait: Rc<OpenFile>,
+}
+
+impl Resource for Held {
+    fn name(&self) -> Cow<'_, str> {
+        "child".into()
+    }
+}
+
+fn fault(e: io::Error) -> JsErrorBox {
+    JsErrorBox::from_err(e)
+}
+
+impl SpawnArgs {
+    fn wanted<'a>(&'a self, state: &OpState, tree: &Tree) -> New<'a> {
+        let mut env = BTreeMap::new();
+        if !self.clear_env {
+            env.extend(std::env::vars());
+        }
+        env.extend(self.env.iter().cloned());
+        let cwd = self.cwd.as_ref().map_or_else(|| tree.cwd(), |cwd| tree.cwd().join(cwd));
+        let stdio = [&self.stdin, &self.stdout, &self.stderr];
+        let mut number = 0;
+        let stdio = stdio.map(|wanted| {
+            number += 1;
+            stream(state, wanted, number - 1)
+        });
+        New {
+            file: &self.cmd,
+            args: &self.args,
+            argv0: self.argv0.as_deref(),
+            env,
+            cwd: cwd.to_string_lossy().into_owned(),
+            stdio,
+            detached: self.detached,
+        }
+    }
+}
+
+/// What stands behind a child's stream, in the server's words.
+fn stream(state: &OpState, wanted: &Value, number: i64) -> Value {
+    match wanted {
+        Value::String(kind) if kind == "piped" => "pipe".into(),
+        Value::String(kind) if kind == "inherit" => "inherit".into(),
+        Value::Number(fd) if fd.as_i64() == Some(number) => "inherit".into(),
+        // One of our own files by its descriptor.
+        Value::Number(fd) => fd
+            .as_i64()
+            .and_then(|fd| state.borrow::<deno_io::FdTable>().get(fd as i32))
+            .and_then(|file| file.maybe_path())
+            .map_or("inherit".into(), |path| serde_json::json!({ "path": path })),
+        _ => "ignore".into(),
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeChild {
+    rid: ResourceId,
+    pid: u32,
+    stdin_fd: Option<i64>,
+    stdout_fd: Option<i64>,
+    stderr_fd: Option<i64>,
+    ipc_pipe_rid: Option<ResourceId>,
+    extra_pipe_fds: Vec<Option<i64>>,
+}
+
+#[op2(stack_trace)]
+#[serde]
+pub fn op_node_spawn_child(
+    state: &mut OpState,
+    #[serde] args: SpawnArgs,
+    #[string] _api: String,
+) -> Result<NodeChild, JsErrorBox> {
+    if args.ipc.is_some_and(|fd| fd >= 0) {
+        return Err(JsErrorBox::not_supported());
+    }
+    let control = state.borrow::<Task>().control.clone();
+    let tree = state.borrow::<Tree>().clone();
+    let new = args.wanted(state, &tree);
+    let child = Child::make(&control, &new).map_err(fault)?;
+    let is_pipe = |number: usize| new.stdio[number] == "pipe";
+    let stdin_fd = is_pipe(0).then(|| carry_in(&child)).transpose().map_err(fault)?;
+    let wait = Rc::new(child.waiting().map_err(fault)?);
+    let stdout_fd = is_pipe(1).then(|| carry_out(&child, 1, &wait)).transpose().map_err(fault)?;
+    let stderr_fd = is_pipe(2).then(|| carry_out(&child, 2, &wait)).transpose().map_err(fault)?;
+    let pid = child.id;
+    let rid = state.resource_table.add(Held { child, wait });
+    Ok(NodeChild { rid, pid, stdin_fd, stdout_fd, stderr_fd, ipc_pipe_rid: None, extra_pipe_fds: Vec::new() })
+}
+
+/// A pair of sockets: one for Node's stream, by its number, and one for us.
+fn pipe() -> io::Result<(i64, UnixStream)> {
+    let (theirs, ours) = std::os::unix::net::UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    Ok((OwnedFd::from(theirs).into_raw_fd().into(), UnixStream::from_std(ours)?))
+}
+
+/// What Node writes goes to the child.
+fn carry_in(child: &Child) -> io::Result<i64> {
+    let (fd, mut from) = pipe()?;
+    let (child, file) = (child.clone(), child.stdio(0)?);
+    spawn(async move {
+        let mut buf = vec![0; CARRIED];
+        while let Ok(n) = from.read(&mut buf).await {
+            if n == 0 || file.write_from(0, &buf[..n]).await.is_err() {
+                break;
+            }
+        }
+        drop(file);
+        let _ = child.tell("eof");
+    });
+    Ok(fd)
+}
+
+/// What the child writes goes to Node.
+fn carry_out(child: &Child, number: u32, wait: &Rc<OpenFile>) -> io::Result<i64> {
+    let (fd, mut to) = pipe()?;
+    let (file, wait) = (child.stdio(number)?, wait.clone());
+    spawn(async move {
+        let (mut buf, mut offset) = (vec![0; CARRIED], 0);
+        while let Ok(n) = file.read_at(offset, &mut buf).await {
+            if n == 0 || to.write_all(&buf[..n]).await.is_err() {
+                break;
+            }
+            offset += n as u64;
+        }
+        let _ = to.shutdown().await;
+        drop(wait);
+    });
+    Ok(fd)
+}
+
+#[op2]
+#[serde]
+pub async fn op_spawn_wait(
+    state: Rc<RefCell<OpState>>,
+    #[smi] rid: ResourceId,
+) -> Result<Status, JsErrorBox> {
+    let held = state.borrow().resource_table.get::<Held>(rid).map_err(JsErrorBox::from_err)?;
+    let status = ended(&held.wait).await.map_err(fault)?;
+    let _ = state.borrow_mut().resource_table.take_any(rid);
+    Ok(status)
+}
+
+fn signal_of(signal: &Value) -> String {
+    match signal {
+        Value::String(name) => name.clone(),
+        Value::Number(number) => {
+            let name = number.as_i64().and_then(|n| super::process::signal_name(n as i32));
+            name.unwrap_or("SIGTERM").to_owned()
+        }
+        _ => "SIGTERM".into(),
+    }
+}
+
+#[op2]
+pub fn op_spawn_kill(
+    state: &mut OpState,
+    #[smi] rid: ResourceId,
+    #[serde] signal: serde_json::Value,
+) -> Result<(), JsErrorBox> {
+    let held = state
+        .resource_table
+        .get::<Held>(rid)
+        .map_err(|_| JsErrorBox::type_error("Child process has already terminated"))?;
+    held.child.tell(&format!("kill {}", signal_of(&signal))).map_err(fault)
+}
+
+/// Whether a child outlives its parent is said when it is made.
+#[op2(fast)]
+pub fn op_spawn_child_ref(#[smi] _rid: ResourceId) {}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SpawnOutput {
+    pid: u32,
+    status: Status,
+    stdout: Option<deno_core::ToJsBuffer>,
+    stderr: Option<deno_core::ToJsBuffer>,
+    killed_by_timeout: bool,
+    killed_by_max_buffer: bool,
+}
+
+/// Runs a child to its end while JavaScript waits: a thread for each stream, since none of them may wait for another.
+#[op2(stack_trace)]
+#[serde]
+pub fn op_spawn_sync(state: &mut OpState, #[serde] args: SpawnArgs) -> Result<SpawnOutput, JsErrorBox> {
+    let control = state.borrow::<Task>().control.clone();
+    let tree = state.borrow::<Tree>().clone();
+    let mut new = args.wanted(state, &tree);
+    if args.input.is_some() {
+        new.stdio[0] = "pipe".into();
+    }
+    let child = Child::make(&control, &new).map_err(fault)?;
+    let limit = args.max_buffer.filter(|most| *most > 0).unwrap_or(usize::MAX);
+    let kill = args.kill_signal.as_ref().map_or("SIGTERM".into(), signal_of);
+    let (done, is_done) = mpsc::channel();
+    let (input, child) = (args.input.as_deref(), &child);
+    let mut killed_by_timeout = false;
+    let is_pipe = |number: usize| new.stdio[number] == "pipe";
+    let (status, stdout, stderr) = std::thread::scope(|scope| {
+        if is_pipe(0) {
+            scope.spawn(move || {
+                if let Ok(file) = child.stdio(0) {
+                    let _ = now(file.write_from(0, input.unwrap_or_default()));
+                }
+                let _ = child.tell("eof");
+            });
+        }
+        let outputs = [1, 2]
+            .map(|number| is_pipe(number).then(|| scope.spawn(move || collect(child, number as u32, limit))));
+        let wait = scope.spawn(move || {
+            let file = child.waiting();
+            let status =
+                file.as_ref().map_err(|e| io::Error::from(e.kind())).and_then(|file| now(ended(file)));
+            let _ = done.send(());
+            // Open until the output has been read.
+            (status, file.ok())
+        });
+        if let Some(timeout) = args.timeout.filter(|timeout| *timeout > 0)
+            && is_done.recv_timeout(Duration::from_millis(timeout)).is_err()
+        {
+            killed_by_timeout = true;
+            let _ = child.tell(&format!("kill {kill}"));
+        }
+        let [stdout, stderr] =
+            outputs.map(|output| output.map(|thread| thread.join().expect("a reader does not panic")));
+        (wait.join().expect("a waiter does not panic").0, stdout, stderr)
+    });
+    let killed_by_max_buffer = [&stdout, &stderr].iter().any(|o| o.as_ref().is_some_and(|o| o.1));
+    let buffer = |output: Option<(Vec<u8>, bool)>| output.map(|(data, _)| data.into());
+    Ok(SpawnOutput {
+        pid: child.id,
+        status: status.map_err(fault)?,
+        stdout: buffer(stdout),
+        stderr: buffer(stderr),
+        killed_by_timeout,
+        killed_by_max_buffer,
+    })
+}
+
+/// A stream to its end, and whether the child was killed because it was too long.
+fn collect(child: &Child, number: u32, limit: usize) -> (Vec<u8>, bool) {
+    let mut data = Vec::new();
+    let Ok(file) = child.stdio(number) else { return (data, false) };
+    let mut buf = vec![0; CARRIED];
+    while let Ok(n @ 1..) = now(file.read_at(data.len() as u64, &mut buf)) {
+        data.extend_from_slice(&buf[..n]);
+        if data.len() > limit {
+            data.truncate(limit);
+            let _ = child.tell("kill SIGTERM");
+            return (data, true);
+        }
+    }
+    (data, false)
+}
+
+/// Node's options are Node's: there is no other command line to translate them into.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommandLine {
+    deno_args: Vec<String>,
+    node_options: Vec<String>,
+    needs_npm_process_state: bool,
+}
+
+#[op2]
+#[serde]
+pub fn op_node_translate_cli_args(
+    #[serde] args: Vec<String>,
+    _in_package: bool,
+    _for_child: bool,
+) -> CommandLine {
+    CommandLine { deno_args: args, node_options: Vec::new(), needs_npm_process_state: false }
+}
