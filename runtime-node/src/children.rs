@@ -192,19 +192,6 @@ fn tell(code: i32, message: &str) -> Vec<u8> {
     serde_json::to_vec(&ended).unwrap_or_default()
 }
 
-/// `children/new` while it is open: what was written made the number that is read.
-#[derive(Default)]
-pub(crate) struct Making(Mutex<Option<u32>>);
-
-impl Making {
-    pub fn made(&self, id: u32) {
-        *self.0.lock() = Some(id);
-    }
-    pub fn text(&self) -> String {
-        self.0.lock().map(|id| format!("{id}\n")).unwrap_or_default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -81,12 +81,16 @@ impl Engine {
 /// In words, where the one that is named cannot be used.
 pub fn find(named: Option<&Path>) -> Result<Vec<Engine>, String> {
     if let Some(named) = named {
-        return Engine::ask(named).map(|engine| vec![engine]);
+        // It is started in another directory.
+        let whole = named.canonicalize().map_err(|e| format!("{}: {e}", named.display()))?;
+        return Engine::ask(&whole).map(|engine| vec![engine]);
     }
     let here = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
     let beside = here.iter().flat_map(|dir| [dir.clone(), dir.join("../lib/taskfs")]);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let dirs: Vec<PathBuf> = beside.chain(std::env::split_paths(&path)).collect();
+    // What PATH names relative to wherever the server was started is not looked at.
+    let dirs: Vec<PathBuf> =
+        beside.chain(std::env::split_paths(&path).filter(|dir| dir.is_absolute())).collect();
     Ok(find_in(&dirs, &NAMES.map(OsStr::new)))
 }
 

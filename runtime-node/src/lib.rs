@@ -19,6 +19,7 @@ mod door;
 mod engine;
 mod link;
 mod log;
+mod net;
 mod pool;
 mod process;
 mod running;

@@ -6,8 +6,8 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use task::{Exit, Signal};
-use tokio::sync::{Notify, watch};
+use task::{Exit, Reach, Signal};
+use tokio::sync::{Notify, Semaphore, watch};
 use vfs::{Caller, FileRef, Place, TaskId};
 
 /// Signals that are kept for a worker that does not read them; then the oldest goes.
@@ -22,6 +22,9 @@ pub(crate) struct Given {
     /// Its namespace's root, and who it is there.
     pub root: Place,
     pub who: std::sync::Arc<Caller>,
+    /// Its way to the network, and how many names it may look up at a time.
+    pub reach: Reach,
+    pub lookups: Semaphore,
 }
 
 pub(crate) struct Link {
@@ -33,6 +36,8 @@ pub(crate) struct Link {
     signals: Mutex<VecDeque<Signal>>,
     signalled: Notify,
     listeners: AtomicUsize,
+    /// Why the last network call was refused.
+    refused: Mutex<String>,
     /// Set once: by the worker, who says that it is done, or by whoever ends it.
     end: OnceLock<Exit>,
     ended: Notify,
@@ -48,6 +53,7 @@ impl Link {
             signals: Mutex::default(),
             signalled: Notify::new(),
             listeners: AtomicUsize::new(0),
+            refused: Mutex::default(),
             end: OnceLock::new(),
             ended: Notify::new(),
         }
@@ -124,6 +130,13 @@ impl Link {
             }
             signalled.await;
         }
+    }
+
+    pub fn refuse(&self, why: String) {
+        *self.refused.lock() = why;
+    }
+    pub fn refused(&self) -> String {
+        self.refused.lock().clone()
     }
 
     /// The end is `exit`, unless there is one already.

@@ -41,6 +41,11 @@ impl Process {
         Ok(Process { init: init.map_err(io::Error::from)?, worker, pid })
     }
 
+    /// Another descriptor of the worker's own.
+    pub fn worker(&self) -> io::Result<OwnedFd> {
+        self.worker.try_clone()
+    }
+
     /// Ends all of it at once.
     pub fn kill(&self) {
         // It may have ended.

@@ -3,11 +3,13 @@
 use crate::door::Door;
 use crate::engine::Engine;
 use crate::link::Given;
+use crate::net;
 use crate::pool::Pool;
 use crate::running::RunningWorker;
 use crate::spec;
 use std::sync::Arc;
-use task::{Capability, Fit, Program, Running, Runtime, Start};
+use task::{Capability, Fit, Program, Reach, Running, Runtime, Start};
+use tokio::sync::Semaphore;
 use vfs::{Errno, Error, Op, OpenFlags, Result, TreeTag};
 
 /// How the Node runtimes are set up.
@@ -62,8 +64,17 @@ impl NodeRuntime {
         let is_node = is_node_itself(&start).await?;
         let spec = spec::document(&start, is_node)?;
         let worker = self.pool.take().await?;
-        let given =
-            Given { id: start.id, spec, stdio: start.stdio, root: start.ns.root(), who: Arc::new(start.who) };
+        let reach = Reach::new(start.caps, start.who.task, start.trace);
+        let lookups = Semaphore::new(net::AT_ONCE);
+        let given = Given {
+            id: start.id,
+            spec,
+            stdio: start.stdio,
+            root: start.ns.root(),
+            who: Arc::new(start.who),
+            reach,
+            lookups,
+        };
         worker.give(given, start.usage, start.limits);
         let (ended, pool) = (worker.wait(), self.pool.clone());
         tokio::spawn(async move {

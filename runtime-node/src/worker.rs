@@ -4,6 +4,7 @@ use crate::bounds::Bounds;
 use crate::door::Door;
 use crate::link::{Given, Link};
 use crate::log::Log;
+use crate::net;
 use crate::process::{End, Process, Used, name_of};
 use crate::spawn::Spawned;
 use nine::server::{Config, Observed, serve_observed};
@@ -53,8 +54,6 @@ impl Worker {
         let Hello { report, init, worker, listener } = hello;
         let process = Arc::new(Process::new(init, worker)?);
         Hello::accept(&socket)?;
-        // Its network calls fail (ENOSYS) where nobody takes them.
-        drop(listener);
         sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, None)?;
         let stream = StdStream::from(socket);
         stream.set_nonblocking(true)?;
@@ -72,7 +71,12 @@ impl Worker {
             usage: watch::Sender::new(None),
             bounds: Bounds::new(),
         });
-        tokio::spawn(worker.clone().live(stream, pipe, export, tell));
+        let supervised = match listener {
+            Some(listener) => Some(net::supervise(listener, worker.process.worker()?, worker.link.clone())),
+            // Its filter refuses them.
+            None => None,
+        };
+        tokio::spawn(worker.clone().live(stream, pipe, export, supervised, tell));
         Ok(worker)
     }
 
@@ -82,6 +86,7 @@ impl Worker {
         stream: UnixStream,
         pipe: Receiver,
         export: Arc<Export<Door>>,
+        supervised: Option<impl Future<Output = io::Result<()>>>,
         tell: watch::Sender<Option<Exit>>,
     ) {
         let config = Config {
@@ -94,7 +99,14 @@ impl Worker {
         let end = {
             let heard = self.log.listen(pipe);
             let struck = self.bounds.strike(&self.process);
-            tokio::pin!(served, heard, struck);
+            let mut supervising = supervised.is_some();
+            let supervised = async {
+                match supervised {
+                    Some(supervised) => supervised.await,
+                    None => Ok(()),
+                }
+            };
+            tokio::pin!(served, heard, struck, supervised);
             let (mut serving, mut listening, mut striking, mut alone) = (true, true, true, None);
             let end = loop {
                 tokio::select! {
@@ -107,6 +119,13 @@ impl Worker {
                     exit = &mut struck, if striking => {
                         striking = false;
                         self.link.end(exit);
+                    }
+                    // Who has no threads left makes no calls; where it fails, they do (ENOSYS).
+                    result = &mut supervised, if supervising => {
+                        supervising = false;
+                        if let Err(error) = result {
+                            tracing::debug!("a worker's network: {error}");
+                        }
                     }
                     result = &mut served, if serving => {
                         serving = false;

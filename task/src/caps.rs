@@ -283,6 +283,10 @@ impl Caps {
             Err(missing(&Cap::Connect(Peer { host: canonical(bare(name)), port: None })))
         }
     }
+    /// Whether it may connect anywhere.
+    pub fn connects(&self) -> bool {
+        self.0.iter().any(|cap| matches!(cap, Cap::Connect(_)))
+    }
     /// Whether it may listen anywhere.
     pub fn listens(&self) -> bool {
         self.0.iter().any(|cap| matches!(cap, Cap::Listen(_)))

@@ -7,15 +7,19 @@
 //!       1 2   its output
 //! signals     a read waits for a signal: SIGINT, a line each
 //! exit        a write of JSON: the task's end
+//! dns         a write of a name; a read gives its addresses, a line each
+//! refused     why the last network call was refused
 //! children/new            a write of JSON makes a child; a read gives its number
 //!          <id>/stdio/0 1 2    the other ends of its stdio
 //!               wait            a read waits for its end, and gives it as JSON
 //!               ctl             as /task/<id>/ctl
 //! ```
 
-use crate::children::{self, Making};
+use crate::children;
 use crate::link::{Given, Link};
+use crate::net;
 use crate::spec;
+use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use vfs::{
@@ -32,6 +36,8 @@ enum Entry {
     Stream(u8),
     Signals,
     Exit,
+    Dns,
+    Refused,
     Children,
     New,
     Child(u32),
@@ -41,12 +47,14 @@ enum Entry {
     ChildCtl(u32),
 }
 
-const ROOT: [(&str, Entry); 6] = [
+const ROOT: [(&str, Entry); 8] = [
     ("ready", Entry::Ready),
     ("spec", Entry::Spec),
     ("stdio", Entry::Stdio),
     ("signals", Entry::Signals),
     ("exit", Entry::Exit),
+    ("dns", Entry::Dns),
+    ("refused", Entry::Refused),
     ("children", Entry::Children),
 ];
 const STDIO: [(&str, Entry); 3] = [("0", Entry::Stream(0)), ("1", Entry::Stream(1)), ("2", Entry::Stream(2))];
@@ -63,6 +71,8 @@ impl Entry {
             Entry::Children => 7,
             Entry::Stream(n) => 8 + u64::from(n),
             Entry::New => 11,
+            Entry::Dns => 12,
+            Entry::Refused => 13,
             Entry::Child(id) => Entry::of_child(id, 0),
             Entry::ChildStdio(id) => Entry::of_child(id, 1),
             Entry::ChildStream(id, n) => Entry::of_child(id, 2 + u64::from(n)),
@@ -115,7 +125,7 @@ impl Entry {
     /// What it can be opened for.
     fn access(self) -> OpenFlags {
         match self {
-            Entry::New => OpenFlags::READ | OpenFlags::WRITE,
+            Entry::New | Entry::Dns => OpenFlags::READ | OpenFlags::WRITE,
             Entry::Ready
             | Entry::Exit
             | Entry::Stream(1..)
@@ -226,7 +236,7 @@ impl Node for Control {
                 self.link.add_listener();
             }
             let (node, ended) = (self.clone(), OnceLock::new());
-            Ok(Arc::new(OpenControl { node, control: self, stream, making: Making::default(), ended })
+            Ok(Arc::new(OpenControl { node, control: self, stream, answer: Mutex::default(), ended })
                 as FileRef)
         })
     }
@@ -237,8 +247,8 @@ struct OpenControl {
     control: Arc<Control>,
     /// What stands behind it, where that is another's file.
     stream: Option<FileRef>,
-    /// Of `children/new`.
-    making: Making,
+    /// Of `children/new` and `dns`: what came of the last write.
+    answer: Mutex<String>,
     /// Of a child's `wait`: what was read of its end.
     ended: OnceLock<Vec<u8>>,
 }
@@ -260,7 +270,8 @@ impl OpenFile for OpenControl {
         let link = &self.control.link;
         match (self.control.entry, &self.stream) {
             (_, Some(file)) => file.read(offset, buf),
-            (Entry::New, _) => Op::ok(copy(self.making.text().as_bytes(), offset, buf)),
+            (Entry::New | Entry::Dns, _) => Op::ok(copy(self.answer.lock().as_bytes(), offset, buf)),
+            (Entry::Refused, _) => Op::ok(copy(link.refused().as_bytes(), offset, buf)),
             (Entry::ChildWait(id), _) => Op::started(async move {
                 if self.ended.get().is_none() {
                     let ended = children::wait(&*self.control.given()?, id).await?;
@@ -289,7 +300,12 @@ impl OpenFile for OpenControl {
             (_, Some(file)) => file.write(0, data),
             (Entry::New, _) => Op::started(async move {
                 let id = link.children.make(&*self.control.given()?, data).await?;
-                self.making.made(id);
+                *self.answer.lock() = format!("{id}\n");
+                Ok(data.len())
+            }),
+            (Entry::Dns, _) => Op::started(async move {
+                let found = net::look_up(&*self.control.given()?, data).await?;
+                *self.answer.lock() = found;
                 Ok(data.len())
             }),
             (Entry::Ready, _) => {

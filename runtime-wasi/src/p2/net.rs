@@ -1,17 +1,11 @@
-//! What a component may reach: the task's `net:` capabilities, asked before every connection, listener and datagram, and
-//! for every name that is looked up. Who is refused finds the missing capability in the task's trace and the server's log.
-//!
-//! A capability that names a host is good for the addresses that the host's name was found to have, by this guest, by asking
-//! for it: `net:connect example.org:443` allows `1.2.3.4:443` once the name was looked up and came to that.
+//! What a component may reach ([`task::Reach`]), in the words of wasi:sockets, and how many sockets and lookups it may have.
 
-use parking_lot::Mutex;
-use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use task::{Caps, Trace};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use task::{Caps, Reach, Trace};
 use tokio::sync::Semaphore;
-use vfs::{Caller, Result, TaskId};
+use vfs::Caller;
 use wasmtime_wasi::sockets::SocketAddrUse;
 
 /// Sockets of all guests together: each is a descriptor of the server's.
@@ -24,10 +18,6 @@ pub(crate) struct Sockets {
 pub(super) const MAX_SOCKETS: usize = 256;
 /// Names that one guest looks up at a time: each holds a thread until the system answers.
 const MAX_LOOKUPS: usize = 4;
-/// Names whose addresses are remembered; the oldest are forgotten.
-const MAX_NAMES: usize = 64;
-/// Refusals of one guest that the server's log tells.
-const MAX_LOGGED: u32 = 20;
 
 impl Sockets {
     /// Half of the descriptors that the server may have.
@@ -55,94 +45,47 @@ impl Drop for SocketSlot {
 
 /// One guest's way to the network.
 pub(super) struct Net {
-    caps: Arc<Caps>,
-    task: Option<TaskId>,
-    trace: Trace,
-    /// What the names that the guest asked for came to, the newest last.
-    names: Mutex<VecDeque<(String, Vec<IpAddr>)>>,
+    reach: Reach,
     pub lookups: Arc<Semaphore>,
     pub sockets: Arc<Sockets>,
-    logged: AtomicU32,
 }
 
 impl Net {
     pub fn new(caps: Arc<Caps>, who: &Caller, trace: Trace, sockets: Arc<Sockets>) -> Net {
-        Net {
-            caps,
-            task: who.task,
-            trace,
-            names: Mutex::default(),
-            lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)),
-            sockets,
-            logged: AtomicU32::new(0),
-        }
+        let lookups = Arc::new(Semaphore::new(MAX_LOOKUPS));
+        Net { reach: Reach::new(caps, who.task, trace), lookups, sockets }
     }
 
     /// Whether `peer` may be used so. Sockets ask here, also for binds that nobody asked for by name.
     pub fn admits(&self, peer: SocketAddr, to: SocketAddrUse) -> bool {
+        let reach = &self.reach;
         match to {
-            SocketAddrUse::TcpConnect => self.say("connect", peer, self.connect(peer)),
-            SocketAddrUse::UdpSend => self.say("send", peer, self.connect(peer)),
-            SocketAddrUse::TcpListen => self.say("listen", peer, self.listen(peer)),
+            SocketAddrUse::TcpConnect => reach.say("connect", peer, reach.connect(peer)).is_ok(),
+            SocketAddrUse::UdpSend => reach.say("send", peer, reach.connect(peer)).is_ok(),
+            SocketAddrUse::TcpListen => reach.say("listen", peer, reach.listen(peer)).is_ok(),
             // A port of the system's choice is what connecting and sending begin with; listening there is asked for again.
             SocketAddrUse::TcpBind | SocketAddrUse::UdpBind if peer.port() == 0 => true,
-            SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => self.say("bind", peer, self.listen(peer)),
+            SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => {
+                reach.say("bind", peer, reach.listen(peer)).is_ok()
+            }
             // Whoever may listen hears everyone.
             SocketAddrUse::TcpAccept => true,
-            SocketAddrUse::UdpReceive => self.caps.listens() || self.connect(peer).is_ok(),
+            SocketAddrUse::UdpReceive => reach.caps().listens() || reach.connect(peer).is_ok(),
         }
-    }
-
-    fn connect(&self, peer: SocketAddr) -> Result<()> {
-        let ip = peer.ip().to_canonical();
-        let by_address = self.caps.allow_connect(&ip.to_string(), peer.port());
-        let named = |(name, found): &(String, Vec<IpAddr>)| {
-            found.contains(&ip) && self.caps.allow_connect(name, peer.port()).is_ok()
-        };
-        if by_address.is_err() && self.names.lock().iter().any(named) { Ok(()) } else { by_address }
-    }
-
-    fn listen(&self, local: SocketAddr) -> Result<()> {
-        self.caps.allow_listen(&local.ip().to_canonical().to_string(), local.port())
     }
 
     /// Whether a request may go to `host`, a name or an address.
     pub fn request(&self, what: impl std::fmt::Display, host: &str, port: u16) -> bool {
-        self.say("http", what, self.caps.allow_connect(host, port))
+        self.reach.say("http", what, self.reach.caps().allow_connect(host, port)).is_ok()
     }
 
     /// Whether the addresses of `name` may be asked for.
     pub fn look_up(&self, name: &str) -> bool {
-        self.say("resolve", name, self.caps.allow_look_up(name))
+        self.reach.say("resolve", name, self.reach.caps().allow_look_up(name)).is_ok()
     }
 
     pub fn found(&self, name: &str, addresses: &[IpAddr]) {
-        let mut names = self.names.lock();
-        names.retain(|(known, _)| known != name);
-        if names.len() == MAX_NAMES {
-            names.pop_front();
-        }
-        names.push_back((name.to_owned(), addresses.to_vec()));
-    }
-
-    /// Shows a question and its answer in the trace, and a refusal in the log.
-    fn say(&self, verb: &str, what: impl std::fmt::Display, answer: Result<()>) -> bool {
-        match answer {
-            Ok(()) => {
-                if self.trace.is_on() {
-                    self.trace.say(format_args!("{verb}({what}) = allowed"));
-                }
-                true
-            }
-            Err(error) => {
-                self.trace.say(format_args!("{verb}({what}) = access-denied ({error})"));
-                if self.logged.fetch_add(1, Ordering::Relaxed) < MAX_LOGGED {
-                    let task = self.task.map_or(0, |task| task.0);
-                    tracing::warn!(task, "{verb} {what}: {error}");
-                }
-                false
-            }
-        }
+        self.reach.found(name, addresses);
     }
 }
 

@@ -11,12 +11,15 @@
 //! loop, sleep     for ever                  garbage        sends what is no 9P
 //! hangup          closes its socket         flood          asks and never reads an answer
 //! spawn WORD JSON a child, WORD to its input, its output and end printed; left alone where JSON says leave
+//! connect, dial ADDR    speaks TCP       listen ADDR    the other side
+//! datagram ADDR   UDP                       resolve NAME   asks for addresses
+//! ask ADDR ADDR   may go to the first alone, and tries to get to the other
 //! shout           prints for ever           fids           takes all it can
 //! ```
 
 use nine::client::{Client, Fid};
 use nine::wire::{Dialect, Mode, Msize, OpenFlags};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream as StdStream;
 use tokio::net::UnixStream;
 
@@ -70,6 +73,18 @@ impl Worker {
         }
         let end = self.control.read_file(["children", &id, "wait"]).await?;
         self.print(&[&b"ended "[..], &end, b"\n"].concat()).await
+    }
+
+    /// Listens, says where, and gives back what the first who comes says.
+    async fn listen(&self, address: &str) -> std::io::Result<String> {
+        let listener = std::net::TcpListener::bind(address)?;
+        let said = format!("listening on {}\n", listener.local_addr()?);
+        self.print(said.as_bytes()).await.map_err(|e| std::io::Error::other(e.to_string()))?;
+        let (mut stream, _) = listener.accept()?;
+        let mut text = [0; 64];
+        let count = stream.read(&mut text)?;
+        stream.write_all(&text[..count])?;
+        Ok(String::from_utf8_lossy(&text[..count]).into_owned())
     }
 
     async fn run(&self, command: &str) -> Result<(), Error> {
@@ -173,10 +188,119 @@ impl Worker {
                 }
             }
             "spawn" => self.spawn(rest).await?,
+            "connect" | "dial" | "listen" | "datagram" | "ask" => {
+                let done = match verb {
+                    "connect" => net::connect(rest),
+                    "dial" => net::dial(rest).await,
+                    "listen" => self.listen(rest).await,
+                    "datagram" => net::datagram(rest),
+                    _ => net::ask(rest),
+                };
+                let line = match done {
+                    Ok(text) => format!("{verb}: {text}\n"),
+                    Err(error) => {
+                        let refused = self.control.read_file(["refused"]).await?;
+                        let errno = error.raw_os_error().unwrap_or(0);
+                        format!("{verb}: errno {errno} {}\n", String::from_utf8_lossy(&refused))
+                    }
+                };
+                self.print(line.as_bytes()).await?;
+            }
+            "resolve" => {
+                let dns = open(&self.control, "dns", OpenFlags::RDWR).await?;
+                match dns.write(0, rest.as_bytes()).await {
+                    Ok(_) => self.print(&dns.read(0, 4096).await?).await?,
+                    Err(error) => self.print(format!("{error}\n").as_bytes()).await?,
+                }
+            }
             "" => {}
             _ => self.print(format!("{verb}: unknown\n").as_bytes()).await?,
         }
         Ok(())
+    }
+}
+
+/// What a program does with sockets.
+mod net {
+    use std::io::{Error, Read, Result, Write};
+    use std::net::{TcpStream, UdpSocket};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// Connects, and says what it is told there.
+    pub fn connect(address: &str) -> Result<String> {
+        let mut stream = TcpStream::connect(address)?;
+        let (mut text, mine) = (String::new(), stream.peer_addr()?);
+        stream.write_all(b"from a task")?;
+        stream.shutdown(std::net::Shutdown::Write)?;
+        stream.read_to_string(&mut text)?;
+        Ok(format!("{mine} says {text}"))
+    }
+
+    /// The same without blocking.
+    pub async fn dial(address: &str) -> Result<String> {
+        let address: std::net::SocketAddr = address.parse().map_err(Error::other)?;
+        let mut stream = tokio::net::TcpStream::connect(address).await?;
+        let mut text = String::new();
+        stream.write_all(b"from a task").await?;
+        stream.shutdown().await?;
+        stream.read_to_string(&mut text).await?;
+        Ok(format!("{address} says {text}"))
+    }
+
+    /// Sends a datagram and says what comes back.
+    pub fn datagram(address: &str) -> Result<String> {
+        let socket = UdpSocket::bind("0.0.0.0:0")?;
+        socket.send_to(b"from a task", address)?;
+        let mut text = [0; 64];
+        let (count, from) = socket.recv_from(&mut text)?;
+        Ok(format!("{from} says {}", String::from_utf8_lossy(&text[..count])))
+    }
+
+    fn port(address: &str) -> Result<[u8; 2]> {
+        let port = address.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+        Ok(port.ok_or(Error::other("127.0.0.1:PORT"))?.to_be_bytes())
+    }
+
+    /// Tries to get to the second port of 127.0.0.1, where it may go to the first alone; tells which trick was not refused.
+    pub fn ask(addresses: &str) -> Result<String> {
+        let (allowed, other) = addresses.split_once(' ').ok_or(Error::other("two addresses"))?;
+        let (allowed, other) = (port(allowed)?, port(other)?);
+        let mut name = [0u8; 16];
+        name[0] = libc::AF_INET as u8;
+        name[2..4].copy_from_slice(&other);
+        name[4..8].copy_from_slice(&[127, 0, 0, 1]);
+        // SAFETY: the address is of its full length and lives as long as the process; the rest are numbers.
+        unsafe {
+            let stream = libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0);
+            let at = name.as_ptr();
+            if libc::sendto(stream, at.cast(), 16, libc::MSG_FASTOPEN, at.cast(), 16) >= 0 {
+                return Ok("MSG_FASTOPEN".into());
+            }
+            // Whatever stands at the socket to the server must not go elsewhere.
+            if libc::connect(3, at.cast(), 16) >= 0 {
+                return Ok("the server's own socket".into());
+            }
+            // Another thread changes the port while it is looked at: only what was looked at may be connected to.
+            let at = Box::leak(Box::new(name)).as_mut_ptr() as usize;
+            let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+            let stopped = stop.clone();
+            let changer = std::thread::spawn(move || {
+                while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+                    for port in [allowed, other] {
+                        (at as *mut u8).add(2).cast::<[u8; 2]>().write_volatile(port);
+                    }
+                }
+            });
+            let mut through = 0;
+            for _ in 0..2000 {
+                let stream = libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0);
+                through += i32::from(libc::connect(stream, at as *const libc::sockaddr, 16) >= 0);
+                libc::close(stream);
+            }
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            let _joined = changer.join();
+            Ok(if through > 0 { "through where it may" } else { "never through" }.into())
+        }
     }
 }
 
