@@ -80,6 +80,35 @@ async fn a_directory_reads_as_whole_stats_and_only_on_from_where_the_last_read_e
     }
 }
 
+/// As Linux reads a directory: it asks for the rest of its buffer before it looks at what it got.
+#[tokio::test]
+async fn whoever_asks_for_the_rest_of_a_count_gets_what_fits_or_nothing_and_goes_on() {
+    for dialect in [Dialect::P9P2000, Dialect::P9P2000U] {
+        let (_, mut peer) = classic(dialect).await;
+        walked(&mut peer, 1, &[]).await;
+        peer.ask(1, Tmessage::Open { fid: Fid(1), mode: OpenMode::empty() }).await;
+        peer.expect_kind(1, "Ropen").await;
+        let (mut all, mut offset) = (Vec::new(), 0);
+        loop {
+            let (before, mut left) = (offset, 250);
+            while left > 0 {
+                peer.ask(1, Tmessage::Read { fid: Fid(1), offset, count: left }).await;
+                let (names, len) = entries(&mut peer, dialect).await;
+                if len == 0 {
+                    break;
+                }
+                all.extend(names);
+                offset += len;
+                left -= len as u32;
+            }
+            if offset == before {
+                break;
+            }
+        }
+        assert_eq!(all, ["big", "d", "hello", "link", "pipe", "slow", "stuck"]);
+    }
+}
+
 #[tokio::test]
 async fn stats_tell_names_kinds_and_where_links_lead() {
     let (_, mut peer) = classic(Dialect::P9P2000U).await;

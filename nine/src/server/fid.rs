@@ -55,6 +55,8 @@ pub(super) struct DirPlace {
     pub(super) bytes: u64,
     /// The offset of the last entry given.
     pub(super) entry: u64,
+    /// What of the last count was not used. Linux asks for that next, to fill its buffer, before it looks at what it got.
+    pub(super) unused: Option<usize>,
 }
 
 impl<F: FileServer> FidEntry<F> {

@@ -6,7 +6,7 @@ use std::task::Context;
 use super::check_new_name;
 use super::open::opened_entry;
 use crate::server::answer::Error;
-use crate::server::fid::FidEntry;
+use crate::server::fid::{DirPlace, FidEntry};
 use crate::server::files::{FileServer, Listing, Opened, SetAttr, SetTime};
 use crate::server::held::call;
 use crate::server::input::Input;
@@ -206,7 +206,7 @@ impl<F: FileServer> Session<F> {
     ) -> Result<(), Error> {
         let (files, dialect) = (self.files.clone(), self.dialect());
         let open = entry.opened().ok_or(Error::NOT_OPEN)?;
-        let mut place = if offset == 0 { Default::default() } else { *open.place.lock() };
+        let mut place = if offset == 0 { DirPlace::default() } else { *open.place.lock() };
         if place.bytes != offset {
             return Err(Error::new(22, "a directory is read on from where the last read ended, or from 0"));
         }
@@ -235,7 +235,7 @@ impl<F: FileServer> Session<F> {
                     }
                     if data.len() > limit {
                         data.truncate(before);
-                        if data.is_empty() {
+                        if data.is_empty() && place.unused != Some(limit) {
                             return Err(Error::new(22, "count is too small for the next entry"));
                         }
                         break 'full;
@@ -244,6 +244,7 @@ impl<F: FileServer> Session<F> {
                 }
             }
             place.bytes += data.len() as u64;
+            place.unused = Some(limit - data.len());
             *open.place.lock() = place;
             Ok(Body::Bytes(data).into())
         });
