@@ -27,6 +27,9 @@ use fs_server::cli::{self, Cli};
 use report::Report;
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: fs_server::memory::Allocator = fs_server::memory::ALLOCATOR;
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.first().map(String::as_str) {

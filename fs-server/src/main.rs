@@ -4,6 +4,9 @@ use clap::Parser;
 use fs_server::cli::{self, Cli};
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: fs_server::memory::Allocator = fs_server::memory::ALLOCATOR;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

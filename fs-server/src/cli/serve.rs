@@ -6,7 +6,9 @@ use crate::auth::ServerTls;
 use crate::fault::Fault;
 use crate::fuse;
 use crate::listen::Listener;
+use crate::memory;
 use crate::observe::{Target, TraceFile};
+use crate::open_files;
 use crate::serving;
 use crate::stall;
 use crate::world::{BindSpec, NodeSpec, RootSpec, World};
@@ -74,6 +76,8 @@ impl WorldArgs {
 
 impl Serve {
     pub fn run(self) -> Result<ExitCode, Fault> {
+        memory::give_back_when_idle();
+        open_files::as_many_as_allowed();
         let runtime = stall::runtime(super::builder()).map_err(super::no_threads)?;
         let result = runtime.block_on(self.serve());
         stall::dismiss();
