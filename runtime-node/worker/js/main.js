@@ -9,6 +9,7 @@ import {
   op_get_ext_import_meta_proto,
   op_internal_log,
   op_napi_open,
+  op_require_read_file,
   op_set_format_exception_callback,
 } from "ext:core/ops";
 import { Deno, hide, show, version } from "ext:runtime/scope.js";
@@ -87,9 +88,21 @@ function start({ args, argv0, versions, target }) {
   initialize(nodeArgs);
 }
 
-/** Runs the script as CommonJS, as Node runs its main module. */
+/**
+ * Runs the script as CommonJS, as Node runs its main module. `true`: it is an ES module that awaits at its top, which
+ * `require` cannot load; nothing of it has run.
+ */
 function runCommonJs(path) {
-  Module._load(path, null, true);
+  try {
+    Module._load(path, null, true);
+  } catch (error) {
+    if (error?.code !== "ERR_REQUIRE_ASYNC_MODULE" || isScript(path)) throw error;
+    return true;
+  }
+}
+
+function isScript(path) {
+  return core.compileFunction(op_require_read_file(path), `file://${path}`, [false], ["require", "module", "exports"])[1] === null;
 }
 
 /** Runs a text as `node -e` does; with `show`, prints its value. */

@@ -49,6 +49,12 @@ const MENDS: &[(&str, &str, &str)] = &[
         "return await op_node_open(pathOrRid, stringToFlags(flag), 0o666);",
         "return await op_node_open(pathOrRid, stringToFlags(flag), parseFileMode(mode, \"mode\", 0o666));",
     ),
+    // The advice is for a file that was said to be CommonJS. Where nothing was said, an ES module is loaded as one.
+    (
+        "node:module",
+        "    if (process.mainModule === cjsModuleInstance) {\n      enrichCJSError(",
+        "    if (process.mainModule === cjsModuleInstance && format === \"commonjs\") {\n      enrichCJSError(",
+    ),
     // Where copyFile may not overwrite, the error has a code.
     (
         "deno_node/_fs/_fs_copy.ts",

@@ -169,7 +169,14 @@ impl Worker {
         self.report(&[error, place])
     }
 
-    async fn run_module(&mut self, main: &Url) -> Result<(), CoreError> {
+    async fn run_es_module(&mut self, main: &Url) -> Result<(), String> {
+        match self.load_and_evaluate(main).await {
+            Ok(()) => Ok(()),
+            Err(error) => self.raise_core(error),
+        }
+    }
+
+    async fn load_and_evaluate(&mut self, main: &Url) -> Result<(), CoreError> {
         let id = self.js.load_main_es_module(main).await?;
         let mut evaluated = std::pin::pin!(self.js.mod_evaluate(id));
         tokio::select! {
@@ -187,15 +194,13 @@ impl Worker {
             Main::File(url) if modules.is_common_js(url) => {
                 let path = url.to_file_path().map_err(|()| format!("{url} is no file"))?;
                 let path = self.value(&path.to_string_lossy());
-                if let Err(error) = self.call(|calls| &calls.run_common_js, &[path]) {
-                    self.raise(error)?;
+                match self.call(|calls| &calls.run_common_js, &[path]) {
+                    Ok(false) => {}
+                    Ok(true) => self.run_es_module(url).await?,
+                    Err(error) => self.raise(error)?,
                 }
             }
-            Main::File(url) => {
-                if let Err(error) = self.run_module(url).await {
-                    self.raise_core(error)?;
-                }
-            }
+            Main::File(url) => self.run_es_module(url).await?,
             Main::Text { text, show, name } => {
                 let arguments = [self.value(text), self.value(show), self.value(name)];
                 if let Err(error) = self.call(|calls| &calls.run_text, &arguments) {

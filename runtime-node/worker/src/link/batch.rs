@@ -11,7 +11,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 thread_local! {
     static IS_BLOCKED: Cell<bool> = const { Cell::new(false) };
@@ -26,9 +26,26 @@ pub fn now<F: Future>(operation: F) -> F::Output {
         }
     }
     let _unblocked = Unblocked(IS_BLOCKED.replace(true));
-    match pin!(operation).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => unreachable!("an operation waits for nothing but answers, and those block"),
+    let mut operation = pin!(operation);
+    if let Poll::Ready(output) = operation.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        return output;
+    }
+    // Beside answers, which block, there is one thing to wait for: Deno looks for the exports of a CommonJS module in
+    // another thread.
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    loop {
+        match operation.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+struct Unpark(std::thread::Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
