@@ -141,6 +141,17 @@ fn extended_attributes_are_made_replaced_listed_and_removed() {
 }
 
 #[test]
+fn a_file_without_a_label_says_that_there_are_no_labels() {
+    let w = world();
+    w.put("f", b"");
+    let f = w.at("f").unwrap();
+    fails(get(&f, &w.who, "security.selinux"), Errno::EOPNOTSUPP);
+    fails(get(&f, &w.who, "security.other"), Errno::ENODATA);
+    done(f.setxattr(&w.who, b"security.selinux", b"label", SetXattr::empty())).unwrap();
+    assert_eq!(get(&f, &w.who, "security.selinux").unwrap(), b"label");
+}
+
+#[test]
 fn extended_attributes_have_their_limits_and_count_as_space() {
     let w = world();
     w.put("f", b"");
