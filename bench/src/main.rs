@@ -1,12 +1,14 @@
 //! The figures of docs/performance.md: each is taken beside a peer or a limit in the same run, and printed as a ratio.
 //!
-//! `make bench` runs all; `cargo run --release -p bench -- NAME…` some: guest, start, many, mount, fuse, ninep, hold, node. This program is
-//! also the server that it measures: as `bench taskfs …` it is the `taskfs` command, so that nothing else has to be built,
-//! and what is measured is never of another build.
+//! `make bench` runs all but kernel, which takes long where its guest is emulated; `cargo run --release -p bench -- NAME…`
+//! some: guest, start, many, mount, fuse, ninep, hold, node, kernel. This program is also the server that it measures: as
+//! `bench taskfs …` it is the `taskfs` command, so that nothing else has to be built, and what is measured is never of another
+//! build.
 
 mod fuse;
 mod guest;
 mod hold;
+mod kernel;
 mod many;
 mod mount;
 mod ninep;
@@ -49,6 +51,10 @@ fn main() -> ExitCode {
             simple::serve(args[1].as_ref());
             ExitCode::SUCCESS
         }
+        Some(kernel::FILL) => {
+            kernel::fill(&args[1], &args[2], args[3].as_ref());
+            ExitCode::SUCCESS
+        }
         Some(ninep::NOTHING) => {
             ninep::serve_nothing(&args[1]);
             ExitCode::SUCCESS
@@ -67,7 +73,7 @@ fn main() -> ExitCode {
 fn measure(wanted: &[String]) {
     let mut report = Report::default();
     type Section = fn(&mut Report);
-    let all: [(&str, Section); 8] = [
+    let all: [(&str, Section); 9] = [
         ("guest", guest::run),
         ("start", start::run),
         ("many", many::run),
@@ -76,9 +82,10 @@ fn measure(wanted: &[String]) {
         ("ninep", ninep::run),
         ("hold", hold::run),
         ("node", node::run),
+        ("kernel", kernel::run),
     ];
     for (name, run) in all {
-        if wanted.is_empty() || wanted.iter().any(|w| w == name) {
+        if wanted.is_empty() && name != "kernel" || wanted.iter().any(|w| w == name) {
             eprintln!("bench: {name} …");
             run(&mut report);
         }

@@ -32,6 +32,11 @@ pub fn is_fast() -> bool {
     said("accelerator").is_ok_and(|accelerator| accelerator.trim() == "kvm")
 }
 
+/// The name of the kernel of the third generation: what the harness makes of it depends on the system's release.
+pub fn third() -> &'static str {
+    if top().join("build/qemu/older").exists() { "older" } else { "newest" }
+}
+
 impl Kernel {
     /// Boots the prepared kernel `name`; where that cannot be, says that `what` is not run.
     pub fn boot(name: &str, what: &str) -> Option<Kernel> {
@@ -65,6 +70,27 @@ impl Kernel {
             status => panic!("guest boot: {status:?}: {}", String::from_utf8_lossy(&booted.stderr)),
         }
         Some(Kernel { name: name.to_owned(), version: version.to_owned(), state })
+    }
+
+    /// Whether it is older than Linux MAJOR.MINOR.
+    pub fn is_before(&self, major: u32, minor: u32) -> bool {
+        let mut numbers = self.version.split(['.', '-', '+']).map_while(|number| number.parse::<u32>().ok());
+        let (Some(its_major), Some(its_minor)) = (numbers.next(), numbers.next()) else {
+            panic!("{}: not a kernel's version", self.version)
+        };
+        (its_major, its_minor) < (major, minor)
+    }
+
+    /// What its emulator has used of this machine's processors so far.
+    pub fn processor_time(&self) -> Duration {
+        let pid = std::fs::read_to_string(self.state.path().join("pid")).expect("a booted guest has one");
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).expect("it runs");
+        // Fields 14 and 15 of proc_pid_stat(5), counted after the name, which may have blanks.
+        let after = stat.rsplit_once(')').expect("a name in parentheses").1;
+        let ticks: u64 =
+            after.split_whitespace().skip(11).take(2).map(|n| n.parse::<u64>().expect("ticks")).sum();
+        // USER_HZ is 100 wherever the harness runs.
+        Duration::from_millis(ticks * 10)
     }
 
     /// Runs a busybox shell script in it: what it printed (both streams in one) and its status.
