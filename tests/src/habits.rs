@@ -29,6 +29,11 @@ pub fn wanted() -> Vec<&'static Habit> {
 }
 
 impl Habit {
+    /// Whether it is about more than files that are stored.
+    pub fn reads_tasks(&self) -> bool {
+        ["/task", "new /", "run /"].iter().any(|word| self.script.contains(word))
+    }
+
     /// The row as a whole script.
     pub fn whole(&self) -> String {
         format!("{PRELUDE}{}", self.script)

@@ -1,9 +1,9 @@
 //! What the Linux kernel's own 9P client makes of our files, on three generations of it in QEMU: the table of shell habits in
 //! every dialect and cache.
 
-use tests::kernel::{Kernel, is_fast};
+use tests::kernel::{Kernel, is_fast, third};
 use tests::matrix::{Cell, every_habit_in_every_cell};
-use tests::users::every_process_is_its_own_user;
+use tests::users::every_access_is_what_its_name_says;
 
 #[test]
 fn shell_habits_work_on_the_systems_own_kernel() {
@@ -17,7 +17,7 @@ fn shell_habits_work_on_the_backports_kernel() {
 
 #[test]
 fn shell_habits_work_on_a_kernel_of_another_release() {
-    on(other(), is_fast());
+    on(third(), is_fast());
 }
 
 #[test]
@@ -35,16 +35,7 @@ fn soak_every_cell_on_the_backports_kernel() {
 #[test]
 #[ignore = "soak: every dialect with every cache takes minutes where kernels are emulated"]
 fn soak_every_cell_on_a_kernel_of_another_release() {
-    on(other(), true);
-}
-
-/// The third generation: what the harness makes of it depends on the system's release.
-fn other() -> &'static str {
-    if std::fs::exists(tests::top().join("build/qemu/older")).is_ok_and(|there| there) {
-        "older"
-    } else {
-        "newest"
-    }
+    on(third(), true);
 }
 
 fn on(name: &str, everything: bool) {
@@ -52,5 +43,5 @@ fn on(name: &str, everything: bool) {
     let Some(kernel) = Kernel::boot(name, &what) else { return };
     let cells = if everything { Cell::all() } else { Cell::few() };
     every_habit_in_every_cell(&kernel, &cells, 3);
-    every_process_is_its_own_user(&kernel);
+    every_access_is_what_its_name_says(&kernel);
 }
