@@ -168,7 +168,7 @@ impl Worker {
         if let Some(exit) = self.link.how_it_ended() {
             return exit.clone();
         }
-        let said = self.log.last_line().map(|line| format!(": {line}")).unwrap_or_default();
+        let said = self.log.explanation().map(|line| format!(": {line}")).unwrap_or_default();
         match end {
             Ok(End { status, .. }) if *status > 128 => {
                 let signal = name_of(status - 128);

@@ -12,6 +12,16 @@ pub(crate) fn checked(result: libc::c_long) -> io::Result<libc::c_long> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
+/// Asks again where a signal came in between.
+pub(crate) fn retried(mut call: impl FnMut() -> libc::c_long) -> io::Result<libc::c_long> {
+    loop {
+        match checked(call()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
 /// Moves the socket from standard input to its place, and closes all that nobody speaks of.
 pub(crate) fn arrange() -> io::Result<OwnedFd> {
     // SAFETY: plain calls on descriptors; nothing in this process holds any yet but for the three standard ones.

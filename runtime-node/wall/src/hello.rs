@@ -6,7 +6,7 @@
 //! server ► .
 //! ```
 
-use crate::fds::checked;
+use crate::fds::{checked, retried};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -113,8 +113,9 @@ impl Hello {
     /// Waits for the server's word.
     pub(crate) fn wait(socket: &OwnedFd) -> io::Result<()> {
         let mut word = 0u8;
+        let at = (&raw mut word).cast();
         // SAFETY: one byte is read to where one byte is.
-        let count = checked(unsafe { libc::read(socket.as_raw_fd(), (&raw mut word).cast(), 1) as i64 })?;
+        let count = retried(|| unsafe { libc::read(socket.as_raw_fd(), at, 1) as i64 })?;
         match (count, word) {
             (1, GO_ON) => Ok(()),
             _ => {
@@ -189,8 +190,8 @@ fn receive(socket: &OwnedFd) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
         header.msg_iovlen = 1;
         header.msg_control = (&raw mut control).cast();
         header.msg_controllen = size_of::<Control>() as _;
-        let count =
-            checked(libc::recvmsg(socket.as_raw_fd(), &raw mut header, libc::MSG_CMSG_CLOEXEC) as i64)?;
+        let at = &raw mut header;
+        let count = retried(|| libc::recvmsg(socket.as_raw_fd(), at, libc::MSG_CMSG_CLOEXEC) as i64)?;
         let message = libc::CMSG_FIRSTHDR(&raw const header);
         if !message.is_null() && (*message).cmsg_type == libc::SCM_RIGHTS {
             let bytes = (*message).cmsg_len as usize - libc::CMSG_LEN(0) as usize;
