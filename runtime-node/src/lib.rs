@@ -14,6 +14,7 @@
 
 mod bounds;
 mod children;
+mod command;
 mod control;
 mod door;
 mod engine;
@@ -28,5 +29,6 @@ mod spawn;
 mod spec;
 mod worker;
 
+pub use command::bin;
 pub use engine::{Engine, find as find_engines};
 pub use runtime::{Config, NodeRuntime, runtimes};

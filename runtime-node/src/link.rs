@@ -5,7 +5,7 @@ use crate::children::Children;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use task::{Exit, Reach, Signal};
 use tokio::sync::{Notify, Semaphore, watch};
 use vfs::{Caller, FileRef, Place, TaskId};
@@ -38,6 +38,8 @@ pub(crate) struct Link {
     listeners: AtomicUsize,
     /// Why the last network call was refused.
     refused: Mutex<String>,
+    /// How often the program waited for the server, as the worker says at the end.
+    pub round_trips: AtomicU64,
     /// Set once: by the worker, who says that it is done, or by whoever ends it.
     end: OnceLock<Exit>,
     ended: Notify,
@@ -54,6 +56,7 @@ impl Link {
             signalled: Notify::new(),
             listeners: AtomicUsize::new(0),
             refused: Mutex::default(),
+            round_trips: AtomicU64::new(0),
             end: OnceLock::new(),
             ended: Notify::new(),
         }

@@ -111,6 +111,7 @@ pub(crate) fn document(start: &Start, is_node: bool) -> Result<Vec<u8>> {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Ended {
     #[serde(default)]
     code: Option<i32>,
@@ -118,20 +119,23 @@ struct Ended {
     message: Option<String>,
     #[serde(default)]
     signal: Option<String>,
+    #[serde(default)]
+    round_trips: u64,
 }
 
-/// The end that a worker tells.
-pub(crate) fn end(document: &[u8]) -> Result<Exit> {
+/// The end that a worker tells, and how often its program waited for the server.
+pub(crate) fn end(document: &[u8]) -> Result<(Exit, u64)> {
     let bad = |why: &dyn std::fmt::Display| Error::new(Errno::EINVAL, format!("exit: {why}"));
     let ended: Ended = serde_json::from_slice(document).map_err(|e| bad(&e))?;
     if let Some(signal) = &ended.signal {
-        return Ok(Signal::parse(signal)?.exit());
+        return Ok((Signal::parse(signal)?.exit(), ended.round_trips));
     }
     let code = ended.code.ok_or_else(|| bad(&"want a code or a signal"))? & 0xff;
-    Ok(match ended.message.filter(|message| !message.is_empty()) {
+    let exit = match ended.message.filter(|message| !message.is_empty()) {
         Some(message) => Exit::killed(code, message.chars().take(1000).collect::<String>()),
         None => Exit::with_code(code),
-    })
+    };
+    Ok((exit, ended.round_trips))
 }
 
 #[cfg(test)]
@@ -140,11 +144,11 @@ mod tests {
 
     #[test]
     fn an_end_is_a_code_a_signal_or_a_message() {
-        assert_eq!(end(b"{\"code\":0}"), Ok(Exit::success()));
-        assert_eq!(end(b"{\"code\":257}"), Ok(Exit::with_code(1)), "as a process's status");
-        let exit = end(b"{\"code\":134,\"message\":\"memory limit 64M reached\"}").expect("a message");
+        assert_eq!(end(b"{\"code\":0,\"roundTrips\":7}"), Ok((Exit::success(), 7)));
+        assert_eq!(end(b"{\"code\":257}"), Ok((Exit::with_code(1), 0)), "as a process's status");
+        let (exit, _) = end(b"{\"code\":134,\"message\":\"memory limit 64M reached\"}").expect("a message");
         assert_eq!(exit, Exit::killed(134, "memory limit 64M reached"));
-        let exit = end(b"{\"signal\":\"SIGTERM\"}").expect("a signal");
+        let (exit, _) = end(b"{\"signal\":\"SIGTERM\"}").expect("a signal");
         assert_eq!(exit, Exit::killed(143, "killed by SIGTERM"));
     }
 

@@ -154,6 +154,7 @@ impl Worker {
             let Used { user, system, .. } = self.bounds.tasks_part(end.used);
             usage.user_ns.store(nanos(user), Ordering::Relaxed);
             usage.sys_ns.store(nanos(system), Ordering::Relaxed);
+            usage.round_trips.store(self.link.round_trips.load(Ordering::Relaxed), Ordering::Relaxed);
             usage.memory.store(0, Ordering::Relaxed);
             usage.files.store(0, Ordering::Relaxed);
         }

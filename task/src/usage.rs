@@ -17,6 +17,8 @@ pub struct Usage {
     pub calls: AtomicU64,
     pub read_bytes: AtomicU64,
     pub written_bytes: AtomicU64,
+    /// How often the program waited for the server's answer, where that is another process: what its calls cost it in time.
+    pub round_trips: AtomicU64,
     /// Bytes written to stdio/1 and 2.
     pub output: AtomicU64,
 }

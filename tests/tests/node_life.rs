@@ -256,3 +256,14 @@ fn a_program_that_grows_is_ended_before_it_takes_much_more_than_it_may() {
     let peak: u64 = peak.and_then(|bytes| bytes.parse().ok()).unwrap_or_else(|| panic!("{usage}"));
     assert!((64 << 20..512 << 20).contains(&peak), "{usage}");
 }
+
+#[test]
+fn the_node_command_is_a_file_whose_arguments_say_what_to_run() {
+    let (_server, door) = server(&[]);
+    assert_eq!(door.text("/bin/node"), "#!taskfs nodejs\n");
+    // The fake worker cannot run it, and says so: what it was told is what counts.
+    let task = door.start("node --print 1", "");
+    let end = door.end_of(&task);
+    assert!(end.contains("a program"), "it was given no script: {end}");
+    assert_eq!(door.text(&format!("{task}/type")), "auto\n");
+}

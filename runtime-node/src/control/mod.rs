@@ -20,6 +20,7 @@ use crate::link::{Given, Link};
 use crate::net;
 use crate::spec;
 use parking_lot::Mutex;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use vfs::{
@@ -315,7 +316,13 @@ impl OpenFile for OpenControl {
             (Entry::Exit, _) if link.given().is_none() => {
                 Op::err(Error::new(Errno::ENXIO, "exit: there is no task yet"))
             }
-            (Entry::Exit, _) => spec::end(data).map(|exit| link.end(exit)).map(|()| data.len()).into(),
+            (Entry::Exit, _) => {
+                let told = spec::end(data).map(|(exit, round_trips)| {
+                    link.round_trips.store(round_trips, Ordering::Relaxed);
+                    link.end(exit);
+                });
+                told.map(|()| data.len()).into()
+            }
             _ => Op::err(Errno::EBADF),
         }
     }

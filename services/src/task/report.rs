@@ -58,6 +58,7 @@ fn usage(task: &Task) -> String {
         ("memory-peak", now(&usage.memory_peak)),
         ("files", now(&usage.files)),
         ("calls", now(&usage.calls)),
+        ("round-trips", now(&usage.round_trips)),
         ("read", now(&usage.read_bytes)),
         ("written", now(&usage.written_bytes)),
         ("output", now(&usage.output)),
