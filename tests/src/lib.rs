@@ -167,6 +167,35 @@ impl Drop for Server {
     }
 }
 
+/// `taskfs mount` of a server, over FUSE; ended when dropped.
+pub struct Import(Child);
+
+impl Import {
+    /// Mounted at `dir` when it returns.
+    pub fn of(server: &Server, dir: &Path) -> Import {
+        let mut command = Command::new(taskfs());
+        command
+            .args(["mount", "--with", "fuse", "--foreground", &server.unix()])
+            .arg(dir)
+            .stdin(Stdio::null());
+        let import = Import(command.spawn().expect("taskfs starts"));
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !dir.join("tmp").exists() {
+            assert!(Instant::now() < deadline, "taskfs mount did not mount {}", dir.display());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        import
+    }
+}
+
+impl Drop for Import {
+    fn drop(&mut self) {
+        let pid = rustix::process::Pid::from_raw(self.0.id() as i32).expect("a pid");
+        let _ended_already = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ended_already = self.0.wait();
+    }
+}
+
 /// Runs a bash script, with `vars` in its environment, for `limit` at most: its output and status. Its process group
 /// dies with it.
 pub fn sh(script: &str, vars: &[(&str, &str)], limit: Duration) -> Output {

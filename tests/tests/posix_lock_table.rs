@@ -4,11 +4,10 @@
 //! 9P has one message for flock(2) and fcntl(2), so what came over it excludes both; on mounts of the server itself they do
 //! not see each other, as in Linux. Open file description locks are fcntl(2)'s.
 
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tests::kernel::Kernel;
-use tests::{Server, has_fuse, sh, taskfs, text};
+use tests::{Import, Server, has_fuse, sh, text};
 
 /// `hold CALL SORT` takes the lock and keeps it until the file `go` is there; `ask` tries every call and sort in turn.
 const PROGRAM: &str = r#"
@@ -109,32 +108,6 @@ fn every_pair(ways: &[Way<'_>]) {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// `taskfs mount`, ended when dropped.
-struct Import(Child);
-
-impl Import {
-    fn of(server: &Server, dir: &str) -> Import {
-        let mut command = Command::new(taskfs());
-        command.args(["mount", "--with", "fuse", "--foreground", &server.unix(), dir]).stdin(Stdio::null());
-        let import = Import(command.spawn().expect("taskfs starts"));
-        let there = PathBuf::from(dir).join("tmp");
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while !there.exists() {
-            assert!(Instant::now() < deadline, "taskfs mount did not mount {dir}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        import
-    }
-}
-
-impl Drop for Import {
-    fn drop(&mut self) {
-        let pid = rustix::process::Pid::from_raw(self.0.id() as i32).expect("a pid");
-        let _ended_already = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        let _ended_already = self.0.wait();
-    }
-}
-
 /// One server, mounted twice, imported once, and mounted by `kernel` where there is one.
 fn table(what: &str, kernel: Option<&Kernel>) {
     if !has_fuse(what) {
@@ -148,7 +121,7 @@ fn table(what: &str, kernel: Option<&Kernel>) {
     });
     let args = ["--listen", "tcp://127.0.0.1:0", "--mount", &one, "--mount", &two];
     let server = Server::start(&args);
-    let _import = Import::of(&server, &three);
+    let _import = Import::of(&server, Path::new(&three));
     std::fs::write(format!("{one}/tmp/locked"), [0; 100]).expect("a file on the mount");
     let local = |name, dir: &str, is_ninep| Way {
         name,

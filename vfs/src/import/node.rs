@@ -176,6 +176,13 @@ impl Remote {
             _ => Errno::EXDEV.into(),
         }
     }
+
+    /// 9P knows no umask: it is taken off before the peer is asked, but where a default list of his rules instead.
+    async fn masked(&self, who: &Caller, mode: Mode) -> Result<u32> {
+        let masked = mode.bits() & !who.umask;
+        let ruled = masked != mode.bits() && self.acl(AclKind::Default).await?.is_some();
+        Ok(if ruled { mode.bits() } else { masked })
+    }
 }
 
 impl Drop for Remote {
@@ -186,11 +193,6 @@ impl Drop for Remote {
             above = Arc::into_inner(dir).and_then(|mut dir| dir.at.take());
         }
     }
-}
-
-/// 9P knows no umask: as Linux does on v9fs, it is taken off before the peer, who knows of default lists, is asked.
-fn masked(who: &Caller, mode: Mode) -> u32 {
-    mode.bits() & !who.umask
 }
 
 impl Node for Remote {
@@ -238,7 +240,7 @@ impl Node for Remote {
     ) -> Op<'a, (NodeRef, FileRef)> {
         Op::later(async move {
             let how = words::open_flags(flags) | wire::OpenFlags::CREAT;
-            let mode = wire::Mode(wire::Mode::REGULAR | masked(who, mode));
+            let mode = wire::Mode(wire::Mode::REGULAR | self.masked(who, mode).await?);
             let dir = self.fid().await?;
             let open = self.change(dir.created(name.as_bytes(), how, mode)).await?;
             // The fid that made the file is open: the node takes one that is not.
@@ -252,7 +254,8 @@ impl Node for Remote {
     fn mkdir<'a>(&'a self, who: &'a Caller, name: Name<'a>, mode: Mode) -> Op<'a, NodeRef> {
         Op::later(async move {
             let dir = self.fid().await?;
-            self.change(dir.mkdir(name.as_bytes(), wire::Mode(masked(who, mode)))).await?;
+            let mode = wire::Mode(self.masked(who, mode).await?);
+            self.change(dir.mkdir(name.as_bytes(), mode)).await?;
             Ok(self.step(name).await? as NodeRef)
         })
     }
@@ -271,8 +274,8 @@ impl Node for Remote {
         mode: Mode,
         device: Device,
     ) -> Op<'a, NodeRef> {
-        let mode = wire::Mode(kind.bits() | masked(who, mode));
         Op::later(async move {
+            let mode = wire::Mode(kind.bits() | self.masked(who, mode).await?);
             let dir = self.fid().await?;
             self.change(dir.mknod(name.as_bytes(), mode, (device.major, device.minor))).await?;
             Ok(self.step(name).await? as NodeRef)
