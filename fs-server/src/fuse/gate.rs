@@ -73,6 +73,11 @@ impl Gate {
         self.told.load(SeqCst) < queued && !self.stuck.load(SeqCst)
     }
 
+    #[cfg(test)]
+    pub(super) fn is_untold(&self) -> bool {
+        self.told.load(SeqCst) < self.queued.load(SeqCst)
+    }
+
     async fn settled(&self) {
         let queued = self.queued.load(SeqCst);
         let told = async {

@@ -23,10 +23,27 @@ use vfs::{Caller, Change, Errno, FileRef, Kind, Namespace, Nature, Place, Result
 struct Inode {
     /// The name it was last reached by.
     place: Place,
+    /// Others that the kernel may know it by: hard links, and where it was before it was renamed.
+    earlier: Vec<Place>,
     lookups: AtomicU64,
     /// What the trees call it, where that is not its number.
     other_paths: Box<[u64]>,
     beliefs: Arc<Beliefs>,
+}
+
+/// So many names of one inode are kept besides the last.
+const NAMES: usize = 8;
+
+impl Inode {
+    /// It is known by the name of `place` now; gives the name that there is no room for any more.
+    fn reached(&mut self, place: &Place) -> Option<Place> {
+        if same_name(&self.place, place) {
+            return None;
+        }
+        self.earlier.retain(|earlier| !same_name(earlier, place));
+        self.earlier.push(std::mem::replace(&mut self.place, place.clone()));
+        (self.earlier.len() > NAMES).then(|| self.earlier.remove(0))
+    }
 }
 
 /// What the kernel believes of an inode, as far as we have to know.
@@ -126,7 +143,8 @@ impl Known {
             }
         });
         let (place, lookups) = (place.clone(), AtomicU64::new(lookups));
-        self.inodes.insert(ino, Inode { place, lookups, other_paths: paths.into(), beliefs: Arc::default() });
+        let (earlier, beliefs) = (Vec::new(), Arc::default());
+        self.inodes.insert(ino, Inode { place, earlier, lookups, other_paths: paths.into(), beliefs });
     }
 
     fn remove(&mut self, ino: u64) -> Option<Inode> {
@@ -187,8 +205,10 @@ impl Inodes {
         let mut known = self.known.write();
         match known.inodes.get_mut(&ino.0) {
             Some(inode) => {
-                inode.place = place.clone();
                 *inode.lookups.get_mut() += 1;
+                let too_many = inode.reached(place);
+                drop(known);
+                too_many.into_iter().filter_map(|place| entry_of(&place)).for_each(|n| self.notices.push(n));
             }
             None => known.insert(ino.0, place, 1),
         }
@@ -276,6 +296,18 @@ impl Inodes {
             known.remove(ino);
             known.insert(ino, &place, lookups);
         }
+    }
+
+    /// All that the kernel may believe, as what it is to be told where none of it holds any more.
+    pub(super) fn everything(&self) -> Vec<Notice> {
+        let known = self.known.read();
+        let mut all = Vec::with_capacity(2 * known.inodes.len());
+        for (ino, inode) in &known.inodes {
+            inode.beliefs.changes.fetch_add(1, Ordering::SeqCst);
+            all.extend(inode.earlier.iter().chain([&inode.place]).filter_map(entry_of));
+            all.push(Notice::Content(*ino));
+        }
+        all
     }
 
     /// A synthetic file was closed. What is removed while it is open (a task) stays in the kernel's memory when it is closed,

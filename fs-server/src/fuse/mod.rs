@@ -127,7 +127,7 @@ pub fn mount(
     // Apart from the numbers of 9P connections, which count from 1 too.
     let client = (1 << 63) | CLIENTS.fetch_add(1, Ordering::Relaxed);
     let inodes = Inodes::new(ns, client, options.cache);
-    let notices = inodes.notices.clone();
+    let (notices, known) = (inodes.notices.clone(), inodes.clone());
     let handles = Arc::new(Handles::default());
     options.counts.mounted(&inodes, &handles);
     let counts = options.counts.clone();
@@ -142,7 +142,7 @@ pub fn mount(
         readers: readers.clone(),
     };
     let session = fuser::spawn_mount(session, &dir, &config).map_err(named)?;
-    notices.start(session.notifier())?;
+    notices.start(session.notifier(), move || known.everything())?;
     debug!(dir = %dir.display(), threads = options.threads, others, "mounted");
     Ok(Mount { dir, watcher, notices, readers, session: Some(session) })
 }
