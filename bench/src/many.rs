@@ -49,7 +49,8 @@ async fn measure(report: &mut Report, server: &Server) -> Result<(), ClientError
         .await
         .into_iter()
         .collect::<Result<Vec<_>, _>>()?;
-    assert!(said.iter().all(|said| said == "sleeping\n"), "a sleeper says so");
+    // Of a line that is written in two parts the first may have been all that was there.
+    assert!(said.iter().all(|said| said.starts_with("sleeping")), "a sleeper says so");
     report.time("`new`, cmd, start of all", took);
     report.time("until all have said that they sleep", began.elapsed());
     report.time("each, start to start", took / TASKS as u32);

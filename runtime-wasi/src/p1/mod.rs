@@ -145,6 +145,15 @@ macro_rules! define_quick {
                             }
                         },
                     )?;
+                    linker.func_wrap_async(
+                        shortcut::WAITS,
+                        stringify!($name),
+                        move |mut caller: Caller<'_, Guest>, ($($arg,)*): ($($ty,)*)| Box::new(async move {
+                            let mut call = Call::begin(&mut caller, version)?;
+                            let result = $call(&mut call, $($arg),*).await;
+                            wasmtime::Result::Ok(call.end(stringify!($name), &[$($arg as u64),*], &result))
+                        }),
+                    )?;
                 }
                 linker.func_wrap_async(
                     version.module(),

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! guest ── fd_read ──► this module ──┬─ "at once" fd_read ──► quick::fd_read: done, or NOT_AT_ONCE
-//!                                    └─ fd_read ────────────► io::fd_read, on the guest's fiber
+//!                                    └─ "waits" fd_read ────► io::fd_read, on the guest's fiber
 //! ```
 //! Functions of this module do not have the guest's memory to show; the host must know it before they are called. That is
 //! from the end of instantiation on, so a module with a start function goes without.
@@ -19,6 +19,9 @@ use wasmtime::{Engine, Error, Extern, Instance, InstancePre, Linker, Module, Mod
 
 /// The module of the functions that cannot wait, which no guest can name: its imports are checked before.
 pub(super) const AT_ONCE: &str = "at once";
+
+/// The module of those that can and were not done at once, likewise.
+pub(super) const WAITS: &str = "waits";
 
 /// Says that nothing was done yet. No errno is this.
 pub(super) const NOT_AT_ONCE: u32 = u32::MAX;
@@ -41,7 +44,6 @@ pub(super) const fn wasm_type(rust: &str) -> &'static str {
 /// The module between, as text.
 pub(crate) fn source() -> String {
     let (mut imports, mut functions) = (String::new(), String::new());
-    let waits = Version::Preview1.module();
     for Shape { name, params } in super::QUICK {
         let signature = format!("(param {}) (result i32)", params.join(" "));
         let args: String = (0..params.len()).map(|n| format!(" local.get {n}")).collect();
@@ -50,7 +52,7 @@ pub(crate) fn source() -> String {
         let _ = write!(
             imports,
             "(import \"{AT_ONCE}\" \"{name}\" (func $quick_{name} {signature}))\
-             (import \"{waits}\" \"{name}\" (func $waits_{name} {signature}))"
+             (import \"{WAITS}\" \"{name}\" (func $waits_{name} {signature}))"
         );
         let _ = write!(
             functions,
