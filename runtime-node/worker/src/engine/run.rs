@@ -270,6 +270,7 @@ pub async fn run(warm: Warm, tree: Tree, task: Task, stdio: [OpenFile; 3]) -> Ex
         state.put(Arc::new(deno_features::FeatureChecker::default()));
         state.put(task.clone());
         state.put(tree.clone());
+        state.put(modules.seen().clone());
     }
     let mut js = js;
     end_before_the_heap_does(&mut js, &task);

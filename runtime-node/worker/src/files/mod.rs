@@ -16,10 +16,11 @@ mod walk;
 pub use attr::Meta;
 pub use open::Opening;
 pub use open_file::OpenFile;
+pub use walk::Follow;
 
 use crate::link::Link;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 /// The namespace, with what a process keeps beside it: its working directory and its umask. Clones share all.
@@ -31,6 +32,8 @@ struct Shared {
     cwd: RwLock<PathBuf>,
     umask: AtomicU32,
     tmp: PathBuf,
+    /// How often this process has changed a name.
+    changes: AtomicU64,
 }
 
 impl std::fmt::Debug for Tree {
@@ -46,6 +49,7 @@ impl Tree {
             cwd: RwLock::new("/".into()),
             umask: AtomicU32::new(0o022),
             tmp: "/tmp".into(),
+            changes: AtomicU64::new(0),
         }))
     }
 
@@ -60,6 +64,11 @@ impl Tree {
     /// Moves without looking: for a directory that is known.
     pub fn set_cwd(&self, to: PathBuf) {
         *self.0.cwd.write().expect("no holder of the lock panics") = to;
+    }
+
+    /// A number that is another one after this process has made, moved or removed a name.
+    pub fn changes(&self) -> u64 {
+        self.0.changes.load(Ordering::Relaxed)
     }
 
     fn tmp_dir(&self) -> &Path {

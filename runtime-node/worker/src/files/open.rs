@@ -1,13 +1,13 @@
 //! Opening files, and reading or writing whole ones: for a file that one message can carry, in one round trip.
 
 use super::walk::{Follow, Keep, errno};
-use super::{OpenFile, Tree, attr};
+use super::{Meta, OpenFile, Tree, attr};
 use crate::link::{Batch, Handle, unexpected};
 use deno_fs::OpenOptions;
 use nine::wire::{Fid, Gid, Mode, Name, NamesBuf, OpenFlags, QidKind, Rmessage, Tmessage};
 use std::io;
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What is read of a file at the first go. Longer ones are read on.
 const FIRST_READ: u32 = 256 << 10;
@@ -43,6 +43,11 @@ impl Opening {
     fn follow(self) -> Follow {
         if self.flags.contains(OpenFlags::NOFOLLOW) { Follow::No } else { Follow::Yes }
     }
+}
+
+/// A stored file's length says where it ends; another's end is where a read brings nothing.
+fn is_whole(meta: &Meta, data: &[u8]) -> bool {
+    data.is_empty() || (meta.kind() == Mode::REGULAR && meta.0.size == data.len() as u64)
 }
 
 impl Tree {
@@ -122,6 +127,29 @@ impl Tree {
 
     /// A whole file.
     pub async fn read_file(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let (meta, handle, first, _) = self.begin_to_read(path).await?;
+        if meta.is_dir() {
+            return Err(errno(libc::EISDIR));
+        }
+        let mut data = first?;
+        if is_whole(&meta, &data) {
+            handle.clunk_later();
+            return Ok(data);
+        }
+        let file = OpenFile::new(handle, path.to_path_buf(), OpenFlags::empty());
+        file.read_to_end(data.len() as u64, &mut data).await?;
+        Ok(data)
+    }
+
+    /// What a path is, where it really is, and its text if it is a stored file that comes at the first go.
+    pub async fn glance(&self, path: &Path) -> io::Result<(Meta, PathBuf, Option<Vec<u8>>)> {
+        let (meta, handle, first, real) = self.begin_to_read(path).await?;
+        let text = first.ok().filter(|data| meta.kind() == Mode::REGULAR && is_whole(&meta, data));
+        handle.clunk_later();
+        Ok((meta, real, text))
+    }
+
+    async fn begin_to_read(&self, path: &Path) -> io::Result<(Meta, Handle, io::Result<Vec<u8>>, PathBuf)> {
         let first = FIRST_READ.min(self.link().chunk() as u32);
         let reached = self
             .at(path, Follow::Yes, Keep::Yes, &|batch, fid| {
@@ -131,24 +159,12 @@ impl Tree {
             })
             .await?;
         let meta = attr::said(&reached.replies[0])?;
-        if meta.is_dir() {
-            return Err(errno(libc::EISDIR));
-        }
-        reached.replies[1].done()?;
-        let mut data = match reached.replies[2].reply()? {
-            Rmessage::Read { data } => data.0.to_vec(),
-            other => return Err(unexpected(&other)),
-        };
-        let handle = reached.handle();
-        // A stored file's length says where it ends; another's end is where a read brings nothing.
-        let is_whole = data.is_empty() || (meta.kind() == Mode::REGULAR && meta.0.size == data.len() as u64);
-        if is_whole {
-            handle.clunk_later();
-            return Ok(data);
-        }
-        let file = OpenFile::new(handle, path.to_path_buf(), OpenFlags::empty());
-        file.read_to_end(data.len() as u64, &mut data).await?;
-        Ok(data)
+        let read = reached.replies[1].done().and_then(|()| match reached.replies[2].reply()? {
+            Rmessage::Read { data } => Ok(data.0.to_vec()),
+            other => Err(unexpected(&other)),
+        });
+        let real = reached.path();
+        Ok((meta, reached.handle(), read, real))
     }
 
     /// Writes a whole file as `how` says.

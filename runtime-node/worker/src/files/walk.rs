@@ -87,13 +87,14 @@ impl Tree {
         Ok(reached)
     }
 
-    /// Walks to the directory of `path` and sends what `then` adds with the last name.
+    /// Walks to the directory of `path` and sends what `then` adds with the last name, which it is to change.
     pub(super) async fn beside(
         &self,
         path: &Path,
         keep: Keep,
         then: &dyn Fn(&mut Batch, Fid, &[u8]),
     ) -> io::Result<(Reached, Vec<u8>)> {
+        self.0.changes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let mut names = self.names(path).await?;
         // Only the root has no name: it is there, and nothing can be made or removed in its place.
         let name = names.pop().ok_or_else(|| errno(libc::EBUSY))?;
@@ -155,7 +156,17 @@ impl Tree {
                 }
             };
             let rest = replies.split_off(walks);
+            // A walk that ends early leaves its fid what it was: nothing, if it is the first.
+            let is_file = replies.first().is_some_and(|first| first.reply().is_ok());
             let (qids, fault) = walked(&replies, &names)?;
+            let first_walk = if walks == 1 { names.len() } else { (names.len() - 1).min(MAX_NAMES) };
+            let handle = match handle {
+                Some(handle) if !is_file || qids.len() < first_walk => {
+                    handle.was_clunked();
+                    None
+                }
+                handle => handle,
+            };
             let last = qids.len();
             let is_link = qids.last().is_some_and(|qid| qid.kind.contains(QidKind::SYMLINK));
             if is_link && (last < names.len() || follow == Follow::Yes) {

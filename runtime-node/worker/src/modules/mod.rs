@@ -5,9 +5,11 @@
 
 mod loader;
 mod require;
+mod seen;
 mod transpile;
 
 pub use loader::Slot;
+pub use seen::{Kind, Seen};
 
 use crate::files::Tree;
 use deno_media_type::MediaType;
@@ -21,6 +23,7 @@ use deno_resolver::npm::{
 use node_resolver::analyze::{CjsModuleExportAnalyzer, NodeCodeTranslator, NodeCodeTranslatorMode};
 use node_resolver::cache::NodeResolutionSys;
 use node_resolver::{DenoIsBuiltInNodeModuleChecker, NodeResolver, NodeResolverOptions, PackageJsonResolver};
+use seen::PackageJsons;
 use std::rc::Rc;
 use std::sync::Arc;
 use url::Url;
@@ -41,11 +44,13 @@ pub struct Modules {
     tracker: Arc<Tracker>,
     loader: Rc<Loader>,
     packages: Arc<PackageJsonResolver<Tree>>,
+    seen: Arc<Seen>,
 }
 
 impl Modules {
     pub fn new(tree: &Tree) -> Modules {
-        let packages = Arc::new(PackageJsonResolver::new(tree.clone(), None));
+        let packages =
+            Arc::new(PackageJsonResolver::new(tree.clone(), Some(Arc::new(PackageJsons::new(tree)))));
         let checker = DenoInNpmPackageChecker::new(CreateInNpmPkgCheckerOptions::Byonm);
         let sys = NodeResolutionSys::new(tree.clone(), None);
         let folders = ByonmNpmResolver::new(ByonmNpmResolverCreateOptions {
@@ -79,7 +84,7 @@ impl Modules {
         ));
         let translator = Arc::new(NodeCodeTranslator::new(exports, NodeCodeTranslatorMode::ModuleLoader));
         let loader = Rc::new(NpmModuleLoader::new(tracker.clone(), checker, translator, tree.clone()));
-        Modules { tree: tree.clone(), resolver, tracker, loader, packages }
+        Modules { tree: tree.clone(), resolver, tracker, loader, packages, seen: Arc::default() }
     }
 
     /// What Node's own modules need for `require`.
@@ -90,6 +95,11 @@ impl Modules {
             pkg_json_resolver: self.packages.clone(),
             sys: self.tree.clone(),
         }
+    }
+
+    /// What the loader has looked at.
+    pub fn seen(&self) -> &Arc<Seen> {
+        &self.seen
     }
 
     /// Whether a main module runs as CommonJS. One that turns out to be an ES module is loaded as such by `require`.

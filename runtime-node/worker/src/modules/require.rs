@@ -1,7 +1,6 @@
 //! `require`: what Node's module loader asks of its host.
 
 use super::{Modules, transpile};
-use crate::link::now;
 use deno_core::FastString;
 use deno_error::JsErrorBox;
 use deno_media_type::MediaType;
@@ -23,7 +22,7 @@ impl NodeRequireLoader for Modules {
     }
 
     fn load_text_file_lossy(&self, path: &Path) -> Result<FastString, JsErrorBox> {
-        let bytes = now(self.tree.read_file(path)).map_err(JsErrorBox::from_err)?;
+        let bytes = self.seen().read(&self.tree, path).map_err(JsErrorBox::from_err)?;
         let text = match String::from_utf8(bytes) {
             Ok(text) => text,
             Err(e) => String::from_utf8_lossy(e.as_bytes()).into_owned(),

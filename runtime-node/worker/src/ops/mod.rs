@@ -8,6 +8,7 @@ mod fault;
 mod host;
 mod names;
 mod process;
+mod require;
 mod unlink;
 
 pub use fault::Place;
@@ -74,6 +75,8 @@ deno_core::extension!(
         "op_spawn_sync" => children::op_spawn_sync(),
         "op_spawn_wait" => children::op_spawn_wait(),
         "op_node_getaddrinfo" => names::op_node_getaddrinfo(),
+        "op_require_real_path" => require::op_require_real_path(),
+        "op_require_stat" => require::op_require_stat(),
         "op_exec_path" => host::op_exec_path(),
         "op_hostname" => host::op_hostname(),
         "op_uid" | "op_geteuid" => host::op_uid(),
