@@ -32,3 +32,5 @@ mod worker;
 pub use command::bin;
 pub use engine::{Engine, find as find_engines};
 pub use runtime::{Config, NodeRuntime, runtimes};
+pub use spawn::probe;
+pub use wall::Report as Wall;

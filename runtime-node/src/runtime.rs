@@ -132,6 +132,7 @@ impl Runtime for NodeRuntime {
             line("engine", self.pool.engine.name().to_owned()),
             line("executable", self.pool.engine.executable.display().to_string()),
             line("detects", "#! lines of node; extensions .js .mjs .cjs .ts .mts .cts".into()),
+            line("network", "under net: capabilities; a loopback of its own".into()),
             line("limits", "memory cpu wall output".into()),
             line("isolation", "a process a task, behind a wall".into()),
             line("wall", wall),

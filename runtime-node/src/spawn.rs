@@ -48,6 +48,16 @@ fn work(engine: &Engine, asked: &Receiver<oneshot::Sender<io::Result<Spawned>>>)
     }
 }
 
+/// What wall a worker raises on this machine; it runs nothing.
+///
+/// # Errors
+/// In words, where it does not come as far as that.
+pub fn probe(engine: &Engine) -> Result<wall::Report, String> {
+    let spawned = spawn(engine).map_err(|e| format!("{}: {e}", engine.executable.display()))?;
+    // With its socket closed it ends.
+    Ok(spawned.hello.report)
+}
+
 fn spawn(engine: &Engine) -> io::Result<Spawned> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_read_timeout(Some(PATIENCE))?;

@@ -141,3 +141,41 @@ fn hundreds_of_tasks_leave_nothing_behind() {
         "descriptors and threads: {before:?}, then {after:?}"
     );
 }
+
+/// What `script` says in a shell that may make no namespaces and has no privileges; none where this machine cannot make such.
+fn in_a_poor_machine(script: &str) -> Option<String> {
+    let poor = format!(
+        "exec unshare -U -r sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && \
+         exec setpriv --bounding-set=-all --no-new-privs sh -c \"$0\"' '{script}' 2>&1"
+    );
+    let vars = [("TASKFS", tests::taskfs()), ("FAKE", PathBuf::from(FAKE))];
+    let vars = vars.map(|(name, path)| (name, path.to_str().expect("a UTF-8 path").to_owned()));
+    let vars: Vec<(&str, &str)> = vars.iter().map(|(name, path)| (*name, path.as_str())).collect();
+    let output = tests::sh(&poor, &vars, Duration::from_secs(30));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if said.contains("unshare: ") || said.contains("setpriv: ") || said.contains("not found") {
+        tests::cannot_run("a machine without namespaces", said.trim());
+        return None;
+    }
+    Some(said)
+}
+
+#[test]
+fn where_the_wall_has_holes_programs_are_refused_unless_asked_for_by_name() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let program = dir.path().join("p.js");
+    std::fs::write(&program, "print hello\ncat /etc/passwd\nconnect 127.0.0.1:9").expect("room for a file");
+    let run = format!("\"$TASKFS\" run --node \"$FAKE\" {{}} {}", program.display());
+    let Some(said) = in_a_poor_machine(&run.replace("{}", "")) else { return };
+    assert!(
+        said.contains("the wall has holes on this machine: no pid namespace, no network namespace"),
+        "{said}"
+    );
+    assert!(said.contains("--weak-walls") && !said.contains("hello"), "{said}");
+    let Some(said) = in_a_poor_machine(&run.replace("{}", "--weak-walls")) else { return };
+    assert!(said.contains("hello\n/etc/passwd: "), "seccomp and the namespace still hold: {said}");
+    assert!(
+        said.contains("connect: errno 13"),
+        "there is no loopback of its own: the machine's is under capabilities: {said}"
+    );
+}

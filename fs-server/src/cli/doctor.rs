@@ -1,5 +1,6 @@
 //! `taskfs doctor`: what this machine can do, and what to install for the rest.
 
+use runtime_node::Engine;
 use std::ffi::CString;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,7 +13,10 @@ struct Finding {
 
 /// Prints one line a finding. Nothing that is missing here keeps the server from serving 9P.
 pub fn run() -> String {
-    let findings = [fuse(), kernel_9p(), engines(), open_files(), mappings(), cgroup()];
+    let nodes = runtime_node::find_engines(None).unwrap_or_default();
+    let mut findings = vec![fuse(), kernel_9p(), engines(), node(&nodes)];
+    findings.extend(nodes.first().map(walls));
+    findings.extend([open_files(), mappings(), cgroup()]);
     let width = findings.iter().map(|f| f.what.len()).max().unwrap_or(0);
     let mut text = String::new();
     for Finding { what, state } in findings {
@@ -67,6 +71,41 @@ fn kernel_9p() -> Finding {
 
 fn engines() -> Finding {
     Finding { what: "WASI programs", state: Ok("wasmtime, in the server".to_owned()) }
+}
+
+fn node(engines: &[Engine]) -> Finding {
+    let state = match engines {
+        [] => Err(
+            "no taskfs-node-v8 or taskfs-node-quickjs beside this program or on PATH: make build makes them"
+                .into(),
+        ),
+        engines => {
+            let names: Vec<String> =
+                engines.iter().map(|e| format!("{} ({})", e.name(), e.executable.display())).collect();
+            Ok(names.join(", "))
+        }
+    };
+    Finding { what: "Node programs", state }
+}
+
+/// What a worker process can be walled off with here, as one that was started for this says.
+fn walls(engine: &Engine) -> Finding {
+    let state = match runtime_node::probe(engine) {
+        Err(why) => Err(format!("a worker does not start: {why}")),
+        Ok(wall) if !wall.missing().is_empty() => Err(format!(
+            "{}: Node programs are refused, unless serve is told --weak-walls",
+            wall.missing().join(", ")
+        )),
+        Ok(wall) if !wall.notify => {
+            Err("the kernel puts no system calls before us: Node programs have no network".to_owned())
+        }
+        Ok(wall) => Ok(format!(
+            "{} namespaces, an empty root, seccomp{}",
+            wall.spaces.join(" "),
+            if wall.landlock > 0 { ", Landlock" } else { "" }
+        )),
+    };
+    Finding { what: "walls of Node programs", state }
 }
 
 fn open_files() -> Finding {

@@ -72,11 +72,15 @@ fn map_ids(pid: u32, root: bool) -> io::Result<u32> {
         write("gid_map", format!("0 {gid} 1"))?;
         return Ok(uid);
     }
-    let stranger = STRANGER + std::process::id();
-    let id = match write("uid_map", format!("0 {stranger} 1")) {
-        Ok(()) => stranger,
-        Err(_) => write("uid_map", format!("0 {NOBODY} 1")).map(|()| NOBODY)?,
-    };
+    // In a container the server may have few ids to give, or its own alone.
+    let mut refused = Ok(0);
+    for id in [STRANGER + std::process::id(), NOBODY, 0] {
+        refused = write("uid_map", format!("0 {id} 1")).map(|()| id);
+        if refused.is_ok() {
+            break;
+        }
+    }
+    let id = refused?;
     write("gid_map", format!("0 {id} 1"))?;
     Ok(id)
 }
@@ -101,7 +105,8 @@ fn init(
     let _loopback = loopback_up();
     let _named = hostname(c"taskfs");
     if !has_user {
-        become_user(STRANGER + std::process::id())?;
+        // Where neither is to be had (a server in a user namespace of its own), its user stays, without privileges.
+        let _nobody_else = become_user(STRANGER + std::process::id()).or_else(|_| become_user(NOBODY));
     }
     let has = |name: &str| emptied || name != "mount";
     report.spaces = wanted.iter().map(|(name, _)| (*name).to_owned()).filter(|name| has(name)).collect();
