@@ -24,3 +24,39 @@ async fn a_file_that_was_made_unwritable_is_cut_through_the_fid_that_made_it() {
     let refused = closed.setattr(SetAttrFields { valid, ..SetAttrFields::default() }).await;
     assert_eq!(refused.expect_err("nobody may write to it").errno(), Some(libc::EACCES as u32));
 }
+
+/// In the dialects that remove by fid, the fid may be older than the name.
+#[tokio::test]
+async fn a_file_is_removed_through_a_fid_that_knows_its_old_name() {
+    let server = Server::start(&[]);
+    for dialect in [Dialect::P9P2000, Dialect::P9P2000U] {
+        let stream = tokio::net::UnixStream::connect(server.path("sock")).await.expect("it listens");
+        let client = Client::connect(stream, dialect, Msize(1 << 16)).await.expect("it speaks the dialect");
+        let root = client.attach(b"root", Some(Uid(0)), b"/tmp").await.expect("a root");
+        let make = async |name: &str| {
+            let mut made = root.walk::<&str>([]).await.expect("the root");
+            made.create(name.as_bytes(), OpenFlags::WRONLY, Mode(0o600)).await.expect(name);
+            made.clunk().await.expect(name);
+        };
+        let names = async || {
+            let mut dir = root.walk::<&str>([]).await.expect("the root");
+            dir.open(OpenFlags::empty()).await.expect("a directory");
+            let mut names: Vec<_> =
+                dir.ls().await.expect("a listing").into_iter().map(|item| item.name).collect();
+            names.retain(|name| name != b"." && name != b"..");
+            names.sort();
+            names
+        };
+        make("old").await;
+        let walk = async |name: &str| root.walk([name]).await.expect(name);
+        let (by_now_stale, stale_as_well) = (walk("old").await, walk("old").await);
+        root.rename_at(b"old", &root, b"new").await.expect("rename");
+        make("old").await;
+        assert_eq!(names().await, [b"new".to_vec(), b"old".to_vec()], "{dialect}");
+        by_now_stale.remove().await.expect("its name is new");
+        assert_eq!(names().await, [b"old".to_vec()], "{dialect}: what is old now stays");
+        stale_as_well.remove().await.expect_err("it was removed");
+        assert_eq!(names().await, [b"old".to_vec()], "{dialect}: what has its name is another file");
+        walk("old").await.remove().await.expect("remove");
+    }
+}

@@ -125,6 +125,30 @@ impl Node {
         name.cloned().ok_or(crate::Errno::EBUSY.into())
     }
 
+    /// The directory above it, and its name there. Who renamed it through another fid has left us the old name, which by now may
+    /// be another file's: then it is looked for, in that directory, since only there plain 9P2000 and .u rename. (Linux with
+    /// cache=loose removes files through fids older than their names.)
+    async fn named(&self) -> crate::Result<(Place, crate::NameBuf)> {
+        let (dir, name) = (self.place.parent(), self.name()?);
+        let itself = self.place.qid().path;
+        match dir.walk(&self.who, name.as_bytes()).await {
+            Ok(there) if there.qid().path == itself => return Ok((dir, name)),
+            Ok(_) => {}
+            Err(error) if error.is(crate::Errno::ENOENT) => {}
+            Err(error) => return Err(error),
+        }
+        let listing = dir.open(&self.who, OpenFlags::READ).await?;
+        let mut found = None;
+        let mut sink = |entry: DirEntry<'_>| {
+            if dir.entry_qid(entry.qid).path == itself {
+                found = Some(entry.name.to_owned());
+            }
+            found.is_none()
+        };
+        listing.readdir(0, &mut sink).await?;
+        found.map(|name| (dir, name)).ok_or(crate::Errno::ENOENT.into())
+    }
+
     /// The caller for something new that is to belong to `gid`.
     fn maker(&self, gid: wire::Gid) -> Arc<Caller> {
         if gid == wire::Gid::NONE || gid.0 == self.who.gid.0 {
@@ -407,8 +431,7 @@ impl<D: Doorkeeper> FileServer for Export<D> {
     fn rename<'a>(&'a self, node: &'a Node, new_dir: Option<&'a Node>, new: &'a [u8]) -> Answer<'a, ()> {
         let new = checked!(name(new));
         self.answer(Op::started(async move {
-            let old_dir = node.place.parent();
-            let old = node.name()?;
+            let (old_dir, old) = node.named().await?;
             let to = new_dir.map_or(&old_dir, |dir| &dir.place);
             old_dir.rename(&node.who, old.as_name(), to, new, crate::RenameFlags::empty()).await
         }))
@@ -425,8 +448,8 @@ impl<D: Doorkeeper> FileServer for Export<D> {
 
     fn remove<'a>(&'a self, node: &'a Node) -> Answer<'a, ()> {
         self.answer(Op::started(async move {
-            let name = node.name()?;
-            node.place.parent().remove(&node.who, name.as_name()).await
+            let (dir, name) = node.named().await?;
+            dir.remove(&node.who, name.as_name()).await
         }))
     }
 
