@@ -213,7 +213,24 @@ fn sleeps(thread: u32) -> bool {
 }
 
 fn keep_spare(runtime: &Handle) {
-    runtime.spawn(async { WATCH.reserve.hold() });
+    keep(runtime, &WATCH.reserve);
+}
+
+/// Keeps a worker of `runtime` in `reserve`.
+fn keep(runtime: &Handle, reserve: &'static Reserve) {
+    let at = runtime.clone();
+    runtime.spawn(async move {
+        leave_nothing_behind(&at);
+        reserve.hold();
+    });
+}
+
+/// Gives what this worker was about to do to the others: whoever was woken last stands in a slot of its own, where no other
+/// worker looks. One task drives him from there into the queue that others take from, and another the first: that wakes one.
+fn leave_nothing_behind(runtime: &Handle) {
+    for _ in 0..2 {
+        runtime.spawn(async {});
+    }
 }
 
 /// A runtime whose workers are watched.
@@ -288,5 +305,41 @@ impl<F> Drop for Watched<F> {
         if let Some(future) = self.0.take() {
             guarded(|| drop(future));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// A connection that was woken on a worker which then went into the reserve waited there for ever.
+    #[test]
+    fn who_was_woken_on_a_worker_that_goes_into_the_reserve_is_served_by_another() {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        // Each time a worker looks for work it looks first where spare workers come from.
+        let runtime = builder.worker_threads(2).global_queue_interval(1).enable_all().build().unwrap();
+        let reserve: &'static Reserve =
+            Box::leak(Box::new(Reserve { wanted: Mutex::new(0), changed: Condvar::new() }));
+        let (mut client, server) = UnixStream::pair().unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        server.set_nonblocking(true).unwrap();
+        runtime.spawn(async move {
+            let mut server = tokio::net::UnixStream::from_std(server).unwrap();
+            let mut byte = [0];
+            while server.read_exact(&mut byte).await.is_ok() {
+                server.write_all(&byte).await.unwrap();
+            }
+        });
+        for round in 0..2000 {
+            client.write_all(&[1]).unwrap();
+            keep(runtime.handle(), reserve);
+            let answered = client.read_exact(&mut [0]);
+            reserve.want(1);
+            answered.unwrap_or_else(|error| panic!("round {round}: {error}"));
+        }
+        runtime.shutdown_background();
     }
 }
