@@ -64,17 +64,10 @@ pub fn run(report: &mut Report) {
     for (row, [ours, _, native]) in &took {
         report.times(&row.what, *ours, "tmpfs", *native, row.goal.map(Goal::AtMost));
     }
-    let believing = tempfile::tempdir().expect("a directory");
-    let believed = believing.path().to_str().expect("a UTF-8 path");
-    let _believing = Server::start(&["--mount", &format!("{believed}:cache=1"), "--bind", &bind]);
     let beside = host.path().join("beside");
     fs::create_dir(&beside).expect("a directory");
     report.section("A host directory (of tmpfs) through FUSE, beside the directory itself");
     beside_itself(report, &Path::new(mount).join("host"), &beside, rows());
-    report.section(
-        "The same, where the kernel believes names and attributes for a second (`--mount DIR:cache=1`)",
-    );
-    beside_itself(report, &Path::new(believed).join("host"), &beside, names());
 }
 
 fn beside_itself(report: &mut Report, through: &Path, beside: &Path, rows: Vec<Row>) {

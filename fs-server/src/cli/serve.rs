@@ -15,8 +15,6 @@ use crate::world::{BindSpec, NodeSpec, RootSpec, World};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::str::FromStr;
-use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Args, Debug)]
@@ -24,10 +22,9 @@ pub struct Serve {
     /// Listen for 9P here: unix:///PATH, tcp://HOST:PORT on loopback, or tls://HOST:PORT. Default: this user's own socket
     #[arg(short, long, value_name = "ADDR")]
     listen: Vec<Addr>,
-    /// Mount the namespace on this directory with FUSE; with :cache= the kernel believes names and attributes of host
-    /// directories for so many seconds, though others than this server may change them
-    #[arg(short, long, value_name = "DIR[:cache=SECONDS]")]
-    mount: Vec<MountSpec>,
+    /// Mount the namespace on this directory with FUSE
+    #[arg(short, long, value_name = "DIR")]
+    mount: Vec<PathBuf>,
     /// Show the messages of all 9P connections in words, a line each, on stderr or at the end of FILE
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     trace_9p: Option<Target>,
@@ -40,27 +37,6 @@ pub struct Serve {
     pub world: WorldArgs,
     #[command(flatten)]
     bounds: Bounds,
-}
-
-/// `--mount DIR[:cache=SECONDS]`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct MountSpec {
-    dir: PathBuf,
-    cache: Duration,
-}
-
-impl FromStr for MountSpec {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<MountSpec, String> {
-        let Some((dir, seconds)) = text.rsplit_once(":cache=") else {
-            return Ok(MountSpec { dir: PathBuf::from(text), cache: Duration::ZERO });
-        };
-        let seconds = seconds.parse().ok();
-        let cache = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        let cache = cache.ok_or_else(|| format!("{text}: cache= takes a number of seconds, as 1 or 0.5"))?;
-        Ok(MountSpec { dir: PathBuf::from(dir), cache })
-    }
 }
 
 /// What the namespace is made of; the same for `serve` and `run`.
@@ -146,9 +122,8 @@ impl Serve {
         let serving = serving::start(listeners, export, self.bounds.limits(tls));
 
         let mut mounts = Vec::new();
-        for MountSpec { dir, cache } in &self.mount {
-            let counts = world.observer.fuse.clone();
-            let options = fuse::Options { counts, cache: *cache, ..Default::default() };
+        for dir in &self.mount {
+            let options = fuse::Options { counts: world.observer.fuse.clone(), ..Default::default() };
             let mount = fuse::mount(world.ns.clone(), dir, &options, tokio::runtime::Handle::current())
                 .map_err(|e| Fault::unavailable(format!("--mount {}: {e}", dir.display())))?;
             println!("mounted on {}", dir.display());
@@ -176,22 +151,6 @@ impl Serve {
             () = ended => Ok(ExitCode::SUCCESS),
             _ = terminate.recv() => Err(Fault::software("ended before everything was put away")),
             _ = interrupt.recv() => Err(Fault::software("ended before everything was put away")),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mount_may_say_for_how_long_the_kernel_believes_host_directories() {
-        let of = |dir: &str, cache| Ok(MountSpec { dir: dir.into(), cache });
-        assert_eq!("/mnt".parse(), of("/mnt", Duration::ZERO));
-        assert_eq!("/mnt:cache=1".parse(), of("/mnt", Duration::from_secs(1)));
-        assert_eq!("/a:b:cache=0.5".parse(), of("/a:b", Duration::from_millis(500)));
-        for wrong in ["/mnt:cache=", "/mnt:cache=-1", "/mnt:cache=1s", "/mnt:cache=inf"] {
-            assert!(wrong.parse::<MountSpec>().is_err_and(|why| why.contains("seconds")), "{wrong}");
         }
     }
 }
