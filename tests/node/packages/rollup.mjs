@@ -1,0 +1,15 @@
+import assert from 'node:assert';
+import fs from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { rollup } from '@rollup/wasm-node';
+const dir = await fs.mkdtemp(path.join(os.tmpdir(), 'rollup-'));
+await fs.writeFile(path.join(dir, 'main.js'), 'import { used } from "./part.js";\nconsole.log(used);\n');
+await fs.writeFile(path.join(dir, 'part.js'), 'export const used = "used";\nexport const unused = "shaken off";\n');
+const bundle = await rollup({ input: path.join(dir, 'main.js') });
+const { output } = await bundle.write({ file: path.join(dir, 'out', 'bundle.js'), format: 'cjs' });
+await bundle.close();
+const code = await fs.readFile(path.join(dir, 'out', 'bundle.js'), 'utf8');
+assert.equal(code, output[0].code);
+assert.ok(code.includes('console.log(used)') && !code.includes('shaken off'));
+console.log('ok');
