@@ -68,7 +68,7 @@ demo:
 
 # Test harnesses and binaries are built in one go: built apart, cargo would resolve other features for them and
 # compile the large dependencies twice.
-test: setup guests
+test: setup guests workers
 	@cp build/not-set-up.txt $(SKIPPED)
 	$(CARGO) build --profile $(PROFILE) --workspace --bins --tests
 	@status=0; \

@@ -147,4 +147,35 @@ else
     echo "(not here: QEMU or its kernels could not be set up)"
 fi
 
+title "A web server in Node: another process, behind a wall, on the same files"
+cd "$mnt"
+if [ -d runtime/nodejs ]; then
+    port=$((20000 + $$ % 20000))
+    show "cat runtime/nodejs/version"
+    printf '$ cat > home/server.js\n'
+    tee home/server.js <<'END'
+const http = require('http');
+const fs = require('fs');
+http.createServer((request, response) => {
+  console.log(request.method, request.url);
+  response.end(`${fs.readFileSync('/tmp/note')}read by Node ${process.version}\n`);
+}).listen(Number(process.argv[2]), '127.0.0.1', () => console.log('listening'));
+END
+    show "id=\$(cat task/new)"
+    show "echo 'net:listen 127.0.0.1:$port' >> task/\$id/caps"
+    show "echo 'server.js $port' > task/\$id/cmd"
+    show "echo /home > task/\$id/cwd"
+    show "echo start > task/\$id/ctl"
+    show "head -1 task/\$id/stdio/1"
+    if command -v curl >/dev/null; then
+        show "curl -s http://127.0.0.1:$port/page"
+    else
+        show "python3 -c 'import urllib.request as u; print(u.urlopen(\"http://127.0.0.1:$port/page\").read().decode(), end=\"\")'"
+    fi
+    show "echo kill > task/\$id/ctl"
+    show "cat task/\$id/stdio/1"
+else
+    echo "(not here: no worker for Node programs could be built)"
+fi
+
 title "That was all: the server ends and unmounts"
