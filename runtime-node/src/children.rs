@@ -7,10 +7,12 @@
 //!
 //! A child whose end was read, or that was not detached when its maker ends, is killed and removed.
 
+use crate::ipc::{Channel, Exchange};
 use crate::link::Given;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use task::{rc, spec};
 use vfs::{Errno, Error, FileRef, Follow, OpenFlags, Result};
 
@@ -35,6 +37,9 @@ struct Wanted {
     /// It lives on when its maker ends.
     #[serde(default)]
     detached: bool,
+    /// It has a channel to its maker.
+    #[serde(default)]
+    ipc: bool,
 }
 
 /// What stands behind one of a child's stdio.
@@ -63,9 +68,9 @@ struct Ended<'a> {
 #[derive(Default)]
 pub(crate) struct Children(Mutex<BTreeMap<u32, Child>>);
 
-#[derive(Clone, Copy)]
 struct Child {
     detached: bool,
+    ipc: Option<Arc<Channel>>,
 }
 
 impl Children {
@@ -77,19 +82,29 @@ impl Children {
     }
 
     /// Makes and starts what `document` says; its number.
-    pub async fn make(&self, maker: &Given, document: &[u8]) -> Result<u32> {
+    pub async fn make(&self, maker: &Given, exchange: &Exchange, document: &[u8]) -> Result<u32> {
         let wanted: Wanted = serde_json::from_slice(document)
             .map_err(|e| Error::new(Errno::EINVAL, format!("children/new: {e}")))?;
         let text = read_all(&open(maker, "/task/new", OpenFlags::READ).await?).await?;
         let id = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
         let id = id.ok_or_else(|| Error::new(Errno::EIO, "/task/new gave no number"))?;
         // From here on it is ours to put away, also where whoever asked for it goes.
-        self.0.lock().insert(id, Child { detached: wanted.detached });
+        let ipc = wanted.ipc.then(|| exchange.offer(id));
+        self.0.lock().insert(id, Child { detached: wanted.detached, ipc });
         let started = set_up(maker, id, &wanted).await;
+        // A program of another runtime has not taken its end.
+        if let Some(channel) = exchange.take(id) {
+            channel.close();
+        }
         if started.is_err() {
             self.remove(maker, id).await;
         }
         started.map(|()| id)
+    }
+
+    /// The channel to a child that was forked.
+    pub fn channel(&self, id: u32) -> Option<Arc<Channel>> {
+        self.0.lock().get(&id).and_then(|child| child.ipc.clone())
     }
 
     /// Ends a child, where it has not ended, and takes it away.

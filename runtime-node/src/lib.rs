@@ -18,6 +18,7 @@ mod command;
 mod control;
 mod door;
 mod engine;
+mod ipc;
 mod link;
 mod log;
 mod net;

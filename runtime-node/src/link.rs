@@ -2,10 +2,11 @@
 //! sent, the end that it tells.
 
 use crate::children::Children;
+use crate::ipc::{Channel, Exchange};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use task::{Exit, Reach, Signal};
 use tokio::sync::{Notify, Semaphore, watch};
 use vfs::{Caller, FileRef, Place, TaskId};
@@ -21,18 +22,22 @@ pub(crate) struct Given {
     pub stdio: [FileRef; 3],
     /// Its namespace's root, and who it is there.
     pub root: Place,
-    pub who: std::sync::Arc<Caller>,
+    pub who: Arc<Caller>,
     /// Its way to the network, and how many names it may look up at a time.
     pub reach: Reach,
     pub lookups: Semaphore,
+    /// Its channel to the program that forked it.
+    pub ipc: Option<Arc<Channel>>,
 }
 
 pub(crate) struct Link {
     /// Of the connection; unique in the process.
     pub number: u64,
     pub children: Children,
+    /// Where channels to children are handed over.
+    pub exchange: Arc<Exchange>,
     ready: watch::Sender<bool>,
-    given: watch::Sender<Option<std::sync::Arc<Given>>>,
+    given: watch::Sender<Option<Arc<Given>>>,
     signals: Mutex<VecDeque<Signal>>,
     signalled: Notify,
     listeners: AtomicUsize,
@@ -46,10 +51,11 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub fn new(number: u64) -> Link {
+    pub fn new(number: u64, exchange: Arc<Exchange>) -> Link {
         Link {
             number,
             children: Children::default(),
+            exchange,
             ready: watch::Sender::new(false),
             given: watch::Sender::new(None),
             signals: Mutex::default(),
@@ -73,13 +79,13 @@ impl Link {
     }
 
     pub fn give(&self, task: Given) {
-        self.given.send_replace(Some(std::sync::Arc::new(task)));
+        self.given.send_replace(Some(Arc::new(task)));
     }
-    pub fn given(&self) -> Option<std::sync::Arc<Given>> {
+    pub fn given(&self) -> Option<Arc<Given>> {
         self.given.borrow().clone()
     }
     /// The task, when there is one.
-    pub async fn task(&self) -> std::sync::Arc<Given> {
+    pub async fn task(&self) -> Arc<Given> {
         let mut changes = self.given.subscribe();
         loop {
             if let Some(given) = changes.borrow_and_update().clone() {
@@ -170,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_signal_that_nobody_listens_for_is_not_delivered() {
-        let link = Link::new(1);
+        let link = Link::new(1, Arc::default());
         let signal = Signal::parse("INT").expect("a signal");
         assert!(!link.signal(signal));
         link.add_listener();
@@ -182,7 +188,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_end_counts() {
-        let link = Link::new(1);
+        let link = Link::new(1, Arc::default());
         link.end(Exit::with_code(3));
         link.end(Exit::success());
         link.ended().await;

@@ -8,6 +8,7 @@
 
 use crate::door::Door;
 use crate::engine::Engine;
+use crate::ipc::Exchange;
 use crate::spawn::Spawner;
 use crate::worker::Worker;
 use parking_lot::Mutex;
@@ -31,6 +32,7 @@ pub(crate) struct Pool {
     handle: Handle,
     spawner: Spawner,
     export: Arc<Export<Door>>,
+    pub exchange: Arc<Exchange>,
     /// Workers kept warm.
     size: usize,
     weak_walls: bool,
@@ -48,7 +50,13 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// To be called within a tokio runtime, on which the pool lives as long as it is held.
-    pub fn start(engine: Engine, door: Door, size: usize, weak_walls: bool) -> std::io::Result<Arc<Pool>> {
+    pub fn start(
+        engine: Engine,
+        door: Door,
+        exchange: Arc<Exchange>,
+        size: usize,
+        weak_walls: bool,
+    ) -> std::io::Result<Arc<Pool>> {
         let spawner = Spawner::start(&engine)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let pool = Arc::new(Pool {
@@ -56,6 +64,7 @@ impl Pool {
             handle: Handle::current(),
             spawner,
             export: Arc::new(Export::new(door)),
+            exchange,
             size,
             weak_walls,
             warm: Mutex::default(),
@@ -149,7 +158,8 @@ impl Pool {
             );
             return Err(failed(Error::new(Errno::EPERM, text)));
         }
-        let worker = Worker::keep(spawned, self.export.clone()).map_err(|e| failed(e.into()))?;
+        let worker = Worker::keep(spawned, self.export.clone(), self.exchange.clone())
+            .map_err(|e| failed(e.into()))?;
         let wait = worker.wait();
         tokio::select! {
             () = worker.link.ready() => {}

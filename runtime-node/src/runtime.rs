@@ -2,6 +2,7 @@
 
 use crate::door::Door;
 use crate::engine::Engine;
+use crate::ipc::Exchange;
 use crate::link::Given;
 use crate::net;
 use crate::pool::Pool;
@@ -42,6 +43,7 @@ pub struct NodeRuntime {
 /// Where the process has no threads or tree numbers left.
 pub fn runtimes(engines: Vec<Engine>, config: &Config) -> Result<Vec<Arc<dyn Runtime>>> {
     let mut runtimes: Vec<Arc<dyn Runtime>> = Vec::new();
+    let exchange = Arc::new(Exchange::default());
     for engine in engines {
         let best = runtimes.is_empty();
         let name = match engine.name() {
@@ -50,7 +52,7 @@ pub fn runtimes(engines: Vec<Engine>, config: &Config) -> Result<Vec<Arc<dyn Run
         };
         let tag = TreeTag::take().ok_or_else(|| Error::new(Errno::ENFILE, "too many trees"))?;
         let size = if best { config.pool } else { 0 };
-        let pool = Pool::start(engine, Door::new(tag), size, config.weak_walls)?;
+        let pool = Pool::start(engine, Door::new(tag), exchange.clone(), size, config.weak_walls)?;
         if best {
             runtimes.push(Arc::new(NodeRuntime { name: "nodejs", pool: pool.clone() }));
         }
@@ -62,7 +64,8 @@ pub fn runtimes(engines: Vec<Engine>, config: &Config) -> Result<Vec<Arc<dyn Run
 impl NodeRuntime {
     async fn launch(&self, start: Start) -> Result<Arc<dyn Running>> {
         let is_node = is_node_itself(&start).await?;
-        let spec = spec::document(&start, is_node)?;
+        let ipc = self.pool.exchange.take(start.id.0);
+        let spec = spec::document(&start, is_node, ipc.is_some())?;
         let worker = self.pool.take().await?;
         let reach = Reach::new(start.caps, start.who.task, start.trace);
         let lookups = Semaphore::new(net::AT_ONCE);
@@ -74,6 +77,7 @@ impl NodeRuntime {
             who: Arc::new(start.who),
             reach,
             lookups,
+            ipc,
         };
         worker.give(given, start.usage, start.limits);
         let (ended, pool) = (worker.wait(), self.pool.clone());

@@ -27,6 +27,8 @@ struct Spec<'a> {
     gid: u32,
     groups: Vec<u32>,
     umask: u32,
+    /// It was forked: there is a channel.
+    ipc: bool,
 }
 
 #[derive(Serialize)]
@@ -83,7 +85,7 @@ fn kind(file: &FileRef) -> &'static str {
 }
 
 /// The document that tells a worker its task; `is_node` where the program is the `node` command itself.
-pub(crate) fn document(start: &Start, is_node: bool) -> Result<Vec<u8>> {
+pub(crate) fn document(start: &Start, is_node: bool, ipc: bool) -> Result<Vec<u8>> {
     let program = if is_node { None } else { Some(exact(&start.program.path())?) };
     let [stdin, stdout, stderr] = &start.stdio;
     let spec = Spec {
@@ -106,6 +108,7 @@ pub(crate) fn document(start: &Start, is_node: bool) -> Result<Vec<u8>> {
         gid: start.who.gid.0,
         groups: start.who.groups.iter().map(|group| group.0).collect(),
         umask: 0o022,
+        ipc,
     };
     serde_json::to_vec(&spec).map_err(|e| Error::new(Errno::EIO, format!("the task as JSON: {e}")))
 }

@@ -2,6 +2,7 @@
 
 use crate::bounds::Bounds;
 use crate::door::Door;
+use crate::ipc::Exchange;
 use crate::link::{Given, Link};
 use crate::log::Log;
 use crate::net;
@@ -49,7 +50,11 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Lets a worker that said hello go on, and keeps it. To be called within a tokio runtime.
-    pub fn keep(spawned: Spawned, export: Arc<Export<Door>>) -> io::Result<Arc<Worker>> {
+    pub fn keep(
+        spawned: Spawned,
+        export: Arc<Export<Door>>,
+        exchange: Arc<Exchange>,
+    ) -> io::Result<Arc<Worker>> {
         let Spawned { socket, hello, log } = spawned;
         let Hello { report, init, worker, listener } = hello;
         let process = Arc::new(Process::new(init, worker)?);
@@ -59,7 +64,7 @@ impl Worker {
         stream.set_nonblocking(true)?;
         let stream = UnixStream::from_std(stream)?;
         let pipe = Receiver::from_owned_fd(log)?;
-        let link = Arc::new(Link::new(NUMBERS.fetch_add(1, Ordering::Relaxed)));
+        let link = Arc::new(Link::new(NUMBERS.fetch_add(1, Ordering::Relaxed), exchange));
         let (tell, exit) = watch::channel(None);
         let worker = Arc::new(Worker {
             observed: Arc::new(Observed::new(link.number, nine::server::Messages::default())),
@@ -159,6 +164,9 @@ impl Worker {
             usage.files.store(0, Ordering::Relaxed);
         }
         if let Some(given) = self.link.given() {
+            if let Some(channel) = &given.ipc {
+                channel.close();
+            }
             self.link.children.leave(&given).await;
         }
         tell.send_replace(Some(exit));

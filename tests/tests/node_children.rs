@@ -136,3 +136,13 @@ fn a_fork_bomb_is_stopped_by_the_limit_on_tasks() {
     assert!(output(&door, &task).contains("os error 11"), "EAGAIN: {}", output(&door, &task));
     assert_eq!(tasks(&door), [task.trim_start_matches("/task/")]);
 }
+
+#[test]
+fn a_forked_child_and_its_maker_speak_through_a_channel() {
+    let (_server, door) = server(&[("p.js", "fork /tmp/child.js"), ("child.js", "answer")]);
+    let task = start(&door);
+    assert_eq!(door.end_of(&task), "");
+    assert_eq!(output(&door, &task), "answer to question 0\n", "and its end closes it");
+    let task = door.start("/tmp/child.js", "");
+    assert!(door.end_of(&task).contains("os error 6"), "who was not forked has none");
+}

@@ -13,9 +13,12 @@
 //!          <id>/stdio/0 1 2    the other ends of its stdio
 //!               wait            a read waits for its end, and gives it as JSON
 //!               ctl             as /task/<id>/ctl
+//!               ipc             the channel to a child that was forked
+//! ipc         the channel to the program that forked this one
 //! ```
 
 use crate::children;
+use crate::ipc::{Channel, Side};
 use crate::link::{Given, Link};
 use crate::net;
 use crate::spec;
@@ -39,6 +42,7 @@ enum Entry {
     Exit,
     Dns,
     Refused,
+    Ipc,
     Children,
     New,
     Child(u32),
@@ -46,9 +50,10 @@ enum Entry {
     ChildStream(u32, u8),
     ChildWait(u32),
     ChildCtl(u32),
+    ChildIpc(u32),
 }
 
-const ROOT: [(&str, Entry); 8] = [
+const ROOT: [(&str, Entry); 9] = [
     ("ready", Entry::Ready),
     ("spec", Entry::Spec),
     ("stdio", Entry::Stdio),
@@ -56,6 +61,7 @@ const ROOT: [(&str, Entry); 8] = [
     ("exit", Entry::Exit),
     ("dns", Entry::Dns),
     ("refused", Entry::Refused),
+    ("ipc", Entry::Ipc),
     ("children", Entry::Children),
 ];
 const STDIO: [(&str, Entry); 3] = [("0", Entry::Stream(0)), ("1", Entry::Stream(1)), ("2", Entry::Stream(2))];
@@ -74,11 +80,13 @@ impl Entry {
             Entry::New => 11,
             Entry::Dns => 12,
             Entry::Refused => 13,
+            Entry::Ipc => 14,
             Entry::Child(id) => Entry::of_child(id, 0),
             Entry::ChildStdio(id) => Entry::of_child(id, 1),
             Entry::ChildStream(id, n) => Entry::of_child(id, 2 + u64::from(n)),
             Entry::ChildWait(id) => Entry::of_child(id, 5),
             Entry::ChildCtl(id) => Entry::of_child(id, 6),
+            Entry::ChildIpc(id) => Entry::of_child(id, 7),
         }
     }
     fn of_child(id: u32, file: u64) -> u64 {
@@ -99,6 +107,7 @@ impl Entry {
                 ("stdio", Entry::ChildStdio(id)),
                 ("wait", Entry::ChildWait(id)),
                 ("ctl", Entry::ChildCtl(id)),
+                ("ipc", Entry::ChildIpc(id)),
             ]),
             Entry::ChildStdio(id) => (0..3).map(|n: u8| (n.to_string(), Entry::ChildStream(id, n))).collect(),
             Entry::Children => {
@@ -126,7 +135,7 @@ impl Entry {
     /// What it can be opened for.
     fn access(self) -> OpenFlags {
         match self {
-            Entry::New | Entry::Dns => OpenFlags::READ | OpenFlags::WRITE,
+            Entry::New | Entry::Dns | Entry::Ipc | Entry::ChildIpc(_) => OpenFlags::READ | OpenFlags::WRITE,
             Entry::Ready
             | Entry::Exit
             | Entry::Stream(1..)
@@ -170,6 +179,16 @@ impl Control {
         };
         children::open_of(&*self.given()?, id, &file, flags).await.map(Some)
     }
+    /// The channel behind an entry that is one, and this worker's end of it.
+    fn channel(&self) -> Result<Option<(Arc<Channel>, Side)>> {
+        let (channel, side) = match self.entry {
+            Entry::Ipc => (self.given()?.ipc.clone(), Side::Child),
+            Entry::ChildIpc(id) => (self.link.children.channel(id), Side::Maker),
+            _ => return Ok(None),
+        };
+        let none = || Error::new(Errno::ENXIO, "ipc: it was not forked, and has no channel");
+        channel.map(|channel| Some((channel, side))).ok_or_else(none)
+    }
     fn given(&self) -> Result<Arc<Given>> {
         self.link.given().ok_or_else(|| Error::new(Errno::ENXIO, "there is no task yet"))
     }
@@ -192,6 +211,8 @@ impl Node for Control {
             | Entry::Spec
             | Entry::Stream(_)
             | Entry::ChildStream(..)
+            | Entry::Ipc
+            | Entry::ChildIpc(_)
             | Entry::ChildWait(_) => Nature::Stream,
             _ => Nature::Device,
         }
@@ -232,13 +253,21 @@ impl Node for Control {
             return Op::err(Errno::EACCES);
         }
         Op::started(async move {
-            let stream = self.behind().await?;
+            let (stream, channel) = (self.behind().await?, self.channel()?);
             if self.entry == Entry::Signals {
                 self.link.add_listener();
             }
             let (node, ended) = (self.clone(), OnceLock::new());
-            Ok(Arc::new(OpenControl { node, control: self, stream, answer: Mutex::default(), ended })
-                as FileRef)
+            Ok(
+                Arc::new(OpenControl {
+                    node,
+                    control: self,
+                    stream,
+                    channel,
+                    answer: Mutex::default(),
+                    ended,
+                }) as FileRef,
+            )
         })
     }
 }
@@ -248,6 +277,8 @@ struct OpenControl {
     control: Arc<Control>,
     /// What stands behind it, where that is another's file.
     stream: Option<FileRef>,
+    /// Of `ipc`: the channel and our end of it.
+    channel: Option<(Arc<Channel>, Side)>,
     /// Of `children/new` and `dns`: what came of the last write.
     answer: Mutex<String>,
     /// Of a child's `wait`: what was read of its end.
@@ -269,6 +300,9 @@ impl OpenFile for OpenControl {
 
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
         let link = &self.control.link;
+        if let Some((channel, side)) = &self.channel {
+            return channel.read(*side, buf);
+        }
         match (self.control.entry, &self.stream) {
             (_, Some(file)) => file.read(offset, buf),
             (Entry::New | Entry::Dns, _) => Op::ok(copy(self.answer.lock().as_bytes(), offset, buf)),
@@ -295,12 +329,15 @@ impl OpenFile for OpenControl {
 
     fn write<'a>(&'a self, _offset: u64, data: &'a [u8]) -> Op<'a, usize> {
         let link = &self.control.link;
+        if let Some((channel, side)) = &self.channel {
+            return channel.write(*side, data);
+        }
         match (self.control.entry, &self.stream) {
             // As every program's output goes: at the end, whatever is bound there.
             (Entry::Stream(_), Some(file)) => file.append(data).map(|(count, _)| count),
             (_, Some(file)) => file.write(0, data),
             (Entry::New, _) => Op::started(async move {
-                let id = link.children.make(&*self.control.given()?, data).await?;
+                let id = link.children.make(&*self.control.given()?, &link.exchange, data).await?;
                 *self.answer.lock() = format!("{id}\n");
                 Ok(data.len())
             }),
@@ -355,6 +392,9 @@ impl OpenFile for OpenControl {
 impl Drop for OpenControl {
     fn drop(&mut self) {
         let link = &self.control.link;
+        if let Some((channel, _)) = &self.channel {
+            channel.close();
+        }
         match self.control.entry {
             Entry::Signals => link.remove_listener(),
             // Whoever has read how it ended wants no more of it.

@@ -14,6 +14,7 @@
 //! connect, dial ADDR    speaks TCP       listen ADDR    the other side
 //! datagram ADDR   UDP                       resolve NAME   asks for addresses
 //! ask ADDR ADDR   may go to the first alone, and tries to get to the other
+//! fork PATH       a child that it asks something         answer    what such a child does
 //! shout           prints for ever           fids           takes all it can
 //! ```
 
@@ -186,6 +187,22 @@ impl Worker {
                 for fid in held {
                     fid.clunk().await?;
                 }
+            }
+            "fork" => {
+                let new = open(&self.control, "children/new", OpenFlags::RDWR).await?;
+                new.write(0, format!("{{\"file\":\"{rest}\",\"ipc\":true}}").as_bytes()).await?;
+                let id = String::from_utf8(new.read(0, 64).await?.to_vec())?.trim().to_owned();
+                let ipc = open(&self.control, &format!("children/{id}/ipc"), OpenFlags::RDWR).await?;
+                ipc.write_all(0, b"question").await?;
+                let answer = ipc.read(0, 64).await?;
+                let end = ipc.read(0, 64).await?;
+                let text = format!("{} {}\n", String::from_utf8_lossy(&answer), end.len());
+                self.print(text.as_bytes()).await?;
+            }
+            "answer" => {
+                let ipc = open(&self.control, "ipc", OpenFlags::RDWR).await?;
+                let question = ipc.read(0, 64).await?;
+                ipc.write_all(0, &[&b"answer to "[..], &question].concat()).await?;
             }
             "spawn" => self.spawn(rest).await?,
             "connect" | "dial" | "listen" | "datagram" | "ask" => {
