@@ -76,9 +76,13 @@ fn run(kernel: &Kernel, base: &str, wanted: &[&str]) -> Vec<Outcome> {
     let home = std::env::var("HOME").unwrap_or_default();
     let rustup = std::env::var("RUSTUP_HOME").unwrap_or_else(|_| format!("{home}/.rustup"));
     let path = std::env::var("PATH").unwrap_or_default();
+    let attributes = if kernel.is_before(6, 6) { "" } else { "yes" };
     every_program(&format!("Linux {}: {base}", kernel.version), base, 1, wanted, |script, vars| {
-        let vars: Vec<_> =
-            vars.iter().copied().chain([("RUSTUP_HOME", &*rustup), ("PATH", &*path), ("F", "")]).collect();
+        let vars: Vec<_> = vars
+            .iter()
+            .copied()
+            .chain([("RUSTUP_HOME", &*rustup), ("PATH", &*path), ("F", ""), ("A", attributes)])
+            .collect();
         kernel.bash(script, &vars, 0, SECONDS)
     })
 }
