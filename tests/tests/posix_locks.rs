@@ -52,8 +52,13 @@ impl Rig {
     }
 
     fn flock_free(&self, mount: &str, how: FlockOperation) -> bool {
-        match flock(self.open(mount), how) {
-            Ok(()) => true,
+        let file = self.open(mount);
+        match flock(&file, how) {
+            Ok(()) => {
+                // It may outlive the close by a moment (docs/posix.md), and the next who asks would meet it.
+                flock(&file, FlockOperation::Unlock).expect("it is ours");
+                true
+            }
             Err(rustix::io::Errno::WOULDBLOCK) => false,
             Err(error) => panic!("flock: {error}"),
         }

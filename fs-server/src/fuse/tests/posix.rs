@@ -276,6 +276,9 @@ print(" ".join(out))
     rustix::fs::fcntl_lock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
     try_both("busy busy");
     drop(file);
+    // close(2) does not wait for the end of an open file, with which its flock goes (docs/posix.md); flock(1) does.
+    let waits = Command::new("flock").arg(rig.path("f")).arg("true").status().unwrap();
+    assert!(waits.success());
     try_both("got got");
 }
 
