@@ -26,7 +26,7 @@ export TASKFS_GUESTS := $(CURDIR)/build/guests
 GUESTS = $(MAKE) -s --no-print-directory -C examples/guests BUILD=$(CURDIR)/build
 SKIPPED := $(CURDIR)/build/skipped.txt
 
-SCRIPTS = .ci/run runtime-node/worker/build $(wildcard mount-scripts/*.sh examples/*.sh setup/*) \
+SCRIPTS = .ci/run runtime-node/worker/build runtime-node/worker/test $(wildcard mount-scripts/*.sh examples/*.sh setup/*) \
 	$(addprefix tests/qemu/,init run-script hostsh unix-relay) tests/soak/run $(wildcard tests/soak/parts/*) \
 	$(addprefix fuzz/,run miri sanitize)
 
@@ -73,6 +73,7 @@ test: setup guests workers
 	$(CARGO) build --profile $(PROFILE) --workspace --bins --tests
 	@status=0; \
 	TASKFS_SKIPPED=$(SKIPPED) $(CARGO) test --profile $(PROFILE) --workspace --no-fail-fast || status=$$?; \
+	CARGO='$(CARGO)' TASKFS_SKIPPED=$(SKIPPED) runtime-node/worker/test $(NODE_WORKERS) || status=$$?; \
 	if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS) || status=$$?; fi; \
 	if [ -s $(SKIPPED) ]; then echo 'Not run on this machine:'; sort -u $(SKIPPED) | sed 's/^/  /'; \
 	else echo 'Everything ran.'; fi; \

@@ -5,6 +5,7 @@ import { core, internals, primordials } from "ext:core/mod.js";
 import {
   op_bootstrap_stderr_no_color,
   op_bootstrap_stdout_no_color,
+  op_fault_line,
   op_fault_place,
   op_get_ext_import_meta_proto,
   op_internal_log,
@@ -192,10 +193,18 @@ function end(error, code, place) {
 function describe(error, known) {
   const { inspect } = core.loadExtScript("ext:deno_node/internal/util/inspect.mjs");
   const isError = core.isNativeError(error) || error instanceof Error;
-  const place = known ?? (isError || error === null || typeof error !== "object" ? op_fault_place(error) : null);
+  const place = known ?? (isError || error === null || typeof error !== "object" ? op_fault_place(error) : null) ??
+    (isError ? placeInStack(error) : null);
   const where = place === null ? "" : `${place.file}:${place.line}\n${place.source}\n${place.mark}\n\n`;
   if (isError) return `${where}${inspect(error)}`;
   return `${where}Uncaught:\n${inspect(error)}\n(Use \`node --trace-uncaught ...\` to show where the exception was thrown)`;
+}
+
+/** For an engine that keeps no more of an error's place than its stack says: where that begins in the program. */
+function placeInStack({ stack }) {
+  const frame = /^\s+at .*$/m.exec(stack)?.[0] ?? "";
+  const place = /(file:\/\/[^\s()]+):(\d+):(\d+)\)?$/.exec(frame);
+  return place && op_fault_line(place[1], Number(place[2]), Number(place[3]));
 }
 
 /** 'beforeExit'; whether there is more to do. */

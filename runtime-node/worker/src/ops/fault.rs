@@ -1,7 +1,9 @@
 //! Where an uncaught error came from: the line that Node shows above it.
 
+use crate::files::Tree;
+use crate::link::now;
 use deno_core::error::JsError;
-use deno_core::{op2, v8};
+use deno_core::{OpState, op2, v8};
 use serde::Serialize;
 
 /// A line of source, and carets under what is wrong with it.
@@ -42,6 +44,22 @@ pub fn op_fault_place(scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8:
     let source = message.get_source_line(scope)?.to_rust_string_lossy(scope);
     let name = message.get_script_resource_name(scope)?.to_rust_string_lossy(scope);
     Place::new(name, line, source, message.get_start_column()..message.get_end_column())
+}
+
+/// The same where the engine knows only file, line and column: the line is read.
+#[op2]
+#[serde]
+pub fn op_fault_line(
+    state: &mut OpState,
+    #[string] file: &str,
+    #[smi] line: u32,
+    #[smi] column: u32,
+) -> Option<Place> {
+    let path = url::Url::parse(file).ok()?.to_file_path().ok()?;
+    let text = now(state.borrow::<Tree>().read_file(&path)).ok()?;
+    let (line, column) = (line as usize, (column as usize).saturating_sub(1));
+    let source = String::from_utf8_lossy(&text).lines().nth(line.checked_sub(1)?)?.to_owned();
+    Place::new(file.to_owned(), line, source, column..column + 1)
 }
 
 /// Node names CommonJS files by path; so do we for files altogether.

@@ -46,6 +46,7 @@ deno_core::extension!(
         bootstrap::op_internal_log,
         bootstrap::op_main_module,
         bootstrap::op_ppid,
+        fault::op_fault_line,
         fault::op_fault_place,
         process::op_current_thread_cpu_usage,
         process::op_napi_open,

@@ -153,7 +153,7 @@ impl Program {
                 let _ = serve(Arc::new(Export::new(door)), Arc::new(()), stream, Config::default()).await;
             });
         });
-        let worker = Command::new(env!("CARGO_BIN_EXE_taskfs-node"))
+        let worker = Command::new(executable())
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -216,4 +216,16 @@ async fn copy(from: &Path, to: Place) {
             made.file.write(0, &text).await.expect("a write");
         }
     }
+}
+
+/// What is tested: the executable that TASKFS_NODE_TESTED names, or the one of this build.
+fn executable() -> PathBuf {
+    let tested = std::env::var_os("TASKFS_NODE_TESTED");
+    tested.unwrap_or_else(|| env!("CARGO_BIN_EXE_taskfs-node").into()).into()
+}
+
+/// Whether that has a small engine: QuickJS.
+pub fn is_quickjs() -> bool {
+    let version = Command::new(executable()).arg("--version").output().expect("the worker");
+    String::from_utf8_lossy(&version.stdout).contains(" quickjs ")
 }
