@@ -81,7 +81,7 @@ fn run(kernel: &Kernel, base: &str, wanted: &[&str]) -> Vec<Outcome> {
         let vars: Vec<_> = vars
             .iter()
             .copied()
-            .chain([("RUSTUP_HOME", &*rustup), ("PATH", &*path), ("F", ""), ("A", attributes)])
+            .chain([("RUSTUP_HOME", &*rustup), ("PATH", &*path), ("F", ""), ("A", attributes), ("P", "")])
             .collect();
         kernel.bash(script, &vars, 0, SECONDS)
     })
