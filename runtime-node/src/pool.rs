@@ -24,6 +24,8 @@ use vfs::{Errno, Error, Export, Result};
 const BOOT: Duration = Duration::from_secs(60);
 /// How long the pool leaves the machine to a task that has just started.
 const HOLD: Duration = Duration::from_millis(50);
+/// How long a server that has just started has the machine to itself, unless a task wants a worker.
+const FIRST: Duration = Duration::from_millis(500);
 /// After a worker that did not come up, the pool waits before it tries again by itself.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -77,6 +79,9 @@ impl Pool {
         });
         let weak = Arc::downgrade(&pool);
         pool.handle.spawn(async move {
+            if let Some(pool) = weak.upgrade() {
+                let _either_way = tokio::time::timeout(FIRST, pool.wanted.notified()).await;
+            }
             loop {
                 let Some(pool) = weak.upgrade() else { return };
                 if pool.has_enough() {

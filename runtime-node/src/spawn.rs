@@ -62,6 +62,7 @@ fn spawn(engine: &Engine) -> io::Result<Spawned> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_read_timeout(Some(PATIENCE))?;
     let (log, said) = io::pipe()?;
+    let before = children();
     let mut launcher = Command::new(&engine.executable)
         .env_clear()
         .current_dir("/")
@@ -81,7 +82,23 @@ fn spawn(engine: &Engine) -> io::Result<Spawned> {
         Err(error) => {
             let _ended = launcher.kill();
             launcher.wait()?;
+            // Its init, where it came as far as that, is a child of ours that nobody else knows of.
+            children().into_iter().filter(|pid| !before.contains(pid)).for_each(put_away);
             Err(error)
         }
+    }
+}
+
+/// The children of this thread, which alone makes workers (proc_pid_children(5)).
+fn children() -> Vec<i32> {
+    let list = std::fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
+    list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+fn put_away(pid: i32) {
+    if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+        // A child that was not waited for keeps its number, so this is nobody else.
+        let _ended = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        let _waited = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
     }
 }

@@ -8,7 +8,7 @@ use crate::log::Log;
 use crate::net;
 use crate::process::{End, Process, Used, name_of};
 use crate::spawn::Spawned;
-use nine::server::{Config, Observed, serve_observed};
+use nine::server::{Config, Observed, ServeError, serve_observed};
 use rustix::net::sockopt;
 use std::io;
 use std::os::unix::net::UnixStream as StdStream;
@@ -134,8 +134,9 @@ impl Worker {
                     }
                     result = &mut served, if serving => {
                         serving = false;
-                        if let Err(fault) = result {
-                            self.link.end(Exit::killed(128 + 9, format!("its worker was ended: {fault}")));
+                        // A connection that broke is an end like every other: how the process ended says more.
+                        if let Err(ServeError::Protocol(fault)) = result {
+                            self.link.end(Exit::killed(128 + 9, format!("its worker was ended: the peer was thrown out: {fault}")));
                         }
                         alone = Some(Box::pin(tokio::time::sleep(LAST_BREATH)));
                     }
