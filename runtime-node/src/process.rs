@@ -46,6 +46,13 @@ impl Process {
         self.worker.try_clone()
     }
 
+    /// Whether it has not ended yet.
+    pub fn lives(&self) -> bool {
+        let mut poll = libc::pollfd { fd: self.worker.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one entry, a local.
+        unsafe { libc::poll(&raw mut poll, 1, 0) == 0 }
+    }
+
     /// Ends all of it at once.
     pub fn kill(&self) {
         // It may have ended.

@@ -235,7 +235,7 @@ impl Worker {
     }
 
     pub fn has_ended(&self) -> bool {
-        self.exit.borrow().is_some()
+        self.exit.borrow().is_some() || !self.process.lives()
     }
     /// Its end, when it comes.
     pub fn wait(&self) -> impl Future<Output = Exit> + Send + use<> {
