@@ -18,6 +18,20 @@ fn error(errno: u32) -> Rmessage<'static> {
 }
 
 #[tokio::test]
+async fn an_open_says_how_much_of_a_message_is_left_for_data() {
+    let mut peer = Peer::with(Memory::new(), Dialect::P9P2000L, 8192).await;
+    peer.attach().await;
+    peer.ask(1, peer::walk(0, 5, &["hello"]).as_message()).await;
+    peer.expect_walk(1, 1).await;
+    peer.ask(2, Tmessage::Lopen { fid: Fid(5), flags: OpenFlags::empty() }).await;
+    let reply = peer.next_frame().await;
+    let Ok((_, Rmessage::Lopen { iounit, .. })) = Rmessage::decode(Dialect::P9P2000L, &reply) else {
+        panic!("{reply:?}");
+    };
+    assert_eq!(iounit, 8192 - IO_HEADER);
+}
+
+#[tokio::test]
 async fn a_walk_an_open_a_read_and_a_clunk_sent_in_one_write_are_answered_in_order() {
     let mut peer = Peer::attached(Memory::new()).await;
     peer.queue(1, peer::walk(0, 5, &["d", "e", "leaf"]).as_message());

@@ -144,7 +144,7 @@ impl Model {
 
     /// What a request that is not refused comes to, there and then.
     pub(super) fn now(&mut self, ask: &Ask) -> Outcome {
-        let iounit = 0;
+        let iounit = MSIZE - IO_HEADER;
         let linux = self.dialect == Dialect::P9P2000L;
         let message = match ask {
             Ask::Attach { fid, .. } => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Context;
 
 use super::check_new_name;
-use super::open::opened_entry;
+use super::open::{iounit, opened_entry};
 use crate::server::answer::Error;
 use crate::server::fid::{DirPlace, FidEntry};
 use crate::server::files::{FileServer, Listing, Opened, SetAttr, SetTime};
@@ -33,10 +33,10 @@ impl<F: FileServer> Session<F> {
             return Err(Error::IS_DIRECTORY);
         }
         let files = self.files.clone();
-        let limit = self.iounit(u32::MAX);
+        let limit = self.transfer_limit();
         let called = call(&self.files, &entry, frame, &[], |files, entry, _| files.open(&entry.node, flags));
         self.answer(request, 0, called, move |opened| {
-            let iounit = opened.iounit.min(limit);
+            let iounit = iounit(opened.iounit, limit);
             let (entry, qid) = opened_entry(&*files, &entry, opened, flags, entry.path(), removed);
             Ok(Done::binding(Rmessage::Open { qid, iounit }, fid, entry))
         });
@@ -70,7 +70,7 @@ impl<F: FileServer> Session<F> {
             false => None,
         };
         let removed = mode.contains(OpenMode::RCLOSE);
-        let limit = self.iounit(u32::MAX);
+        let limit = self.transfer_limit();
         self.run(cx, request, name.len() + extension.len(), async move {
             let path = dir.path().map(|path| super::walk::joined(&path, &name));
             let (asked, node, gid) = (mode_of(perm, dialect), &dir.node, Gid::NONE);
@@ -102,7 +102,7 @@ impl<F: FileServer> Session<F> {
                     let mode = Mode(asked.permissions() & (!0o666 | above));
                     files.create(node, &name, flags, mode, gid).get().await?
                 };
-                let iounit = opened.iounit.min(limit);
+                let iounit = iounit(opened.iounit, limit);
                 let (entry, qid) = opened_entry(&*files, &dir, opened, mode.to_flags(), path, removed);
                 return Ok(Done::binding(Rmessage::Create { qid, iounit }, fid, entry));
             };

@@ -35,6 +35,12 @@ pub(super) fn opened_entry<F: FileServer>(
     (Arc::new(FidEntry::new(node, State::Open(open), path)), qid)
 }
 
+/// What an open reply says about the size of one transfer. Never 0, "as fits a message", though that is allowed (open(5)): there
+/// are clients that forget the message's header then.
+pub(super) fn iounit(of_file: u32, limit: u32) -> u32 {
+    if of_file == 0 { limit } else { of_file.min(limit) }
+}
+
 impl<F: FileServer> Session<F> {
     /// A fid that can be opened: a file that is not.
     pub(super) fn unopened(&self, fid: Fid) -> Result<&Arc<FidEntry<F>>, Error> {
@@ -45,9 +51,9 @@ impl<F: FileServer> Session<F> {
         }
     }
 
-    /// What an open reply says about the size of one transfer.
-    pub(super) fn iounit(&self, of_file: u32) -> u32 {
-        of_file.min(self.msize() - crate::wire::IO_HEADER)
+    /// The most that one read or write can move.
+    pub(super) fn transfer_limit(&self) -> u32 {
+        self.msize() - crate::wire::IO_HEADER
     }
 
     pub(super) fn lopen(
@@ -59,10 +65,10 @@ impl<F: FileServer> Session<F> {
     ) -> Result<(), Error> {
         let entry = self.unopened(fid)?.clone();
         let files = self.files.clone();
-        let limit = self.iounit(u32::MAX);
+        let limit = self.transfer_limit();
         let called = call(&self.files, &entry, frame, &[], |files, entry, _| files.open(&entry.node, flags));
         self.answer(request, 0, called, move |opened| {
-            let iounit = opened.iounit.min(limit);
+            let iounit = iounit(opened.iounit, limit);
             let (entry, qid) = opened_entry(&*files, &entry, opened, flags, None, false);
             Ok(Done::binding(Rmessage::Lopen { qid, iounit }, fid, entry))
         });
@@ -83,13 +89,13 @@ impl<F: FileServer> Session<F> {
         check_new_name(name)?;
         let entry = self.unopened(fid)?.clone();
         let files = self.files.clone();
-        let limit = self.iounit(u32::MAX);
+        let limit = self.transfer_limit();
         let flags = flags | OpenFlags::CREAT;
         let called = call(&self.files, &entry, frame, name, |files, dir, name| {
             files.create(&dir.node, name, flags, mode, gid)
         });
         self.answer(request, frame.bytes().len(), called, move |opened| {
-            let iounit = opened.iounit.min(limit);
+            let iounit = iounit(opened.iounit, limit);
             let (entry, qid) = opened_entry(&*files, &entry, opened, flags, None, false);
             Ok(Done::binding(Rmessage::Lcreate { qid, iounit }, fid, entry))
         });
