@@ -92,6 +92,10 @@ impl Server {
         let mut command = Command::new(program);
         command.arg("serve").args(["--listen", &format!("unix://{here}/sock")]);
         command.args(args.iter().map(|a| a.replace("{dir}", &here)));
+        // Workers that are made meanwhile would be counted among what the server holds.
+        if !args.iter().any(|arg| arg.starts_with("--node")) {
+            command.args(["--node-pool", "0"]);
+        }
         command.env("TASKFS_CACHE", format!("{here}/cache"));
         let mut child = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().expect("taskfs starts");
         let stdout = child.stdout.take().expect("piped");
