@@ -73,6 +73,12 @@ impl Gate {
         self.told.load(SeqCst) < queued && !self.stuck.load(SeqCst)
     }
 
+    /// How many notices there have been.
+    #[cfg(test)]
+    pub(super) fn ever_queued(&self) -> u64 {
+        self.queued.load(SeqCst)
+    }
+
     #[cfg(test)]
     pub(super) fn is_untold(&self) -> bool {
         self.told.load(SeqCst) < self.queued.load(SeqCst)

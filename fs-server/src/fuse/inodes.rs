@@ -37,11 +37,12 @@ const NAMES: usize = 8;
 impl Inode {
     /// It is known by the name of `place` now; gives the name that there is no room for any more.
     fn reached(&mut self, place: &Place) -> Option<Place> {
-        if same_name(&self.place, place) {
+        let before = std::mem::replace(&mut self.place, place.clone());
+        if called_the_same(&before, place) {
             return None;
         }
-        self.earlier.retain(|earlier| !same_name(earlier, place));
-        self.earlier.push(std::mem::replace(&mut self.place, place.clone()));
+        self.earlier.retain(|earlier| !called_the_same(earlier, place));
+        self.earlier.push(before);
         (self.earlier.len() > NAMES).then(|| self.earlier.remove(0))
     }
 }
@@ -394,5 +395,10 @@ fn entry_of(place: &Place) -> Option<Notice> {
 
 /// Reached by the same name in the same directory? A renamed file keeps its inode but not its place.
 fn same_name(a: &Place, b: &Place) -> bool {
-    Arc::ptr_eq(a.node(), b.node()) && a.name() == b.name() && a.parent().qid() == b.parent().qid()
+    Arc::ptr_eq(a.node(), b.node()) && called_the_same(a, b)
+}
+
+/// The same name in the same directory; synthetic trees make its node anew at each walk.
+fn called_the_same(a: &Place, b: &Place) -> bool {
+    a.name() == b.name() && a.parent().qid() == b.parent().qid()
 }
