@@ -1,5 +1,5 @@
-//! A 9P server of a namespace, as small as the tests allow: the places of vfs behind the trait of nine. The real one is
-//! fs-server's.
+//! A memory tree served over 9P by `vfs::export`, with an import of it: the server counts what it is asked, and answers badly
+//! where a test wants it to.
 
 #![allow(dead_code, reason = "each test crate uses its part")]
 
@@ -9,20 +9,36 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::io::DuplexStream;
 use tokio::sync::Notify;
-use vfs::lock::{self, LockKind, LockOwner, LockSort};
+use vfs::export::{Admitted, Doorkeeper};
 use vfs::{
-    Caller, Device, DirEntry, FileRef, Gid, Import, Kind, MemTree, Mode, Name, NameBuf, Namespace, Nature,
-    Node, NodeRef, Op, OpenFile, OpenFlags, Place, Qid, SetStat, SetXattr, Stat, Time, TreeTag, Uid,
+    Caller, Device, FileRef, Gid, Import, Kind, MemTree, Mode, Name, Namespace, Nature, Node, NodeRef, Op,
+    OpenFile, OpenFlags, Place, Qid, Stat, Time, TreeTag, Uid,
 };
 
 pub fn root_user() -> Caller {
     Caller { checked: true, ..Caller::new(Uid(0), Gid(0)) }
 }
 
-/// A server and what it was asked.
+/// Lets everyone in as root, by the name that he gives.
+pub struct Door(Namespace);
+
+impl Doorkeeper for Door {
+    type Context = ();
+
+    fn admit<'a>(&'a self, peer: &'a Peer<'a, ()>) -> Op<'a, Admitted> {
+        let path = if peer.aname.is_empty() { b"/" } else { peer.aname };
+        let place = self.0.root().resolve(&root_user(), path, vfs::Follow::Yes).now().expect("at once");
+        Op::Done(place.map(|place| Admitted { place, who: Arc::new(root_user()), connection: 1, top: None }))
+    }
+}
+
+type Files = vfs::Export<Door>;
+type Node9 = <Files as FileServer>::Node;
+type Open9 = <Files as FileServer>::Open;
+
+/// A server that counts what it is asked, and can be told to answer badly.
 pub struct Export {
-    ns: Namespace,
-    who: Caller,
+    files: Files,
     /// Requests that reached the tree, by kind of interest.
     pub walks: AtomicUsize,
     pub looks: AtomicUsize,
@@ -33,21 +49,16 @@ pub struct Export {
     pub lists_nonsense: AtomicBool,
 }
 
-pub struct Open {
-    place: Place,
-    file: FileRef,
-}
-
 impl Export {
     pub fn new(root: NodeRef) -> Arc<Export> {
         let [walks, looks, listings] = Default::default();
         let [counts_no_versions, lists_nonsense] = Default::default();
-        let (ns, who) = (Namespace::new(root, "#m"), root_user());
-        Arc::new(Export { ns, who, walks, looks, listings, counts_no_versions, lists_nonsense })
+        let files = Files::new(Door(Namespace::new(root, "#m")));
+        Arc::new(Export { files, walks, looks, listings, counts_no_versions, lists_nonsense })
     }
 
     pub fn root(&self) -> Place {
-        self.ns.root()
+        self.files.door().0.root()
     }
 
     fn shown(&self, qid: wire::Qid) -> wire::Qid {
@@ -55,307 +66,78 @@ impl Export {
     }
 }
 
-fn answer<'a, T: 'a>(op: Op<'a, T>) -> Answer<'a, T> {
-    let error = |error: vfs::Error| Error::new(error.errno().raw() as u32, error.text().to_owned());
-    match op {
-        Op::Done(result) => Answer::Now(result.map_err(error)),
-        Op::Later(future) => Answer::later(async move { future.await.map_err(error) }),
-    }
-}
-
-fn name(bytes: &[u8]) -> NameBuf {
-    Name::new(bytes).expect("the tests use good names").to_owned()
-}
-
-fn qid(place: &Place, qid: Qid) -> wire::Qid {
-    let kind = match qid.kind {
-        Kind::Dir => wire::QidKind::DIR,
-        Kind::Symlink => wire::QidKind::SYMLINK,
-        _ => wire::QidKind::empty(),
+/// What is served as it is.
+macro_rules! as_served {
+    ($($name:ident($($word:ident: $what:ty),*) -> $answer:ty;)*) => {
+        $(fn $name<'a>(&'a self, $($word: $what),*) -> Answer<'a, $answer> {
+            self.files.$name($($word),*)
+        })*
     };
-    let version = if place.nature() == Nature::Storage { qid.version } else { 0 };
-    // All 64 bits are used, as taskfs itself does behind binds.
-    wire::Qid { kind, version, path: qid.path.wrapping_mul(0x9e37_79b9_7f4a_7c15) }
-}
-
-fn range(request: &Lock<'_>) -> (LockOwner, lock::Lock) {
-    let kind = match request.kind {
-        wire::LockKind::READ => LockKind::Read,
-        wire::LockKind::WRITE => LockKind::Write,
-        _ => LockKind::Unlock,
-    };
-    let end = if request.length == 0 { u64::MAX } else { request.start + request.length };
-    let client = request.client_id.iter().fold(7u64, |sum, b| sum.wrapping_mul(31) + u64::from(*b));
-    let owner =
-        LockOwner { client, owner: request.proc_id.into(), sort: LockSort::Record, pid: request.proc_id };
-    (owner, lock::Lock { kind, start: request.start, end })
 }
 
 impl FileServer for Export {
     type Context = ();
-    type Node = Place;
-    type Open = Open;
+    type Node = Node9;
+    type Open = Open9;
 
-    fn attach<'a>(&'a self, peer: &'a Peer<'a, ()>) -> Answer<'a, Place> {
-        let path = if peer.aname.is_empty() { b"/" } else { peer.aname };
-        answer(self.root().resolve(&self.who, path, vfs::Follow::Yes).now().expect("at once").into())
+    fn qid(&self, node: &Node9) -> wire::Qid {
+        self.shown(self.files.qid(node))
     }
-    fn qid(&self, place: &Place) -> wire::Qid {
-        self.shown(qid(place, place.qid()))
-    }
-    fn walk<'a>(&'a self, dir: &'a Place, name: &'a [u8]) -> Answer<'a, Place> {
+    fn walk<'a>(&'a self, dir: &'a Node9, name: &'a [u8]) -> Answer<'a, Node9> {
         self.walks.fetch_add(1, Ordering::SeqCst);
-        answer(dir.walk(&self.who, name))
-    }
-    fn open<'a>(&'a self, place: &'a Place, flags: wire::OpenFlags) -> Answer<'a, Opened<Place, Open>> {
-        answer(place.open(&self.who, open_flags(flags)).map(move |file| Opened {
-            is_stream: file.nature() == Nature::Stream,
-            file: Open { place: place.clone(), file },
-            node: None,
-            iounit: 0,
-        }))
-    }
-    fn create<'a>(
-        &'a self,
-        dir: &'a Place,
-        new: &'a [u8],
-        flags: wire::OpenFlags,
-        mode: wire::Mode,
-        _: wire::Gid,
-    ) -> Answer<'a, Opened<Place, Open>> {
-        answer(Op::started(async move {
-            let (name, mode) = (name(new), Mode::new(mode.permissions()));
-            let made = dir.create(&self.who, name.as_name(), mode, open_flags(flags)).await?;
-            let open = Open { place: made.place.clone(), file: made.file };
-            Ok(Opened { file: open, node: Some(made.place), is_stream: false, iounit: 0 })
-        }))
-    }
-    fn read<'a>(&'a self, open: &'a Open, offset: u64, buf: &'a mut [u8]) -> Answer<'a, usize> {
-        answer(open.file.read(offset, buf))
-    }
-    fn write<'a>(&'a self, open: &'a Open, offset: u64, data: &'a [u8]) -> Answer<'a, usize> {
-        answer(open.file.write(offset, data))
-    }
-    fn readdir<'a>(&'a self, open: &'a Open, offset: u64, into: &'a mut Listing) -> Answer<'a, ()> {
-        self.listings.fetch_add(1, Ordering::SeqCst);
-        if self.lists_nonsense.load(Ordering::SeqCst) {
-            for (at, name) in [(1, &b"../../etc"[..]), (2, b""), (3, b"a\0b"), (4, b"good"), (5, b"..")] {
-                let (qid, kind) = (self.qid(&open.place), wire::DirEntryKind::UNKNOWN);
-                assert!(into.push(&Entry { qid, offset: at, kind, name }));
-            }
-            return Answer::ok(());
-        }
-        for (at, name) in [(1, &b"."[..]), (2, b"..")] {
-            let kind = wire::DirEntryKind::DIRECTORY;
-            let entry = Entry { qid: self.qid(&open.place), offset: at, kind, name };
-            if offset < at && !into.push(&entry) {
-                return Answer::ok(());
-            }
-        }
-        answer(Op::started(async move {
-            let mut sink = |entry: DirEntry<'_>| {
-                let qid = qid(&open.place, open.place.entry_qid(entry.qid));
-                let kind = wire::DirEntryKind::of(wire::Mode(entry.qid.kind.bits()));
-                into.push(&Entry { qid, offset: entry.cookie + 2, kind, name: entry.name.as_bytes() })
-            };
-            open.file.readdir(offset.saturating_sub(2), &mut sink).await
-        }))
+        self.files.walk(dir, name)
     }
     fn getattr<'a>(
         &'a self,
-        place: &'a Place,
-        _: Option<&'a Open>,
-        _: wire::AttrMask,
+        node: &'a Node9,
+        open: Option<&'a Open9>,
+        mask: wire::AttrMask,
     ) -> Answer<'a, wire::Attr> {
         self.looks.fetch_add(1, Ordering::SeqCst);
-        answer(place.stat(&self.who).map(move |stat| {
-            let attr = attr(place, &stat);
-            wire::Attr { qid: self.shown(attr.qid), ..attr }
-        }))
-    }
-    fn setattr<'a>(&'a self, place: &'a Place, open: Option<&'a Open>, set: SetAttr) -> Answer<'a, ()> {
-        let when = |t| match t {
-            SetTime::Now => vfs::SetTime::Now,
-            SetTime::To(t) => vfs::SetTime::To(Time { secs: t.sec as i64, nanos: t.nsec as u32 }),
-        };
-        let stat = SetStat {
-            mode: set.mode.map(|m| Mode::new(m.0)),
-            uid: set.uid.map(|u| Uid(u.0)),
-            gid: set.gid.map(|g| Gid(g.0)),
-            size: set.size,
-            atime: set.atime.map(when),
-            mtime: set.mtime.map(when),
-        };
-        match (open, set.size) {
-            (Some(open), Some(size)) => answer(open.file.set_size(size)),
-            _ => answer(place.setstat(&self.who, stat)),
+        let shown = |attr: wire::Attr| wire::Attr { qid: self.shown(attr.qid), ..attr };
+        match self.files.getattr(node, open, mask) {
+            Answer::Now(looked) => Answer::Now(looked.map(shown)),
+            Answer::Later(looking) => Answer::later(async move { looking.await.map(shown) }),
         }
     }
-    fn mkdir<'a>(
-        &'a self,
-        dir: &'a Place,
-        new: &'a [u8],
-        mode: wire::Mode,
-        _: wire::Gid,
-    ) -> Answer<'a, Place> {
-        answer(Op::started(async move {
-            dir.mkdir(&self.who, name(new).as_name(), Mode::new(mode.permissions())).await
-        }))
+    fn readdir<'a>(&'a self, open: &'a Open9, offset: u64, into: &'a mut Listing) -> Answer<'a, ()> {
+        self.listings.fetch_add(1, Ordering::SeqCst);
+        if !self.lists_nonsense.load(Ordering::SeqCst) {
+            return self.files.readdir(open, offset, into);
+        }
+        for (at, name) in [(1, &b"../../etc"[..]), (2, b""), (3, b"a\0b"), (4, b"good"), (5, b"..")] {
+            let kind = wire::DirEntryKind::UNKNOWN;
+            let qid = wire::Qid { kind: wire::QidKind::DIR, version: 0, path: 1 };
+            assert!(into.push(&Entry { qid, offset: at, kind, name }));
+        }
+        Answer::ok(())
     }
-    fn symlink<'a>(&'a self, dir: &'a Place, new: &'a [u8], to: &'a [u8], _: wire::Gid) -> Answer<'a, Place> {
-        answer(Op::started(async move { dir.symlink(&self.who, name(new).as_name(), to).await }))
-    }
-    fn mknod<'a>(
-        &'a self,
-        dir: &'a Place,
-        new: &'a [u8],
-        mode: wire::Mode,
-        (major, minor): (u32, u32),
-        _: wire::Gid,
-    ) -> Answer<'a, Place> {
-        answer(Op::started(async move {
-            let kind = Kind::from_bits(mode.0).expect("a kind");
-            let device = Device { major, minor };
-            dir.mknod(&self.who, name(new).as_name(), kind, Mode::new(mode.permissions()), device).await
-        }))
-    }
-    fn readlink<'a>(&'a self, place: &'a Place) -> Answer<'a, Vec<u8>> {
-        answer(place.readlink().map(|target| target.to_vec()))
-    }
-    fn link<'a>(&'a self, dir: &'a Place, place: &'a Place, new: &'a [u8]) -> Answer<'a, ()> {
-        answer(Op::started(async move { dir.link(&self.who, place, name(new).as_name()).await }))
-    }
-    fn rename_at<'a>(
-        &'a self,
-        from: &'a Place,
-        old: &'a [u8],
-        to: &'a Place,
-        new: &'a [u8],
-    ) -> Answer<'a, ()> {
-        answer(Op::started(async move {
-            let (old, new) = (name(old), name(new));
-            from.rename(&self.who, old.as_name(), to, new.as_name(), vfs::RenameFlags::empty()).await
-        }))
-    }
-    fn rename<'a>(&'a self, place: &'a Place, dir: Option<&'a Place>, new: &'a [u8]) -> Answer<'a, ()> {
-        answer(Op::started(async move {
-            let (from, old, new) = (place.parent(), place.name().expect("not the root"), name(new));
-            let to = dir.unwrap_or(&from);
-            from.rename(&self.who, old.as_name(), to, new.as_name(), vfs::RenameFlags::empty()).await
-        }))
-    }
-    fn unlink_at<'a>(&'a self, dir: &'a Place, old: &'a [u8], directory: bool) -> Answer<'a, ()> {
-        answer(Op::started(async move {
-            let name = name(old);
-            let gone = if directory {
-                dir.rmdir(&self.who, name.as_name())
-            } else {
-                dir.unlink(&self.who, name.as_name())
-            };
-            gone.await
-        }))
-    }
-    fn remove<'a>(&'a self, place: &'a Place) -> Answer<'a, ()> {
-        answer(Op::started(async move {
-            let name = place.name().expect("not the root").clone();
-            place.parent().remove(&self.who, name.as_name()).await
-        }))
-    }
-    fn statfs<'a>(&'a self, place: &'a Place) -> Answer<'a, wire::StatFs> {
-        answer(place.statfs().map(|s| wire::StatFs {
-            kind: s.kind,
-            bsize: s.bsize,
-            blocks: s.blocks,
-            bfree: s.bfree,
-            bavail: s.bavail,
-            files: s.files,
-            ffree: s.ffree,
-            fsid: s.fsid,
-            namelen: s.namelen,
-        }))
-    }
-    fn fsync<'a>(&'a self, open: &'a Open, data_only: bool) -> Answer<'a, ()> {
-        answer(open.file.fsync(data_only))
-    }
-    fn lock<'a>(&'a self, open: &'a Open, request: Lock<'a>) -> Answer<'a, wire::LockStatus> {
-        let (owner, wanted) = range(&request);
-        let wait = request.flags.contains(wire::LockFlags::BLOCK);
-        answer(open.file.lock(owner, wanted, wait).then(|done| match done {
-            Ok(()) => Op::ok(wire::LockStatus::SUCCESS),
-            Err(error) if error.is(vfs::Errno::EAGAIN) => Op::ok(wire::LockStatus::BLOCKED),
-            Err(error) => Op::err(error),
-        }))
-    }
-    fn getlock<'a>(&'a self, open: &'a Open, request: Lock<'a>) -> Answer<'a, HeldLock> {
-        let (owner, wanted) = range(&request);
-        answer(open.file.getlock(owner, wanted).map(move |held| {
-            let (kind, start, length, proc_id) = match held {
-                None => (wire::LockKind::UNLOCK, request.start, request.length, request.proc_id),
-                Some((holder, held)) => {
-                    let write = held.kind == LockKind::Write;
-                    let kind = if write { wire::LockKind::WRITE } else { wire::LockKind::READ };
-                    let length = if held.end == u64::MAX { 0 } else { held.end - held.start };
-                    (kind, held.start, length, holder.pid)
-                }
-            };
-            HeldLock { kind, start, length, proc_id, client_id: Vec::new() }
-        }))
-    }
-    fn xattr_get<'a>(&'a self, place: &'a Place, name: &'a [u8]) -> Answer<'a, Vec<u8>> {
-        answer(place.getxattr(&self.who, name).map(|value| value.to_vec()))
-    }
-    fn xattr_list<'a>(&'a self, place: &'a Place) -> Answer<'a, Vec<u8>> {
-        let listed = place.listxattr(&self.who);
-        answer(listed.map(|names| names.iter().flat_map(|n| n.iter().copied().chain([0])).collect()))
-    }
-    fn xattr_set<'a>(
-        &'a self,
-        place: &'a Place,
-        name: &'a [u8],
-        value: &'a [u8],
-        flags: wire::XattrFlags,
-    ) -> Answer<'a, ()> {
-        answer(place.setxattr(&self.who, name, value, SetXattr::from_bits_retain(flags.bits())))
-    }
-    fn xattr_remove<'a>(&'a self, place: &'a Place, name: &'a [u8]) -> Answer<'a, ()> {
-        answer(place.removexattr(&self.who, name))
-    }
-}
 
-fn open_flags(flags: wire::OpenFlags) -> OpenFlags {
-    use OpenFlags as V;
-    use wire::OpenFlags as W;
-    let mut out = V::empty();
-    out.set(V::READ, flags.reads());
-    out.set(V::WRITE, flags.writes());
-    for (theirs, ours) in [
-        (W::APPEND, V::APPEND),
-        (W::TRUNC, V::TRUNCATE),
-        (W::EXCL, V::EXCLUSIVE),
-        (W::DIRECTORY, V::DIRECTORY),
-    ] {
-        out.set(ours, flags.contains(theirs));
-    }
-    out
-}
-
-fn attr(place: &Place, stat: &Stat) -> wire::Attr {
-    let time = |t: Time| wire::Time { sec: t.secs as u64, nsec: t.nanos.into() };
-    wire::Attr {
-        valid: wire::AttrMask::BASIC,
-        qid: qid(place, stat.qid),
-        mode: wire::Mode(stat.st_mode()),
-        uid: wire::Uid(stat.uid.0),
-        gid: wire::Gid(stat.gid.0),
-        nlink: stat.nlink,
-        rdev: u64::from(stat.rdev.major << 8 | stat.rdev.minor),
-        size: if place.nature() == Nature::Storage { stat.size } else { 0 },
-        blksize: stat.blksize.into(),
-        blocks: stat.blocks,
-        atime: time(stat.atime),
-        mtime: time(stat.mtime),
-        ctime: time(stat.ctime),
-        ..wire::Attr::default()
+    as_served! {
+        attach(peer: &'a Peer<'a, ()>) -> Node9;
+        open(node: &'a Node9, flags: wire::OpenFlags) -> Opened<Node9, Open9>;
+        create(dir: &'a Node9, name: &'a [u8], flags: wire::OpenFlags, mode: wire::Mode, gid: wire::Gid) -> Opened<Node9, Open9>;
+        read(open: &'a Open9, offset: u64, buf: &'a mut [u8]) -> usize;
+        write(open: &'a Open9, offset: u64, data: &'a [u8]) -> usize;
+        setattr(node: &'a Node9, open: Option<&'a Open9>, change: SetAttr) -> ();
+        mkdir(dir: &'a Node9, name: &'a [u8], mode: wire::Mode, gid: wire::Gid) -> Node9;
+        symlink(dir: &'a Node9, name: &'a [u8], target: &'a [u8], gid: wire::Gid) -> Node9;
+        mknod(dir: &'a Node9, name: &'a [u8], mode: wire::Mode, device: (u32, u32), gid: wire::Gid) -> Node9;
+        readlink(node: &'a Node9) -> Vec<u8>;
+        link(dir: &'a Node9, node: &'a Node9, name: &'a [u8]) -> ();
+        rename_at(from: &'a Node9, old: &'a [u8], to: &'a Node9, new: &'a [u8]) -> ();
+        rename(node: &'a Node9, dir: Option<&'a Node9>, new: &'a [u8]) -> ();
+        unlink_at(dir: &'a Node9, name: &'a [u8], directory: bool) -> ();
+        remove(node: &'a Node9) -> ();
+        statfs(node: &'a Node9) -> wire::StatFs;
+        fsync(open: &'a Open9, data_only: bool) -> ();
+        lock(open: &'a Open9, lock: Lock<'a>) -> wire::LockStatus;
+        getlock(open: &'a Open9, lock: Lock<'a>) -> HeldLock;
+        xattr_get(node: &'a Node9, name: &'a [u8]) -> Vec<u8>;
+        xattr_list(node: &'a Node9) -> Vec<u8>;
+        xattr_set(node: &'a Node9, name: &'a [u8], value: &'a [u8], flags: wire::XattrFlags) -> ();
+        xattr_remove(node: &'a Node9, name: &'a [u8]) -> ();
+        close(open: &'a Open9) -> ();
     }
 }
 
