@@ -118,6 +118,7 @@ async fn main() -> Result<()> {
         limits: Limits::default(),
         usage: Arc::new(Usage::default()),
         trace,
+        group: None,
     };
     let runtime = WasiRuntime::new(config)?;
     let exit = runtime.start(start).await?.wait().await;

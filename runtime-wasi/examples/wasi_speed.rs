@@ -56,6 +56,7 @@ impl Bench {
             limits: Limits::default(),
             usage: usage.clone(),
             trace: Trace::default(),
+            group: None,
         };
         Ok((self.runtime.start(start).await?, usage))
     }

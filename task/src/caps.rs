@@ -207,6 +207,20 @@ impl Caps {
         ])
     }
 
+    /// All that there is to be had.
+    pub fn everything() -> Caps {
+        let any = || Peer { host: "*".into(), port: None };
+        let mut caps = Caps::fresh();
+        caps.0.extend([Cap::Spawn, Cap::Connect(any()), Cap::Listen(any())]);
+        caps
+    }
+
+    /// Those lines of it that `outer` has too.
+    pub fn bounded_by(&self, outer: &Caps) -> Caps {
+        let one = |cap: &&Cap| Caps(vec![(*cap).clone()]).within(outer).is_ok();
+        Caps(self.0.iter().filter(one).cloned().collect())
+    }
+
     /// What a caller from outside is bound by, where he is; a task has its own in the table.
     pub fn of(who: &Caller) -> Option<Arc<Caps>> {
         if who.task.is_some() {

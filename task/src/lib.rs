@@ -8,12 +8,14 @@
 //!                    ├─ Namespace             the files it sees
 //!                    ├─ Stdio                 a pipe in, two logs out
 //!                    ├─ Life ─► Running       its state, and what runs
+//!                    ├─ Group                 those it lives together with, where it is in a container
 //!                    └─ ctl                   the commands that change all this
 //! ```
 
 mod caps;
 pub mod ctl;
 mod exit;
+pub mod group;
 mod life;
 mod limits;
 mod lineage;
@@ -33,6 +35,7 @@ mod usage;
 
 pub use caps::{Cap, Caps, Peer};
 pub use exit::Exit;
+pub use group::Group;
 pub use life::{End, Life, State};
 pub use limits::{Limits, parse_size, parse_time, show_size, show_time};
 pub use ns_text::Change;
@@ -41,7 +44,7 @@ pub use registry::Registry;
 pub use runtime::{Capability, Fit, Program, Running, Runtime, Start};
 pub use signal::Signal;
 pub use spec::Spec;
-pub use table::{Attach, Config, TaskTable};
+pub use table::{Attach, Config, TaskTable, Template};
 pub use task::Task;
 pub use trace::Trace;
 pub use usage::Usage;

@@ -7,7 +7,7 @@
 //!
 //! A runtime never sees a transport. The files it serves its guest are those of `Start::ns`, asked for as `Start::who`.
 
-use crate::{Caps, Exit, Limits, Trace, Usage};
+use crate::{Caps, Exit, Group, Limits, Trace, Usage};
 use futures_util::future::BoxFuture;
 use std::fmt;
 use std::sync::Arc;
@@ -60,6 +60,8 @@ pub struct Start {
     pub limits: Limits,
     pub usage: Arc<Usage>,
     pub trace: Trace,
+    /// Those it lives together with: its network is theirs.
+    pub group: Option<Arc<Group>>,
 }
 
 impl fmt::Debug for Start {

@@ -34,8 +34,11 @@ impl Task {
     }
 
     async fn try_start(self: Arc<Task>, who: &Caller) -> Result<()> {
+        if let Some(group) = &self.group {
+            group.may_start()?;
+        }
         let starting = self.life.begin()?;
-        let limits = self.limits();
+        let limits = self.bounded_limits();
         let running = tokio::select! {
             biased;
             () = starting.cancelled() => {
@@ -45,19 +48,23 @@ impl Task {
         };
         starting.started(running.clone());
         // Compiling takes its time: limits that were set meanwhile hold too.
-        let now = self.limits();
+        let now = self.bounded_limits();
         if now != limits {
             running.set_limits(now);
         }
         let handle = self.table()?.config.handle.clone();
         handle.spawn(see_to_its_end(self.clone(), running));
+        if let Some(group) = &self.group {
+            group.started(&self, &handle);
+        }
         Ok(())
     }
 
     async fn launch(self: &Arc<Task>, who: &Caller) -> Result<Arc<dyn Running>> {
         let table = self.table()?;
-        let (mut spec, ns, caps) = (self.spec(), self.namespace(), self.caps());
-        let guest = self.guest();
+        let (mut spec, ns) = (self.spec(), self.namespace());
+        self.keep_within_ceiling();
+        let (caps, guest) = (self.caps(), self.guest());
         // The starter's rights decide, but never more than the task's own.
         let starter = Caller { guard: who.guard.clone().or_else(|| guest.guard.clone()), ..who.clone() };
         let cwd = ns.root().resolve(&starter, &spec.cwd, Follow::Yes).await;
@@ -79,9 +86,10 @@ impl Task {
             who: guest,
             stdio,
             caps,
-            limits: self.limits(),
+            limits: self.bounded_limits(),
             usage: self.usage.clone(),
             trace: self.trace.clone(),
+            group: self.group.clone(),
         };
         runtime.start(start).await
     }
@@ -115,9 +123,12 @@ impl Task {
     /// Ends the task: everyone who waits is told.
     fn finish(&self, exit: Exit) {
         tracing::debug!(task = self.id.0, code = exit.code, message = exit.message, "exited");
-        self.life.finish(exit, |exit, real| self.wait_line(exit, real));
+        self.life.finish(exit.clone(), |exit, real| self.wait_line(exit, real));
         self.stdio.finish();
         self.trace_log.finish();
+        if let Some(group) = &self.group {
+            group.ended(self, &exit);
+        }
     }
 }
 

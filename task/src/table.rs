@@ -1,7 +1,7 @@
 //! All tasks of a server, by number.
 
 use crate::lineage::{Lineage, MAX_DEPTH};
-use crate::{Caps, Exit, Limits, Registry, Task};
+use crate::{Caps, Exit, Group, Limits, Registry, Spec, Task};
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -40,6 +40,15 @@ impl Config {
             attach: None,
         }
     }
+}
+
+/// What a new task starts with.
+pub struct Template {
+    pub group: Option<Arc<Group>>,
+    pub ns: Namespace,
+    pub spec: Spec,
+    pub limits: Limits,
+    pub caps: Arc<Caps>,
 }
 
 pub struct TaskTable {
@@ -105,20 +114,49 @@ impl TaskTable {
         if bounds.is_some_and(|caps| !caps.spawn()) {
             return Err(Error::new(Errno::EACCES, "permission denied: no capability \"spawn\""));
         }
-        let ns = match &parent {
-            Some(parent) => parent.namespace().fork(),
-            None => match &*self.home.read() {
-                Some(home) => home.fork(),
-                None => return Err(Error::new(Errno::ENXIO, "the server has no namespace yet")),
-            },
+        let template = match &parent {
+            Some(parent) => parent.template(),
+            None => self.template_from_home(who)?,
         };
+        self.make_from(who, parent, template)
+    }
+
+    fn template_from_home(&self, who: &Caller) -> Result<Template> {
+        let home = self.home().ok_or_else(|| Error::new(Errno::ENXIO, "the server has no namespace yet"))?;
+        Ok(Template {
+            group: None,
+            ns: home.fork(),
+            spec: Spec::default(),
+            limits: self.config.limits,
+            caps: Caps::of(who).unwrap_or_else(|| Arc::new(Caps::fresh())),
+        })
+    }
+
+    /// Makes a task that has no maker among the tasks: `who` comes from outside, and may make tasks.
+    pub fn make_with(self: &Arc<TaskTable>, who: &Caller, template: Template) -> Result<Arc<Task>> {
+        self.make_from(who, None, template)
+    }
+
+    fn make_from(
+        self: &Arc<TaskTable>,
+        who: &Caller,
+        parent: Option<Arc<Task>>,
+        template: Template,
+    ) -> Result<Arc<Task>> {
         let mut tasks = self.tasks.lock();
         self.has_room(&tasks, parent.as_deref())?;
+        let group = template.group.clone();
+        if let Some(group) = &group {
+            group.has_room()?;
+        }
         let id = TaskId(tasks.next);
         // Numbers are not used again: a client that holds an old one must not meet another's task.
         tasks.next = tasks.next.checked_add(1).ok_or(Errno::EAGAIN)?;
-        let task = Arc::new(Task::new(self, id, who, parent.as_deref(), ns));
+        let task = Arc::new(Task::new(self, id, who, parent.as_deref(), template));
         task.lineage.enter();
+        if let Some(group) = &group {
+            group.enter(&task);
+        }
         tasks.by_id.insert(id.0, task.clone());
         Ok(task)
     }
@@ -172,6 +210,9 @@ impl TaskTable {
         task.trace_log.remove();
         if mine {
             task.lineage.leave();
+            if let Some(group) = &task.group {
+                group.left(task.id);
+            }
             task.leave(&self.watchers);
         }
         Ok(())

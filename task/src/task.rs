@@ -4,7 +4,7 @@ use crate::life::Life;
 use crate::lineage::Lineage;
 use crate::spec::{self, Spec};
 use crate::stdio::{Full, Log, Stdio};
-use crate::{Caps, Exit, Limits, TaskTable, Trace, Usage};
+use crate::{Caps, Exit, Group, Limits, TaskTable, Template, Trace, Usage};
 use parking_lot::{Mutex, RwLock};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -22,6 +22,7 @@ pub struct Task {
     pub id: TaskId,
     pub(crate) lineage: Arc<Lineage>,
     table: Weak<TaskTable>,
+    pub(crate) group: Option<Arc<Group>>,
     /// Who made it: its guest acts as this user.
     uid: Uid,
     gid: Gid,
@@ -54,19 +55,14 @@ impl Task {
         id: TaskId,
         who: &Caller,
         parent: Option<&Task>,
-        ns: Namespace,
+        template: Template,
     ) -> Task {
-        let (mut spec, mut limits, mut caps) =
-            (Spec::default(), table.config.limits, Caps::of(who).unwrap_or_else(|| Arc::new(Caps::fresh())));
-        if let Some(parent) = parent {
-            let theirs = parent.spec.lock();
-            (spec.env, spec.cwd) = (theirs.env.clone(), theirs.cwd.clone());
-            (limits, caps) = (parent.limits(), parent.caps());
-        }
+        let Template { group, ns, spec, limits, caps } = template;
         Task {
             id,
             lineage: Lineage::new(id, parent.map(|p| p.lineage.clone())),
             table: Arc::downgrade(table),
+            group,
             uid: who.uid,
             gid: who.gid,
             groups: who.groups.clone(),
@@ -89,12 +85,30 @@ impl Task {
         }
     }
 
+    /// What a child of it starts with: its environment and directory, and all that it may.
+    pub(crate) fn template(&self) -> Template {
+        let theirs = self.spec.lock();
+        let (env, cwd) = (theirs.env.clone(), theirs.cwd.clone());
+        drop(theirs);
+        Template {
+            group: self.group.clone(),
+            ns: self.namespace().fork(),
+            spec: Spec { env, cwd, ..Spec::default() },
+            limits: self.limits(),
+            caps: self.caps(),
+        }
+    }
+
     pub fn table(&self) -> Result<Arc<TaskTable>> {
         self.table.upgrade().ok_or_else(|| Error::new(Errno::ENXIO, "the server has gone"))
     }
     /// The task that made this one; none where it was made from outside.
     pub fn ppid(&self) -> Option<TaskId> {
         self.lineage.parent.as_ref().map(|l| l.id)
+    }
+    /// Those it lives together with, where it is in a container.
+    pub fn group(&self) -> Option<&Arc<Group>> {
+        self.group.as_ref()
     }
     /// Tasks in the table that it made, directly or not.
     pub fn tasks_below(&self) -> u32 {
@@ -157,15 +171,24 @@ impl Task {
         Caller { groups: self.groups.clone(), task: Some(self.id), guard, ..Caller::new(self.uid, self.gid) }
     }
 
-    /// Fails where `who` is a task that neither is this one nor made it.
+    /// Fails where `who` is a task that neither is this one nor made it. Those of one group reach each other, if they may
+    /// make tasks: else a task that was given less would do by another what it may not itself.
     pub fn reachable_by(&self, who: &Caller) -> Result<()> {
         match who.task {
-            Some(asker) if !self.lineage.is_within(asker) => Err(Error::new(
+            Some(asker) if !self.lineage.is_within(asker) && !self.is_fellow_of(asker) => Err(Error::new(
                 Errno::EACCES,
                 format!("permission denied: task {asker} did not make task {}", self.id),
             )),
             _ => Ok(()),
         }
+    }
+
+    fn is_fellow_of(&self, asker: TaskId) -> bool {
+        let Some(group) = &self.group else { return false };
+        let asker = self.table.upgrade().and_then(|table| table.get(asker));
+        asker.is_some_and(|asker| {
+            asker.group.as_ref().is_some_and(|theirs| Arc::ptr_eq(theirs, group)) && asker.caps().spawn()
+        })
     }
 
     pub fn namespace(&self) -> Namespace {
@@ -211,6 +234,14 @@ impl Task {
     pub fn limits(&self) -> Limits {
         *self.limits.lock()
     }
+    /// Its limits, and no more than its group has for all.
+    pub(crate) fn bounded_limits(&self) -> Limits {
+        let limits = self.limits();
+        match &self.group {
+            Some(group) => group.limits().of_one(limits),
+            None => limits,
+        }
+    }
     /// Sets limits by words (`memory=64M`); a task gives neither itself nor another more than it has.
     pub fn set_limits(&self, who: &Caller, words: &[&str]) -> Result<()> {
         self.life.must_not_be_over("limit")?;
@@ -223,7 +254,7 @@ impl Task {
         }
         *limits = changed;
         drop(limits);
-        self.life.tell_limits(changed);
+        self.life.tell_limits(self.bounded_limits());
         Ok(())
     }
 
@@ -240,8 +271,19 @@ impl Task {
         if let Some(outer) = outer {
             changed.within(&outer)?;
         }
+        if let Some(group) = &self.group {
+            changed.within(&group.caps())?;
+        }
         *caps = Arc::new(changed);
         Ok(())
+    }
+    /// Its group's ceiling may have come down since.
+    pub(crate) fn keep_within_ceiling(&self) {
+        let Some(group) = &self.group else { return };
+        let (mut caps, ceiling) = (self.caps.write(), group.caps());
+        if caps.within(&ceiling).is_err() {
+            *caps = Arc::new(caps.bounded_by(&ceiling));
+        }
     }
 
     /// The task that asks, where one does.

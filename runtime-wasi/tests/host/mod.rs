@@ -204,6 +204,7 @@ impl Host {
             limits: with.limits,
             usage: usage.clone(),
             trace: with.trace,
+            group: None,
         };
         let running = self.runtime.start(start).await?;
         Ok(Task { running, stdin, stdout, stderr, usage })

@@ -317,7 +317,7 @@ impl Log {
 }
 
 /// Done when `ready` says so; asked again whenever `changed` is told.
-pub(super) fn wait_until<'a>(changed: &'a Notify, ready: impl Fn() -> bool + Send + 'a) -> Op<'a, ()> {
+pub(crate) fn wait_until<'a>(changed: &'a Notify, ready: impl Fn() -> bool + Send + 'a) -> Op<'a, ()> {
     if ready() {
         return Op::ok(());
     }

@@ -2,7 +2,7 @@
 //!
 //! Only tasks read stdio/0 and write stdio/1 and 2: from outside the first is written and the others are read.
 
-mod log;
+pub(crate) mod log;
 mod metered;
 mod node;
 mod pipe;
