@@ -1,22 +1,24 @@
 //! Access control lists (acl(5)): beside the mode bits, which go with them.
 
 use super::clock::now;
-use super::inode::{Inode, State};
+use super::inode::Inode;
+use super::space::Space;
+use super::state::State;
 use crate::*;
 use std::sync::Arc;
 
 /// A file's lists; most have none, and pay a word for them.
-#[derive(Default)]
-pub(super) struct Acls(Option<Box<Lists>>);
+#[derive(Clone, Default)]
+pub(crate) struct Acls(Option<Box<Lists>>);
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Lists {
     access: Option<Arc<Acl>>,
     default: Option<Arc<Acl>>,
 }
 
 impl Acls {
-    pub(super) fn get(&self, kind: AclKind) -> Option<&Arc<Acl>> {
+    pub(crate) fn get(&self, kind: AclKind) -> Option<&Arc<Acl>> {
         let lists = self.0.as_deref()?;
         match kind {
             AclKind::Access => lists.access.as_ref(),
@@ -39,18 +41,18 @@ impl Acls {
     }
 
     /// Bytes of the tree's space that they hold.
-    pub(super) fn held(&self) -> u64 {
+    pub(crate) fn held(&self) -> u64 {
         [AclKind::Access, AclKind::Default].iter().map(|kind| size(self.get(*kind))).sum()
     }
 
     /// The names of those that there are, as attributes.
-    pub(super) fn names(&self) -> impl Iterator<Item = Box<[u8]>> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = Box<[u8]>> {
         let there = [AclKind::Access, AclKind::Default].into_iter().filter(|kind| self.get(*kind).is_some());
         there.map(|kind| kind.attribute().as_bytes().into())
     }
 
     /// What something new in a directory with these lists begins with: its permission bits, of those in `mode`, and its lists.
-    pub(super) fn inherited(&self, mode: u32, umask: u32, is_dir: bool) -> (u32, Acls) {
+    pub(crate) fn inherited(&self, mode: u32, umask: u32, is_dir: bool) -> (u32, Acls) {
         let Some(default) = self.get(AclKind::Default) else { return (mode & !umask, Acls(None)) };
         let (mode, acl) = default.inherited(mode);
         let mut acls = Acls(None);
@@ -64,13 +66,44 @@ fn size(acl: Option<&Arc<Acl>>) -> u64 {
     acl.map_or(0, |acl| acl.size() as u64)
 }
 
-impl State {
+impl<B> State<B> {
     /// chmod(2).
-    pub(super) fn set_mode(&mut self, mode: u32) {
+    pub(crate) fn set_mode(&mut self, mode: u32) {
         self.mode = mode;
         if let Some(acl) = self.acls.get(AclKind::Access).map(|acl| acl.with_mode(mode)) {
             self.acls.set(AclKind::Access, Some(Arc::new(acl)));
         }
+    }
+
+    /// Gives a file of the kind `of` another list.
+    pub(crate) fn set_list(
+        &mut self,
+        space: &Space,
+        who: &Caller,
+        of: Kind,
+        kind: AclKind,
+        acl: Option<Acl>,
+    ) -> Result<()> {
+        match of {
+            Kind::Symlink => return Errno::EOPNOTSUPP.into(),
+            Kind::Dir => {}
+            _ if kind == AclKind::Default && acl.is_some() => return Errno::EACCES.into(),
+            _ => {}
+        }
+        let mode = acl.as_ref().filter(|_| kind == AclKind::Access).map(Acl::mode);
+        // Nothing is kept that the mode bits say as well.
+        let acl = acl.filter(|acl| kind == AclKind::Default || !acl.is_mode_only()).map(Arc::new);
+        let before = size(self.acls.get(kind));
+        space.take_bytes(size(acl.as_ref()))?;
+        space.give_bytes(before);
+        self.acls.set(kind, acl);
+        if let Some(bits) = mode {
+            let group = who.is_root() || who.in_group(self.gid);
+            let special = self.mode & if group { 0o7000 } else { 0o7000 & !libc::S_ISGID };
+            self.mode = special | bits;
+        }
+        self.ctime = now();
+        Ok(())
     }
 }
 
@@ -80,28 +113,7 @@ impl Inode {
     }
 
     pub(super) fn set_list(&self, who: &Caller, kind: AclKind, acl: Option<Acl>) -> Result<()> {
-        match self.kind() {
-            Kind::Symlink => return Errno::EOPNOTSUPP.into(),
-            Kind::Dir => {}
-            _ if kind == AclKind::Default && acl.is_some() => return Errno::EACCES.into(),
-            _ => {}
-        }
-        let space = &self.tree().space;
-        let mut state = self.state.write();
-        let mode = acl.as_ref().filter(|_| kind == AclKind::Access).map(Acl::mode);
-        // Nothing is kept that the mode bits say as well.
-        let acl = acl.filter(|acl| kind == AclKind::Default || !acl.is_mode_only()).map(Arc::new);
-        let before = size(state.acls.get(kind));
-        space.take_bytes(size(acl.as_ref()))?;
-        space.give_bytes(before);
-        state.acls.set(kind, acl);
-        if let Some(bits) = mode {
-            let group = who.is_root() || who.in_group(state.gid);
-            let special = state.mode & if group { 0o7000 } else { 0o7000 & !libc::S_ISGID };
-            state.mode = special | bits;
-        }
-        state.ctime = now();
-        drop(state);
+        self.state.write().set_list(&self.tree().space, who, self.kind(), kind, acl)?;
         self.tell(Change::Status);
         Ok(())
     }

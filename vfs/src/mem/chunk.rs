@@ -12,13 +12,13 @@ use std::ops::{Deref, DerefMut, Range};
 use std::sync::Arc;
 
 /// The most that one chunk holds.
-pub(super) const CHUNK: usize = 64 << 10;
+pub(crate) const CHUNK: usize = 64 << 10;
 /// Full-sized buffers that are kept: 32 MiB of them.
 const KEPT: usize = 512;
 
 static POOL: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
-pub(super) struct Chunk(Held);
+pub(crate) struct Chunk(Held);
 
 enum Held {
     Alone(Buffer),
@@ -47,14 +47,26 @@ impl Default for Chunk {
 
 impl Chunk {
     /// From now on its parts can be [lent](Chunk::lend).
-    pub(super) fn share(&mut self) {
+    pub(crate) fn share(&mut self) {
         if let Held::Alone(buffer) = &mut self.0 {
             self.0 = Held::Shared(Arc::new(std::mem::take(buffer)));
         }
     }
 
+    /// Another with the same content, which is copied when one of the two is written to.
+    pub(crate) fn fork(&mut self) -> Chunk {
+        if self.is_empty() {
+            return Chunk::default();
+        }
+        self.share();
+        match &self.0 {
+            Held::Shared(buffer) => Chunk(Held::Shared(buffer.clone())),
+            Held::Alone(_) => Chunk::default(),
+        }
+    }
+
     /// A part of what it holds, as it is now, without a copy; nothing where it is not [shared](Chunk::share).
-    pub(super) fn lend(&self, part: Range<usize>) -> Option<Bytes> {
+    pub(crate) fn lend(&self, part: Range<usize>) -> Option<Bytes> {
         match &self.0 {
             Held::Alone(_) => None,
             Held::Shared(buffer) => Some(Bytes::from_owner(Part(buffer.clone(), part))),
@@ -62,7 +74,7 @@ impl Chunk {
     }
 
     /// A full chunk's content, where it fills its buffer: else it is given back.
-    pub(super) fn adopt(content: Vec<u8>) -> std::result::Result<Chunk, Vec<u8>> {
+    pub(crate) fn adopt(content: Vec<u8>) -> std::result::Result<Chunk, Vec<u8>> {
         let fits = content.len() == CHUNK && content.capacity() == CHUNK;
         if fits { Ok(Chunk(Held::Alone(Buffer(content)))) } else { Err(content) }
     }
@@ -83,7 +95,7 @@ impl Chunk {
     }
 
     /// Makes room for `end` bytes in all; for a full chunk's where `whole` is set.
-    pub(super) fn make_room(&mut self, end: usize, whole: bool) -> Result<()> {
+    pub(crate) fn make_room(&mut self, end: usize, whole: bool) -> Result<()> {
         if end <= self.capacity() {
             return Ok(());
         }
@@ -103,7 +115,7 @@ impl Chunk {
 }
 
 /// An empty buffer for a full chunk, from the pool or new; of no capacity where there is no memory.
-pub(super) fn buffer() -> Vec<u8> {
+pub(crate) fn buffer() -> Vec<u8> {
     let pooled = POOL.lock().pop();
     pooled.unwrap_or_else(|| {
         let mut fresh = Vec::new();

@@ -13,10 +13,10 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// The largest size, as off_t has it.
-pub(super) const MAX_SIZE: u64 = i64::MAX as u64;
+pub(crate) const MAX_SIZE: u64 = i64::MAX as u64;
 
 #[derive(Default)]
-pub(super) struct Data {
+pub(crate) struct Data {
     size: u64,
     first: Chunk,
     rest: BTreeMap<u64, Chunk>,
@@ -34,12 +34,19 @@ fn locate(offset: u64) -> (u64, usize) {
 }
 
 impl Data {
-    pub(super) fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.size
     }
     /// Bytes of the tree's space that it holds.
-    pub(super) fn held(&self) -> u64 {
+    pub(crate) fn held(&self) -> u64 {
         self.pages * PAGE
+    }
+
+    /// Another of the same content, which shares the chunks until one of the two writes to them. It holds as much of its
+    /// tree's space as this one does.
+    pub(crate) fn fork(&mut self) -> Data {
+        let rest = self.rest.iter_mut().map(|(index, chunk)| (*index, chunk.fork())).collect();
+        Data { size: self.size, first: self.first.fork(), rest, pages: self.pages }
     }
 
     fn chunk(&self, index: u64) -> &[u8] {
@@ -53,7 +60,7 @@ impl Data {
         if index == 0 { Some(&mut self.first) } else { self.rest.get_mut(&index) }
     }
 
-    pub(super) fn read(&self, offset: u64, buf: &mut [u8]) -> usize {
+    pub(crate) fn read(&self, offset: u64, buf: &mut [u8]) -> usize {
         let Some(there) = self.size.checked_sub(offset) else { return 0 };
         let len = usize::try_from(there).map_or(buf.len(), |there| there.min(buf.len()));
         let mut done = 0;
@@ -73,7 +80,7 @@ impl Data {
     }
 
     /// Sees to it that [`Data::lend`] finds what it needs in [offset, offset+len).
-    pub(super) fn share(&mut self, offset: u64, len: usize) {
+    pub(crate) fn share(&mut self, offset: u64, len: usize) {
         let ((from, _), (to, _)) = (locate(offset), locate(offset.saturating_add(len as u64)));
         if from == 0 {
             self.first.share();
@@ -82,7 +89,7 @@ impl Data {
     }
 
     /// What [`Data::read`] would give, in parts that are not copied. Nothing where some of it has not been shared.
-    pub(super) fn lend(&self, offset: u64, len: usize) -> Option<Vec<Bytes>> {
+    pub(crate) fn lend(&self, offset: u64, len: usize) -> Option<Vec<Bytes>> {
         static HOLE: [u8; CHUNK] = [0; CHUNK];
         let there = self.size.saturating_sub(offset);
         let len = usize::try_from(there).map_or(len, |there| there.min(len));
@@ -105,7 +112,7 @@ impl Data {
     }
 
     /// Writes as much as there is space for, and fails only where that is nothing.
-    pub(super) fn write(&mut self, space: &Space, offset: u64, data: &[u8]) -> Result<usize> {
+    pub(crate) fn write(&mut self, space: &Space, offset: u64, data: &[u8]) -> Result<usize> {
         if data.is_empty() {
             return Ok(0);
         }
@@ -128,7 +135,7 @@ impl Data {
     }
 
     /// [`Data::write`] of parts that follow each other: those that are whole chunks become the file's own.
-    pub(super) fn write_parts(&mut self, space: &Space, offset: u64, parts: Vec<Vec<u8>>) -> Result<usize> {
+    pub(crate) fn write_parts(&mut self, space: &Space, offset: u64, parts: Vec<Vec<u8>>) -> Result<usize> {
         let mut done = 0;
         for part in parts {
             let (at, len) = (offset + done as u64, part.len());
@@ -211,7 +218,7 @@ impl Data {
     }
 
     /// Cuts the file, or makes it longer by a hole.
-    pub(super) fn set_size(&mut self, space: &Space, size: u64) -> Result<()> {
+    pub(crate) fn set_size(&mut self, space: &Space, size: u64) -> Result<()> {
         if size > MAX_SIZE {
             return Errno::EFBIG.into();
         }
@@ -247,7 +254,7 @@ impl Data {
 
     /// Makes [offset, offset+len) a hole; the size stays (FALLOC_FL_PUNCH_HOLE). Space comes back for whole chunks and for
     /// the ends of others; in the middle of a chunk there are zeroes.
-    pub(super) fn punch(&mut self, space: &Space, offset: u64, len: u64) {
+    pub(crate) fn punch(&mut self, space: &Space, offset: u64, len: u64) {
         let end = offset.saturating_add(len).min(self.size);
         if offset >= end {
             return;
@@ -278,7 +285,7 @@ impl Data {
     }
 
     /// Makes sure that later writes to [offset, offset+len) find their space (posix_fallocate(3)).
-    pub(super) fn allocate(&mut self, space: &Space, offset: u64, len: u64) -> Result<()> {
+    pub(crate) fn allocate(&mut self, space: &Space, offset: u64, len: u64) -> Result<()> {
         let Some(end) = offset.checked_add(len).filter(|end| *end <= MAX_SIZE) else {
             return Errno::EFBIG.into();
         };

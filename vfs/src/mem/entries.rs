@@ -11,12 +11,14 @@ use std::hash::BuildHasher;
 /// Empty slots that are not worth tidying up.
 const FEW: usize = 32;
 
-pub(super) struct Entries<T> {
+#[derive(Clone)]
+pub(crate) struct Entries<T> {
     slots: Vec<Slot<T>>,
     index: HashTable<u32>,
     last_cookie: u64,
 }
 
+#[derive(Clone)]
 struct Slot<T> {
     cookie: u64,
     entry: Option<(NameBuf, T)>,
@@ -24,34 +26,34 @@ struct Slot<T> {
 
 /// An entry that was found; good until the entries change.
 #[derive(Clone, Copy)]
-pub(super) struct At(u32);
+pub(crate) struct At(u32);
 
 impl<T> Entries<T> {
     /// Bytes that an entry takes, beside a long name.
     #[cfg(test)]
-    pub(super) const SLOT: usize = size_of::<Slot<T>>();
+    pub(crate) const SLOT: usize = size_of::<Slot<T>>();
 
-    pub(super) fn new() -> Entries<T> {
+    pub(crate) fn new() -> Entries<T> {
         Entries { slots: Vec::new(), index: HashTable::new(), last_cookie: 0 }
     }
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.index.len()
     }
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.index.is_empty()
     }
 
-    pub(super) fn find(&self, names: &DefaultHashBuilder, name: Name<'_>) -> Option<At> {
+    pub(crate) fn find(&self, names: &DefaultHashBuilder, name: Name<'_>) -> Option<At> {
         let same = |at: &u32| self.slots[*at as usize].is(name);
         self.index.find(names.hash_one(name.as_bytes()), same).map(|at| At(*at))
     }
 
-    pub(super) fn get(&self, at: At) -> &T {
+    pub(crate) fn get(&self, at: At) -> &T {
         &self.slots[at.0 as usize].entry.as_ref().expect("the index only names full slots").1
     }
 
     /// Adds a name that is not there.
-    pub(super) fn insert(&mut self, names: &DefaultHashBuilder, name: Name<'_>, value: T) {
+    pub(crate) fn insert(&mut self, names: &DefaultHashBuilder, name: Name<'_>, value: T) {
         self.last_cookie += 1;
         let at = u32::try_from(self.slots.len()).expect("fewer entries than inode numbers in memory");
         self.slots.push(Slot { cookie: self.last_cookie, entry: Some((name.to_owned(), value)) });
@@ -70,7 +72,7 @@ impl<T> Entries<T> {
         }
     }
 
-    pub(super) fn remove(&mut self, names: &DefaultHashBuilder, at: At) -> T {
+    pub(crate) fn remove(&mut self, names: &DefaultHashBuilder, at: At) -> T {
         self.unpoint(names, at);
         let (_, value) = self.slots[at.0 as usize].entry.take().expect("the index only names full slots");
         while self.slots.last().is_some_and(|slot| slot.entry.is_none()) {
@@ -83,13 +85,13 @@ impl<T> Entries<T> {
     }
 
     /// Puts another value under the name, at the same place of a listing.
-    pub(super) fn replace(&mut self, at: At, value: T) -> T {
+    pub(crate) fn replace(&mut self, at: At, value: T) -> T {
         let entry = self.slots[at.0 as usize].entry.as_mut().expect("the index only names full slots");
         std::mem::replace(&mut entry.1, value)
     }
 
     /// Gives the entry another name, which is not there, at the same place of a listing.
-    pub(super) fn relabel(&mut self, names: &DefaultHashBuilder, at: At, name: Name<'_>) {
+    pub(crate) fn relabel(&mut self, names: &DefaultHashBuilder, at: At, name: Name<'_>) {
         self.unpoint(names, at);
         let entry = self.slots[at.0 as usize].entry.as_mut().expect("the index only names full slots");
         entry.0 = name.to_owned();
@@ -107,7 +109,7 @@ impl<T> Entries<T> {
     }
 
     /// The entries behind `cookie`, each with its own.
-    pub(super) fn behind(&self, cookie: u64) -> impl Iterator<Item = (u64, &NameBuf, &T)> {
+    pub(crate) fn behind(&self, cookie: u64) -> impl Iterator<Item = (u64, &NameBuf, &T)> {
         let start = self.slots.partition_point(|slot| slot.cookie <= cookie);
         self.slots[start..]
             .iter()
@@ -115,7 +117,7 @@ impl<T> Entries<T> {
     }
 
     /// Takes out all values.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = T> {
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = T> {
         self.index.clear();
         std::mem::take(&mut self.slots).into_iter().filter_map(|slot| slot.entry.map(|(_, value)| value))
     }

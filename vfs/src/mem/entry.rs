@@ -1,7 +1,7 @@
 //! Entries come and go: making, linking and removing files and directories.
 
 use super::clock::now;
-use super::inode::{Birth, Body, Inode, State};
+use super::inode::{Birth, Inode};
 use crate::*;
 use std::sync::Arc;
 
@@ -140,28 +140,7 @@ impl Inode {
             self.changed(&mut state);
             self.lose_privileges(&mut state, &Writer::new(who));
         }
-        if (set.uid.is_some() || set.gid.is_some()) && matches!(state.body, Body::File(_)) {
-            // Whoever gives a program away; where the caller says a mode too, that follows below (chown(2)).
-            let writer = Writer::new(who);
-            state.mode = writer.gives_away(Mode::new(state.mode), state.gid).bits();
-            self.lose_privileges(&mut state, &writer);
-        }
-        if let Some(mode) = set.mode {
-            state.set_mode(mode.bits());
-        }
-        let State { uid, gid, atime, mtime, ctime, .. } = &mut *state;
-        let now = now();
-        let time = |set: SetTime| match set {
-            SetTime::Now => now,
-            SetTime::To(time) => time,
-        };
-        *uid = set.uid.unwrap_or(*uid);
-        *gid = set.gid.unwrap_or(*gid);
-        *atime = set.atime.map_or(*atime, time);
-        *mtime = set.mtime.map_or(*mtime, time);
-        if set != SetStat::default() {
-            *ctime = now;
-        }
+        state.set(&self.tree().space, who, self.kind(), set);
         drop(state);
         self.tell(if set.size.is_some() { Change::Content } else { Change::Status });
         Ok(())

@@ -3,11 +3,8 @@
 //! An open waits for the other side, a read for bytes or the last writer's close, a write for room. A write of up to
 //! PIPE_BUF bytes goes in whole; a longer one takes what there is room for, so that one that is cancelled has done nothing.
 
-use super::clock::now;
-use super::inode::{Body, Inode};
 use crate::*;
 use parking_lot::Mutex;
-use std::any::Any;
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,7 +15,7 @@ const CAPACITY: usize = 64 << 10;
 const PIPE_BUF: usize = 4096;
 
 #[derive(Default)]
-pub(super) struct Fifo {
+pub(crate) struct Fifo {
     pipe: Mutex<Pipe>,
     /// Whatever somebody may wait for has changed.
     changed: Notify,
@@ -89,20 +86,25 @@ impl Pipe {
     }
 }
 
+/// The inode of a pipe, which notes when it was used.
+pub(crate) trait PipeNode: Node {
+    fn read_from(&self);
+    fn written_to(&self);
+}
+
 /// One who has the pipe open, or waits to have.
-struct FifoFile {
+struct FifoFile<N> {
+    inode: Arc<N>,
     node: NodeRef,
     fifo: Arc<Fifo>,
     reads: bool,
     writes: bool,
 }
 
-impl Inode {
-    pub(super) fn open_fifo<'a>(self: Arc<Self>, flags: OpenFlags) -> Op<'a, FileRef> {
-        let fifo = match &self.state.read().body {
-            Body::Fifo(fifo) => fifo.clone(),
-            _ => return Op::err(Errno::ENXIO),
-        };
+impl Fifo {
+    /// Opens the pipe, whose inode is `inode`.
+    pub(crate) fn open<'a, N: PipeNode>(self: Arc<Self>, inode: Arc<N>, flags: OpenFlags) -> Op<'a, FileRef> {
+        let fifo = self;
         let writes = flags.contains(OpenFlags::WRITE);
         let reads = flags.contains(OpenFlags::READ) || !writes;
         let no_wait = flags.contains(OpenFlags::NONBLOCK);
@@ -119,7 +121,7 @@ impl Inode {
             pipe.writer_opens += u64::from(writes);
         }
         fifo.changed.notify_waiters();
-        let file = FifoFile { node: self, fifo, reads, writes };
+        let file = FifoFile { node: inode.clone(), inode, fifo, reads, writes };
         let met = move |pipe: &Pipe| {
             no_wait
                 || (!reads || pipe.writers > 0 || pipe.writer_opens > writer_opens)
@@ -137,28 +139,19 @@ impl Inode {
     }
 }
 
-impl FifoFile {
-    fn inode(&self) -> &Inode {
-        let node: &dyn Any = &*self.node;
-        node.downcast_ref().expect("made from an Inode, in open_fifo()")
-    }
-
+impl<N: PipeNode> FifoFile<N> {
     fn read_to(&self) {
-        self.inode().accessed();
+        self.inode.read_from();
         self.fifo.changed.notify_waiters();
     }
 
     fn written(&self) {
-        let mut state = self.inode().state.write();
-        state.mtime = now();
-        state.ctime = state.mtime;
-        drop(state);
-        self.inode().tell(Change::Status);
+        self.inode.written_to();
         self.fifo.changed.notify_waiters();
     }
 }
 
-impl Drop for FifoFile {
+impl<N> Drop for FifoFile<N> {
     fn drop(&mut self) {
         let mut pipe = self.fifo.pipe.lock();
         pipe.readers -= u32::from(self.reads);
@@ -172,7 +165,7 @@ impl Drop for FifoFile {
     }
 }
 
-impl OpenFile for FifoFile {
+impl<N: PipeNode> OpenFile for FifoFile<N> {
     fn node(&self) -> &NodeRef {
         &self.node
     }

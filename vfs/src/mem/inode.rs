@@ -7,7 +7,6 @@ use super::data::Data;
 use super::entries::Entries;
 use super::fifo::Fifo;
 use super::space::PAGE;
-use super::xattr::{CAPABILITY, Xattrs};
 use crate::*;
 use parking_lot::RwLock;
 use std::any::Any;
@@ -28,19 +27,7 @@ pub(super) struct Inode {
     pub(super) state: RwLock<State>,
 }
 
-pub(super) struct State {
-    pub mode: u32,
-    pub uid: Uid,
-    pub gid: Gid,
-    pub nlink: u32,
-    pub atime: Time,
-    pub mtime: Time,
-    pub ctime: Time,
-    pub btime: Time,
-    pub xattrs: Xattrs,
-    pub acls: Acls,
-    pub body: Body,
-}
+pub(super) type State = super::state::State<Body>;
 
 pub(super) enum Body {
     File(Data),
@@ -88,30 +75,17 @@ impl Dir {
 
 impl Inode {
     pub(super) fn root(tree: Arc<Tree>, mode: Mode, uid: Uid, gid: Gid) -> Arc<Inode> {
-        tree.space.count_root();
+        tree.space.count(0, 1);
         Inode::born(tree, Birth::Dir, mode.bits(), uid, gid, Acls::default(), Weak::new())
     }
 
-    /// A new inode for the directory whose state is `dir`, in the name of `who`: setgid directories pass on their group,
-    /// and to directories the bit itself (inode(7)), and all directories their default access control lists.
-    pub(super) fn child(&self, dir: &State, who: &Caller, mut mode: u32, birth: Birth) -> Result<Arc<Inode>> {
-        let mut gid = who.gid;
-        if dir.mode & libc::S_ISGID != 0 {
-            gid = dir.gid;
-            if matches!(birth, Birth::Dir) {
-                mode |= libc::S_ISGID;
-            } else if mode & 0o010 != 0 && !who.is_root() && !who.in_group(gid) {
-                mode &= !libc::S_ISGID;
-            }
-        }
+    /// A new inode for the directory whose state is `dir`, in the name of `who`.
+    pub(super) fn child(&self, dir: &State, who: &Caller, mode: u32, birth: Birth) -> Result<Arc<Inode>> {
         let parent = match &dir.body {
             Body::Dir(dir) if matches!(birth, Birth::Dir) => dir.me.clone(),
             _ => Weak::new(),
         };
-        let (mode, acls) = match birth {
-            Birth::Link(_) => (mode, Acls::default()),
-            _ => dir.acls.inherited(mode, who.umask, matches!(birth, Birth::Dir)),
-        };
+        let (mode, gid, acls) = dir.inherited(who, mode, birth.kind());
         let space = &self.tree.space;
         space.take_inode()?;
         if let Err(error) = space.take_bytes(acls.held()) {
@@ -130,7 +104,6 @@ impl Inode {
         acls: Acls,
         parent: Weak<Inode>,
     ) -> Arc<Inode> {
-        let now = now();
         let kind = birth.kind();
         let make = |body: Body, nlink: u32| Inode {
             tree,
@@ -139,19 +112,7 @@ impl Inode {
             // 0 is what synthetic files have.
             version: AtomicU32::new(1),
             mark: Mark::default(),
-            state: RwLock::new(State {
-                mode,
-                uid,
-                gid,
-                nlink,
-                atime: now,
-                mtime: now,
-                ctime: now,
-                btime: now,
-                xattrs: Xattrs::default(),
-                acls,
-                body,
-            }),
+            state: RwLock::new(State::new(mode, uid, gid, nlink, acls, body)),
         };
         match birth {
             Birth::File => Arc::new(make(Body::File(Data::default()), 1)),
@@ -228,16 +189,9 @@ impl Inode {
         }
     }
 
-    /// Content or owner have changed: the capabilities of the file are gone, and where a mere user has changed the content its
-    /// set-id bits (inode(7), capabilities(7)).
-    /// Says whether the mode is another.
+    /// See [`super::state::State::lose_privileges`].
     pub(super) fn lose_privileges(&self, state: &mut State, writer: &Writer) -> bool {
-        let freed = state.xattrs.take(CAPABILITY);
-        if freed > 0 {
-            self.tree.space.give_bytes(freed);
-        }
-        let left = writer.leaves(Mode::new(state.mode), state.gid).bits();
-        std::mem::replace(&mut state.mode, left) != left
+        state.lose_privileges(&self.tree.space, writer)
     }
 
     /// Tells of what [`Inode::lose_privileges`] belongs to. Call without a lock of the tree's.
@@ -286,9 +240,6 @@ impl State {
             _ => Errno::ENOTDIR.into(),
         }
     }
-    pub(super) fn stale_atime(&self) -> bool {
-        self.atime <= self.mtime || self.atime <= self.ctime
-    }
     fn take_children(&mut self) -> Vec<Arc<Inode>> {
         match &mut self.body {
             Body::Dir(dir) => dir.entries.drain().collect(),
@@ -301,7 +252,7 @@ impl Drop for Inode {
     fn drop(&mut self) {
         let state = self.state.get_mut();
         let data = if let Body::File(data) = &state.body { data.held() } else { 0 };
-        let held = state.xattrs.held() + state.acls.held() + data;
+        let held = state.held() + data;
         if held > 0 {
             self.tree.space.give_bytes(held);
         }

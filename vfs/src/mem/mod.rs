@@ -16,19 +16,20 @@
 //! Locks are taken in one order: the rename lock, then directories from the root downwards, then one inode that is none.
 //! None is held across an await or while a caller's code runs.
 
-mod acl;
-mod chunk;
-mod clock;
-mod data;
-mod entries;
+pub(crate) mod acl;
+pub(crate) mod chunk;
+pub(crate) mod clock;
+pub(crate) mod data;
+pub(crate) mod entries;
 mod entry;
-mod fifo;
+pub(crate) mod fifo;
 mod file;
 mod inode;
 mod node;
 mod rename;
-mod space;
-mod xattr;
+pub(crate) mod space;
+pub(crate) mod state;
+pub(crate) mod xattr;
 
 use crate::lock::LockTable;
 use crate::*;

@@ -1,5 +1,7 @@
 //! The memory tree's inodes as nodes: what the namespace asks, and which part of the tree answers.
 
+use super::clock::now;
+use super::fifo::PipeNode;
 use super::file::MemFile;
 use super::inode::{Birth, Body, Inode};
 use super::space::PAGE;
@@ -48,6 +50,19 @@ fn node(made: Result<Arc<Inode>>) -> Op<'static, NodeRef> {
     Op::Done(made.map(|inode| inode as NodeRef))
 }
 
+impl PipeNode for Inode {
+    fn read_from(&self) {
+        self.accessed();
+    }
+    fn written_to(&self) {
+        let mut state = self.state.write();
+        state.mtime = now();
+        state.ctime = state.mtime;
+        drop(state);
+        self.tell(Change::Status);
+    }
+}
+
 impl Node for Inode {
     fn qid(&self) -> Qid {
         self.identity()
@@ -83,7 +98,11 @@ impl Node for Inode {
     }
     fn open<'a>(self: Arc<Self>, who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
         if self.kind() == Kind::Fifo {
-            return self.open_fifo(flags);
+            let fifo = match &self.state.read().body {
+                Body::Fifo(fifo) => fifo.clone(),
+                _ => return Op::err(Errno::ENXIO),
+            };
+            return fifo.open(self, flags);
         }
         self.open_as(who, flags).into()
     }

@@ -1,63 +1,76 @@
 //! How much a tree holds, and how much it may.
 
-use crate::{Errno, Result};
+use crate::{Errno, Error, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The unit in which file data is counted.
-pub(super) const PAGE: u64 = 4096;
+pub(crate) const PAGE: u64 = 4096;
 
 /// Bytes and inodes in use, against their limits.
-pub(super) struct Space {
-    max_bytes: u64,
+pub(crate) struct Space {
+    max_bytes: AtomicU64,
     bytes: AtomicU64,
-    max_inodes: u64,
+    max_inodes: AtomicU64,
     inodes: AtomicU64,
 }
 
-fn take(used: &AtomicU64, more: u64, max: u64) -> Result<()> {
+fn take(used: &AtomicU64, more: u64, max: &AtomicU64, unit: &str) -> Result<()> {
     let before = used.fetch_add(more, Ordering::Relaxed);
+    let max = max.load(Ordering::Relaxed);
     if before.checked_add(more).is_some_and(|after| after <= max) {
         return Ok(());
     }
     used.fetch_sub(more, Ordering::Relaxed);
-    Errno::ENOSPC.into()
+    Err(Error::new(Errno::ENOSPC, format!("file system is full: it may hold {max} {unit}")))
 }
 
 impl Space {
-    pub(super) fn new(max_bytes: u64, max_inodes: u64) -> Space {
-        Space { max_bytes, bytes: AtomicU64::new(0), max_inodes, inodes: AtomicU64::new(0) }
+    pub(crate) fn new(max_bytes: u64, max_inodes: u64) -> Space {
+        Space {
+            max_bytes: AtomicU64::new(max_bytes),
+            bytes: AtomicU64::new(0),
+            max_inodes: AtomicU64::new(max_inodes),
+            inodes: AtomicU64::new(0),
+        }
     }
 
-    pub(super) fn take_bytes(&self, more: u64) -> Result<()> {
-        take(&self.bytes, more, self.max_bytes)
+    /// Other limits from now on; what is held beyond them stays.
+    pub(crate) fn set_limits(&self, max_bytes: u64, max_inodes: u64) {
+        self.max_bytes.store(max_bytes, Ordering::Relaxed);
+        self.max_inodes.store(max_inodes, Ordering::Relaxed);
     }
-    pub(super) fn give_bytes(&self, less: u64) {
+
+    pub(crate) fn take_bytes(&self, more: u64) -> Result<()> {
+        take(&self.bytes, more, &self.max_bytes, "bytes")
+    }
+    pub(crate) fn give_bytes(&self, less: u64) {
         self.bytes.fetch_sub(less, Ordering::Relaxed);
     }
-    pub(super) fn take_inode(&self) -> Result<()> {
-        take(&self.inodes, 1, self.max_inodes)
+    pub(crate) fn take_inode(&self) -> Result<()> {
+        take(&self.inodes, 1, &self.max_inodes, "files and directories")
     }
-    /// For the root, without which a tree would be none.
-    pub(super) fn count_root(&self) {
-        self.inodes.fetch_add(1, Ordering::Relaxed);
+    /// For what there must be: a root, without which a tree would be none.
+    pub(crate) fn count(&self, bytes: u64, inodes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.inodes.fetch_add(inodes, Ordering::Relaxed);
     }
-    pub(super) fn give_inode(&self) {
+    pub(crate) fn give_inode(&self) {
         self.inodes.fetch_sub(1, Ordering::Relaxed);
     }
 
-    pub(super) fn used_bytes(&self) -> u64 {
+    pub(crate) fn used_bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
-    pub(super) fn used_inodes(&self) -> u64 {
+    pub(crate) fn used_inodes(&self) -> u64 {
         self.inodes.load(Ordering::Relaxed)
     }
-    pub(super) fn max_bytes(&self) -> u64 {
-        self.max_bytes
+    pub(crate) fn max_bytes(&self) -> u64 {
+        self.max_bytes.load(Ordering::Relaxed)
     }
-    pub(super) fn max_inodes(&self) -> u64 {
-        self.max_inodes
+    pub(crate) fn max_inodes(&self) -> u64 {
+        self.max_inodes.load(Ordering::Relaxed)
     }
-    pub(super) fn free_bytes(&self) -> u64 {
-        self.max_bytes.saturating_sub(self.used_bytes())
+    pub(crate) fn free_bytes(&self) -> u64 {
+        self.max_bytes().saturating_sub(self.used_bytes())
     }
 }

@@ -5,6 +5,8 @@
 
 use super::clock::now;
 use super::inode::Inode;
+use super::space::Space;
+use super::state::State;
 use crate::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,23 +16,23 @@ const MAX_NAME: usize = 255;
 const MAX_VALUE: usize = 64 << 10;
 
 /// What a program may do beyond its user (capabilities(7)).
-pub(super) const CAPABILITY: &[u8] = b"security.capability";
+pub(crate) const CAPABILITY: &[u8] = b"security.capability";
 
 /// A file's attributes; most have none, and pay a word for them.
-#[derive(Default)]
-pub(super) struct Xattrs(Option<Box<Map>>);
+#[derive(Clone, Default)]
+pub(crate) struct Xattrs(Option<Box<Map>>);
 
 type Map = BTreeMap<Box<[u8]>, Arc<[u8]>>;
 
 impl Xattrs {
     /// Removes the attribute `name`; the bytes of the tree's space that it held.
-    pub(super) fn take(&mut self, name: &[u8]) -> u64 {
+    pub(crate) fn take(&mut self, name: &[u8]) -> u64 {
         let Some(map) = &mut self.0 else { return 0 };
         map.remove(name).map_or(0, |value| cost(name, &value))
     }
 
     /// Bytes of the tree's space that they hold.
-    pub(super) fn held(&self) -> u64 {
+    pub(crate) fn held(&self) -> u64 {
         self.0.as_ref().map_or(0, |map| map.iter().map(|(name, value)| cost(name, value)).sum())
     }
 }
@@ -57,26 +59,30 @@ fn check_name(kind: Kind, name: &[u8]) -> Result<()> {
     Ok(())
 }
 
-impl Inode {
-    pub(super) fn xattr(&self, name: &[u8]) -> Result<Arc<[u8]>> {
-        match check_name(self.kind(), name) {
+impl<B> State<B> {
+    pub(crate) fn xattr(&self, kind: Kind, name: &[u8]) -> Result<Arc<[u8]>> {
+        match check_name(kind, name) {
             // Nothing can be there (xattr_permission() of the kernel).
             Err(error) if error.is(Errno::EPERM) => return Errno::ENODATA.into(),
             other => other?,
         }
-        let state = self.state.read();
-        let value = state.xattrs.0.as_ref().and_then(|map| map.get(name)).cloned();
+        let value = self.xattrs.0.as_ref().and_then(|map| map.get(name)).cloned();
         value.ok_or_else(|| Errno::ENODATA.into())
     }
 
-    pub(super) fn set_xattr(&self, name: &[u8], value: &[u8], how: SetXattr) -> Result<()> {
-        check_name(self.kind(), name)?;
+    pub(crate) fn set_xattr(
+        &mut self,
+        space: &Space,
+        kind: Kind,
+        name: &[u8],
+        value: &[u8],
+        how: SetXattr,
+    ) -> Result<()> {
+        check_name(kind, name)?;
         if value.len() > MAX_VALUE {
             return Errno::E2BIG.into();
         }
-        let space = &self.tree().space;
-        let mut state = self.state.write();
-        let map = state.xattrs.0.get_or_insert_default();
+        let map = self.xattrs.0.get_or_insert_default();
         let old = map.get(name).map(|old| cost(name, old));
         if old.is_some() && how.contains(SetXattr::CREATE) {
             return Errno::EEXIST.into();
@@ -87,26 +93,42 @@ impl Inode {
         space.take_bytes(cost(name, value))?;
         map.insert(name.into(), value.into());
         space.give_bytes(old.unwrap_or(0));
-        state.ctime = now();
-        drop(state);
+        self.ctime = now();
+        Ok(())
+    }
+
+    pub(crate) fn list_xattrs(&self) -> Vec<Box<[u8]>> {
+        let names = self.xattrs.0.iter().flat_map(|map| map.keys().cloned());
+        self.acls.names().chain(names).collect()
+    }
+
+    pub(crate) fn remove_xattr(&mut self, space: &Space, kind: Kind, name: &[u8]) -> Result<()> {
+        check_name(kind, name)?;
+        let removed = self.xattrs.0.as_mut().and_then(|map| map.remove(name));
+        let removed = removed.ok_or(Errno::ENODATA)?;
+        space.give_bytes(cost(name, &removed));
+        self.ctime = now();
+        Ok(())
+    }
+}
+
+impl Inode {
+    pub(super) fn xattr(&self, name: &[u8]) -> Result<Arc<[u8]>> {
+        self.state.read().xattr(self.kind(), name)
+    }
+
+    pub(super) fn set_xattr(&self, name: &[u8], value: &[u8], how: SetXattr) -> Result<()> {
+        self.state.write().set_xattr(&self.tree().space, self.kind(), name, value, how)?;
         self.tell(Change::Status);
         Ok(())
     }
 
     pub(super) fn list_xattrs(&self) -> Vec<Box<[u8]>> {
-        let state = self.state.read();
-        let names = state.xattrs.0.iter().flat_map(|map| map.keys().cloned());
-        state.acls.names().chain(names).collect()
+        self.state.read().list_xattrs()
     }
 
     pub(super) fn remove_xattr(&self, name: &[u8]) -> Result<()> {
-        check_name(self.kind(), name)?;
-        let mut state = self.state.write();
-        let removed = state.xattrs.0.as_mut().and_then(|map| map.remove(name));
-        let removed = removed.ok_or(Errno::ENODATA)?;
-        self.tree().space.give_bytes(cost(name, &removed));
-        state.ctime = now();
-        drop(state);
+        self.state.write().remove_xattr(&self.tree().space, self.kind(), name)?;
         self.tell(Change::Status);
         Ok(())
     }

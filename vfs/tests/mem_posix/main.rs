@@ -9,4 +9,5 @@ mod names;
 mod permissions;
 mod rename;
 mod threads;
+mod tree;
 mod world;

@@ -1,10 +1,12 @@
-//! A world to test in: a memory tree under a namespace, its user, and the calls he makes by path.
+//! A world to test in: a tree under a namespace, its user, and the calls he makes by path. Which tree it is, module `tree`
+//! of each test program says.
 
+pub use crate::tree::{BetweenCalls, NOTES_ALL_READS, Tree};
 use vfs::*;
 
-/// A namespace over a fresh memory tree, and who uses it.
+/// A namespace over a fresh tree, and who uses it.
 pub struct World {
-    pub tree: MemTree,
+    pub tree: Tree,
     pub root: Place,
     pub who: Caller,
 }
@@ -14,8 +16,8 @@ pub fn world() -> World {
 }
 
 pub fn world_of(options: MemOptions, who: Caller) -> World {
-    let tree = MemTree::with(MemOptions { uid: who.uid, gid: who.gid, ..options });
-    World { root: Namespace::new(tree.root(), "mem").root(), tree, who }
+    let tree = Tree::with(MemOptions { uid: who.uid, gid: who.gid, ..options });
+    World { root: Namespace::new(tree.root(), "tree").root(), tree, who }
 }
 
 /// Storage never waits.
@@ -31,6 +33,7 @@ pub const RW: OpenFlags = OpenFlags::READ.union(OpenFlags::WRITE);
 
 impl World {
     pub fn at(&self, path: &str) -> Result<Place> {
+        self.tree.before_each_call();
         done(self.root.resolve(&self.who, path.as_bytes(), Follow::No))
     }
     pub fn dir_of<'p>(&self, path: &'p str) -> (Place, Name<'p>) {

@@ -5,13 +5,7 @@ use crate::{Allocate, Errno, Extent, Result};
 
 impl Data {
     /// fallocate(2), all or nothing but for the content that ZERO_RANGE clears last.
-    pub(in crate::mem) fn fallocate(
-        &mut self,
-        space: &Space,
-        offset: u64,
-        len: u64,
-        how: Allocate,
-    ) -> Result<()> {
+    pub(crate) fn fallocate(&mut self, space: &Space, offset: u64, len: u64, how: Allocate) -> Result<()> {
         let Some(end) = offset.checked_add(len).filter(|end| *end <= MAX_SIZE) else {
             return Errno::EFBIG.into();
         };
@@ -51,7 +45,7 @@ impl Data {
 
     /// The first offset from `offset` on that lies in data, or in a hole; none at the end of the file, or without data. What a
     /// chunk holds is data to the end of its page, as on every file system with pages.
-    pub(in crate::mem) fn seek(&self, offset: u64, extent: Extent) -> Option<u64> {
+    pub(crate) fn seek(&self, offset: u64, extent: Extent) -> Option<u64> {
         if offset >= self.size {
             return None;
         }
