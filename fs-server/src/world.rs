@@ -4,6 +4,7 @@
 use crate::fault::Fault;
 use crate::ninep::{Export, Reception};
 use crate::observe::Observer;
+use runtime_sh::Sh;
 use runtime_wasi::WasiRuntime;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -104,10 +105,10 @@ impl World {
             ..Default::default()
         };
         let wasi = WasiRuntime::new(wasi).map_err(|e| Fault::os(format!("the WASI runtime: {e}")))?;
-        let mut runtimes: Vec<Arc<dyn Runtime>> = vec![Arc::new(wasi)];
+        let sh = Sh::new().map_err(|e| Fault::os(format!("the shell: {e}")))?;
+        let mut runtimes: Vec<Arc<dyn Runtime>> = vec![Arc::new(wasi), Arc::new(sh)];
         let engines = runtime_node::find_engines(node.executable.as_deref());
         let engines = engines.map_err(|e| Fault::no_input(format!("--node {e}")))?;
-        let has_node = !engines.is_empty();
         let nodes = runtime_node::runtimes(engines, &node.config);
         runtimes.extend(nodes.map_err(|e| Fault::os(format!("the Node runtime: {e}")))?);
         let mut config = task::Config::new(Registry::new(runtimes));
@@ -118,11 +119,6 @@ impl World {
         let observer = Observer::new();
         let trees = services::Services::new(&table).map_err(broken)?;
         trees.observed(observer.observation(&table)).mount(&ns).map_err(broken)?;
-        // Behind what the root has there itself, where it has a /bin.
-        if has_node && let Ok(bin) = ns.root().walk(&Caller::me(), b"bin").await {
-            let node = runtime_node::bin().await.map_err(broken)?;
-            ns.mount(node, "#node", &bin, BindFlags::AFTER).map_err(broken)?;
-        }
         for spec in binds {
             show(&ns, spec)
                 .await

@@ -14,7 +14,6 @@
 
 mod bounds;
 mod children;
-mod command;
 mod control;
 mod door;
 mod engine;
@@ -30,7 +29,6 @@ mod spawn;
 mod spec;
 mod worker;
 
-pub use command::bin;
 pub use engine::{Engine, find as find_engines};
 pub use runtime::{Config, NodeRuntime, runtimes};
 pub use spawn::probe;

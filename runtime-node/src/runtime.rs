@@ -163,6 +163,10 @@ impl Runtime for NodeRuntime {
         Op::started(self.launch(start))
     }
 
+    fn programs(&self) -> Vec<(&'static str, Vec<u8>)> {
+        if self.name == "nodejs" { vec![("node", spec::NODE.to_vec())] } else { Vec::new() }
+    }
+
     fn stats(&self) -> String {
         self.pool.describe()
     }

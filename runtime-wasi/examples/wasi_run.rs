@@ -119,6 +119,7 @@ async fn main() -> Result<()> {
         usage: Arc::new(Usage::default()),
         trace,
         group: None,
+        table: std::sync::Weak::new(),
     };
     let runtime = WasiRuntime::new(config)?;
     let exit = runtime.start(start).await?.wait().await;

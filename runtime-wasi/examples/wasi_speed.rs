@@ -57,6 +57,7 @@ impl Bench {
             usage: usage.clone(),
             trace: Trace::default(),
             group: None,
+            table: std::sync::Weak::new(),
         };
         Ok((self.runtime.start(start).await?, usage))
     }

@@ -4,12 +4,14 @@
 //! /            the root tree, and behind it the skeleton: empty directories where a root tree has none
 //! /task        #task      tasks                        task/
 //! /runtime     #runtime   what this server can run     runtimes.rs
+//! /bin         #bin       the runtimes' own programs, behind what the root tree has   bin.rs
 //! /dev         #dev       null, zero, random …, ns, metrics, trace9   dev.rs
 //! /n /srv      empty, for what is imported and posted
 //! ```
 //!
 //! Services show; what they show is decided in crate `task`. How synthetic files behave is in `synth/`.
 
+mod bin;
 mod dev;
 mod messages;
 mod runtimes;
@@ -28,7 +30,7 @@ use std::sync::Arc;
 use vfs::{BindFlags, Caller, Errno, Error, Follow, Kind, Namespace, NodeRef, Result, TreeTag};
 
 /// Directories that a namespace has even where its root tree has them not.
-const SKELETON: [&str; 5] = ["dev", "n", "runtime", "srv", "task"];
+const SKELETON: [&str; 6] = ["bin", "dev", "n", "runtime", "srv", "task"];
 
 /// The trees of one server.
 pub struct Services {
@@ -36,6 +38,7 @@ pub struct Services {
     tag: TreeTag,
     dev: TreeTag,
     runtime: TreeTag,
+    bin: TreeTag,
     observation: Option<Observation>,
 }
 
@@ -43,7 +46,8 @@ impl Services {
     /// Fails where the process has no tree number left.
     pub fn new(table: &Arc<TaskTable>) -> Result<Services> {
         let tag = || TreeTag::take().ok_or_else(|| Error::new(Errno::ENFILE, "too many trees"));
-        Ok(Services { table: table.clone(), tag: tag()?, dev: tag()?, runtime: tag()?, observation: None })
+        let (bin, dev, runtime) = (tag()?, tag()?, tag()?);
+        Ok(Services { table: table.clone(), tag: tag()?, dev, runtime, bin, observation: None })
     }
 
     /// With what `/dev` is to show of the server's work.
@@ -63,6 +67,10 @@ impl Services {
     pub fn dev_tree(&self) -> NodeRef {
         dev::tree(&self.dev, &self.table, self.observation.as_ref())
     }
+    /// `#bin`.
+    pub fn bin_tree(&self) -> NodeRef {
+        bin::tree(&self.bin, self.table.registry())
+    }
     /// `#skeleton`: empty directories to mount on.
     pub fn skeleton(&self) -> NodeRef {
         let entries = SKELETON.iter().enumerate().map(|(index, name)| {
@@ -76,17 +84,21 @@ impl Services {
     pub fn mount(self, ns: &Namespace) -> Result<()> {
         ns.mount(self.skeleton(), "#skeleton", &ns.root(), BindFlags::AFTER)?;
         let me = Caller::me();
-        let trees =
-            [("#task", self.task_tree()), ("#runtime", self.runtime_tree()), ("#dev", self.dev_tree())];
-        for (spec, tree) in trees {
+        let trees = [
+            ("#task", self.task_tree(), BindFlags::empty()),
+            ("#runtime", self.runtime_tree(), BindFlags::empty()),
+            ("#dev", self.dev_tree(), BindFlags::empty()),
+            ("#bin", self.bin_tree(), BindFlags::AFTER),
+        ];
+        for (spec, tree, flags) in trees {
             let path = spec.replace('#', "/");
             // Synthetic and memory trees answer at once; a root tree that does not is of no use as one.
             let place =
                 ns.root().resolve(&me, path.as_bytes(), Follow::No).now().unwrap_or(Errno::EAGAIN.into());
-            ns.mount(tree, spec, &place.map_err(|e| e.context(&path))?, BindFlags::empty())?;
+            ns.mount(tree, spec, &place.map_err(|e| e.context(&path))?, flags)?;
         }
         // The numbers are the trees' for as long as the process lives: nodes of theirs may be held anywhere.
-        std::mem::forget((self.tag, self.dev, self.runtime));
+        std::mem::forget((self.tag, self.dev, self.runtime, self.bin));
         Ok(())
     }
 }

@@ -7,10 +7,10 @@
 //!
 //! A runtime never sees a transport. The files it serves its guest are those of `Start::ns`, asked for as `Start::who`.
 
-use crate::{Caps, Exit, Group, Limits, Trace, Usage};
+use crate::{Caps, Exit, Group, Limits, TaskTable, Trace, Usage};
 use futures_util::future::BoxFuture;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use vfs::{Caller, FileRef, Namespace, Op, Place, TaskId};
 
 /// How well a runtime fits a program, best last.
@@ -62,6 +62,8 @@ pub struct Start {
     pub trace: Trace,
     /// Those it lives together with: its network is theirs.
     pub group: Option<Arc<Group>>,
+    /// Where it makes tasks of its own.
+    pub table: Weak<TaskTable>,
 }
 
 impl fmt::Debug for Start {
@@ -98,6 +100,11 @@ pub trait Runtime: Send + Sync + 'static {
     fn detect(&self, program: Program<'_>) -> Fit;
     /// Starts a program. Done means started; an error (not a program, unknown imports …) means nothing was started.
     fn start(&self, start: Start) -> Op<'_, Arc<dyn Running>>;
+    /// The programs of its own that it has for a namespace's /bin: a name, and the content of the file that stands for it
+    /// (`#!taskfs TYPE [WORD...]`).
+    fn programs(&self) -> Vec<(&'static str, Vec<u8>)> {
+        Vec::new()
+    }
     /// `key value` lines for /runtime/<name>/stats and /runtime/<name>/cache.
     fn stats(&self) -> String {
         String::new()

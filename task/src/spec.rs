@@ -14,6 +14,8 @@ pub struct Spec {
     /// A runtime's name, or `auto`.
     pub kind: String,
     pub argv: Vec<Vec<u8>>,
+    /// The program's path, where its first word does not lead to it.
+    pub program: Option<Vec<u8>>,
     pub env: Vec<(Vec<u8>, Vec<u8>)>,
     /// An absolute path of the task's namespace.
     pub cwd: Vec<u8>,
@@ -25,6 +27,7 @@ impl Default for Spec {
         Spec {
             kind: "auto".into(),
             argv: Vec::new(),
+            program: None,
             env: Vec::new(),
             cwd: b"/".to_vec(),
             alias: String::new(),

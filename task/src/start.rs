@@ -90,6 +90,7 @@ impl Task {
             usage: self.usage.clone(),
             trace: self.trace.clone(),
             group: self.group.clone(),
+            table: Arc::downgrade(&table),
         };
         runtime.start(start).await
     }
@@ -105,9 +106,11 @@ impl Task {
             Err(error) if error.is(Errno::ENOENT) || error.is(Errno::ENOTDIR) => None,
             Err(error) => return Err(error.context(path)),
         };
-        let open = async |number: u8, flags| match &dir {
-            None => Arc::new(StdioNode::new(self.clone(), number)).open(&guest, flags).await,
-            Some(dir) => {
+        let mut given = self.take_given();
+        let mut open = async |number: u8, flags| match (given[usize::from(number)].take(), &dir) {
+            (Some(file), _) => Ok(file),
+            (None, None) => Arc::new(StdioNode::new(self.clone(), number)).open(&guest, flags).await,
+            (None, Some(dir)) => {
                 let file = dir.resolve(&guest, &[b'0' + number], Follow::Yes).await;
                 let file = async { file?.open(&guest, flags).await };
                 file.await.map_err(|e| e.context(format!("{path}/{number}")))
@@ -139,6 +142,10 @@ async fn find(who: &Caller, ns: &Namespace, cwd: &Place, spec: &Spec) -> Result<
         return Err(Error::new(Errno::ENOENT, "no program: cmd is empty"));
     };
     let shown = String::from_utf8_lossy(name);
+    if let Some(path) = &spec.program {
+        let place = ns.root().resolve(who, path, Follow::Yes).await;
+        return read_head(who, place.map_err(|e| e.context(String::from_utf8_lossy(path)))?).await;
+    }
     if name.contains(&b'/') {
         let place = cwd.resolve(who, name, Follow::Yes).await.map_err(|e| e.context(&shown))?;
         return read_head(who, place).await;

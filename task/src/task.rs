@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use vfs::{
-    Caller, Change, Device, Errno, Error, Gid, Guard, Mark, Mode, Namespace, Qid, Result, Stat, TaskId, Time,
-    Uid, Watch, Watcher, Watchers,
+    Caller, Change, Device, Errno, Error, FileRef, Gid, Guard, Mark, Mode, Namespace, Qid, Result, Stat,
+    TaskId, Time, Uid, Watch, Watcher, Watchers,
 };
 
 /// Lines of a trace that nobody has read yet, in bytes.
@@ -38,6 +38,8 @@ pub struct Task {
     /// Held while the trace is turned on or off.
     tracing: Mutex<()>,
     pub stdio: Stdio,
+    /// Open files that its maker gave it for stdio/0, 1 and 2, until it is started.
+    given: Mutex<[Option<FileRef>; 3]>,
     pub life: Life,
     /// Open ctl files, and whether the last one's close ends the task.
     ctl_files: AtomicUsize,
@@ -76,6 +78,7 @@ impl Task {
             tracing: Mutex::new(()),
             trace_log: Arc::new(Log::new(TRACE_BOUND, Full::Drop)),
             stdio: Stdio::new(),
+            given: Mutex::default(),
             life: Life::new(id),
             ctl_files: AtomicUsize::new(0),
             killonclose: AtomicBool::new(false),
@@ -222,7 +225,7 @@ impl Task {
     pub fn set_cmd(&self, text: &[u8]) -> Result<()> {
         let argv = spec::parse_cmd(text)?;
         self.change_spec("cmd", |spec| {
-            spec.argv = argv;
+            (spec.argv, spec.program) = (argv, None);
             Ok(())
         })
     }
@@ -256,6 +259,16 @@ impl Task {
         drop(limits);
         self.life.tell_limits(self.bounded_limits());
         Ok(())
+    }
+
+    /// Gives it open files for its stdio, in place of its own streams and of what is bound there.
+    pub fn give_stdio(&self, files: [FileRef; 3]) -> Result<()> {
+        self.life.must_be_new("stdio")?;
+        *self.given.lock() = files.map(Some);
+        Ok(())
+    }
+    pub(crate) fn take_given(&self) -> [Option<FileRef>; 3] {
+        std::mem::take(&mut *self.given.lock())
     }
 
     pub fn caps(&self) -> Arc<Caps> {

@@ -205,6 +205,7 @@ impl Host {
             usage: usage.clone(),
             trace: with.trace,
             group: None,
+            table: std::sync::Weak::new(),
         };
         let running = self.runtime.start(start).await?;
         Ok(Task { running, stdin, stdout, stderr, usage })

@@ -1,0 +1,141 @@
+//! What a command reads and writes: a file, with a buffer before it.
+
+use vfs::{Caller, FileRef, Nature, OpenFlags, Place, Result};
+
+/// How much is read or written at once.
+const BUFFER: usize = 32 << 10;
+
+/// A file that is read from where it stands.
+pub struct Input {
+    file: FileRef,
+    offset: u64,
+    buffer: Vec<u8>,
+    /// What of the buffer is taken.
+    taken: usize,
+}
+
+impl Input {
+    pub fn new(file: FileRef) -> Input {
+        Input { file, offset: 0, buffer: Vec::new(), taken: 0 }
+    }
+    /// Opens the file at `place` for reading.
+    pub async fn open(place: &Place, who: &Caller) -> Result<Input> {
+        Ok(Input::new(place.open(who, OpenFlags::READ).await?))
+    }
+    pub fn file(&self) -> &FileRef {
+        &self.file
+    }
+
+    /// What comes next, at least a byte of it; nothing is the end. Stays what comes next until it is taken.
+    pub async fn fill(&mut self) -> Result<&[u8]> {
+        if self.taken == self.buffer.len() {
+            self.buffer.resize(BUFFER, 0);
+            self.taken = 0;
+            // Dropped while it waits, the buffer holds nothing.
+            let count = match self.file.read(self.offset, &mut self.buffer).await {
+                Ok(count) => count,
+                Err(error) => {
+                    self.buffer.clear();
+                    return Err(error);
+                }
+            };
+            self.offset += count as u64;
+            self.buffer.truncate(count);
+        }
+        Ok(&self.buffer[self.taken..])
+    }
+    /// Takes `count` bytes of what [`Input::fill`] gave.
+    pub fn take(&mut self, count: usize) {
+        self.taken = (self.taken + count).min(self.buffer.len());
+    }
+    /// Reads into `buf`; 0 bytes is the end.
+    pub async fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        if self.taken == self.buffer.len() && buf.len() >= BUFFER {
+            let count = self.file.read(self.offset, buf).await?;
+            self.offset += count as u64;
+            return Ok(count);
+        }
+        let next = self.fill().await?;
+        let count = next.len().min(buf.len());
+        buf[..count].copy_from_slice(&next[..count]);
+        self.take(count);
+        Ok(count)
+    }
+    /// Adds the next line to `line`, up to and with `end`, or up to the end of the file; false where nothing was left. A line
+    /// may be longer than memory: whoever keeps lines counts them ([`crate::Memory`]).
+    pub async fn read_until(&mut self, end: u8, line: &mut Vec<u8>) -> Result<bool> {
+        let mut any = false;
+        loop {
+            let next = self.fill().await?;
+            if next.is_empty() {
+                return Ok(any);
+            }
+            any = true;
+            let at = next.iter().position(|b| *b == end);
+            let count = at.map_or(next.len(), |at| at + 1);
+            line.extend_from_slice(&next[..count]);
+            self.take(count);
+            if at.is_some() {
+                return Ok(true);
+            }
+        }
+    }
+    /// [`Input::read_until`] a line end.
+    pub async fn read_line(&mut self, line: &mut Vec<u8>) -> Result<bool> {
+        self.read_until(b'\n', line).await
+    }
+}
+
+/// A file that is written to: what is written goes out when it is much, or when it is flushed.
+pub struct Output {
+    file: FileRef,
+    offset: u64,
+    buffer: Vec<u8>,
+}
+
+impl Output {
+    pub fn new(file: FileRef) -> Output {
+        Output { file, offset: 0, buffer: Vec::new() }
+    }
+    pub fn file(&self) -> &FileRef {
+        &self.file
+    }
+    /// Bytes that the end of this output stands behind, as far as they were written through it.
+    pub fn written(&self) -> u64 {
+        self.offset + self.buffer.len() as u64
+    }
+
+    pub async fn write(&mut self, data: &[u8]) -> Result<()> {
+        if self.buffer.len() + data.len() >= BUFFER {
+            self.flush().await?;
+            if data.len() >= BUFFER {
+                return self.send(data).await;
+            }
+        }
+        self.buffer.extend_from_slice(data);
+        Ok(())
+    }
+    /// Sends what has not been sent. After an error what was left is given up.
+    pub async fn flush(&mut self) -> Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let data = std::mem::take(&mut self.buffer);
+        let sent = self.send(&data).await;
+        self.buffer = data;
+        self.buffer.clear();
+        sent
+    }
+    async fn send(&mut self, mut data: &[u8]) -> Result<()> {
+        while !data.is_empty() {
+            let count = self.file.write(self.offset, data).await?;
+            self.offset += count as u64;
+            data = &data[count.min(data.len())..];
+        }
+        Ok(())
+    }
+    /// Whether what is written can be read while it is: flush after each line then.
+    pub fn is_live(&self) -> bool {
+        self.file.nature() == Nature::Stream
+    }
+}

@@ -1,0 +1,203 @@
+//! The small commands: each is a function of an [`Invocation`], run in a strand of the shell that calls it or, as a program of
+//! /bin (`#!taskfs sh NAME`), in a task of its own.
+//!
+//! A command reaches files through `cwd` and `root` as `who`, never blocks, and gives the others their turn ([`turn`]) in loops
+//! that compute. What it keeps in memory beyond a few buffers it takes from [`Spawn::memory`]. Its messages are GNU's.
+
+mod constant;
+mod echo;
+mod io;
+mod pwd;
+
+pub use io::{Input, Output};
+
+use crate::process::Memory;
+use futures_util::future::BoxFuture;
+use std::collections::BTreeMap;
+use vfs::{Caller, Errno, Error, FileRef, Follow, Namespace, Op, Place, Result};
+
+/// A command: gives its exit status.
+pub type Command = for<'a> fn(Invocation<'a>) -> BoxFuture<'a, u8>;
+
+/// The [`Command`] whose body is an async function of `&mut Invocation` that gives its status, or the error that ends it.
+macro_rules! command {
+    ($body:path) => {
+        |mut call| {
+            Box::pin(async move {
+                let outcome = $body(&mut call).await;
+                call.end(outcome).await
+            })
+        }
+    };
+}
+
+/// All of them, in the order of their names.
+pub const ALL: &[(&str, Command)] = &[
+    ("echo", command!(echo::echo)),
+    ("false", command!(constant::no)),
+    ("pwd", command!(pwd::pwd)),
+    ("true", command!(constant::yes)),
+];
+
+/// The command called `name`.
+pub fn find(name: &[u8]) -> Option<Command> {
+    let found = ALL.binary_search_by(|(known, _)| known.as_bytes().cmp(name));
+    found.ok().map(|index| ALL[index].1)
+}
+
+/// What a command is called with.
+pub struct Invocation<'a> {
+    /// The name that it was called by, and its arguments.
+    pub argv: &'a [Vec<u8>],
+    pub env: &'a Env,
+    pub cwd: &'a Place,
+    pub root: &'a Namespace,
+    pub who: &'a Caller,
+    pub stdin: Input,
+    pub stdout: Output,
+    pub stderr: Output,
+    /// Who calls: what runs other commands (xargs, find -exec, env), counts memory, and gives turns.
+    pub shell: &'a dyn Spawn,
+}
+
+/// What a command may ask of the shell that runs it.
+pub trait Spawn: Send + Sync {
+    /// Runs a command of this crate or a program, found as the shell finds it, and waits for its end. ENOENT where there is
+    /// none of the name, EACCES or ENOEXEC where it cannot be run: nothing was started then.
+    fn run<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<u8>>;
+    /// The path of the program that `name` is along `path` (as PATH is written): for which(1). What the shell itself does with
+    /// a name (builtins, functions) is not asked.
+    fn which<'a>(&'a self, name: &'a [u8], path: &'a [u8]) -> BoxFuture<'a, Option<Vec<u8>>>;
+    /// What the whole task keeps.
+    fn memory(&self) -> &Memory;
+    /// Whether this strand has computed so long that others should: see [`turn`].
+    fn used_up(&self) -> bool;
+    /// The permission bits that files made by the task do not get.
+    fn umask(&self) -> u32;
+}
+
+/// What [`Spawn::run`] runs, and with what.
+#[derive(Clone)]
+pub struct Call<'a> {
+    pub argv: &'a [Vec<u8>],
+    pub env: &'a Env,
+    pub cwd: &'a Place,
+    /// stdin, stdout, stderr: `Input::file` and `Output::file` of the caller, or files that it opened.
+    pub stdio: [FileRef; 3],
+}
+
+/// Lets others run, where it is time. For loops that compute; a wait for a file is a turn of itself.
+pub async fn turn(shell: &dyn Spawn) {
+    if shell.used_up() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The environment that a command is given.
+#[derive(Clone, Default, Debug, PartialEq, Eq)]
+pub struct Env(BTreeMap<Vec<u8>, Vec<u8>>);
+
+impl Env {
+    pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        self.0.get(name).map(Vec::as_slice)
+    }
+    pub fn set(&mut self, name: &[u8], value: &[u8]) {
+        self.0.insert(name.to_vec(), value.to_vec());
+    }
+    pub fn remove(&mut self, name: &[u8]) {
+        self.0.remove(name);
+    }
+    /// By name, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.0.iter().map(|(name, value)| (name.as_slice(), value.as_slice()))
+    }
+}
+
+impl FromIterator<(Vec<u8>, Vec<u8>)> for Env {
+    fn from_iter<I: IntoIterator<Item = (Vec<u8>, Vec<u8>)>>(pairs: I) -> Env {
+        Env(pairs.into_iter().collect())
+    }
+}
+
+/// The exit status of a command whose reader is gone: SIGPIPE's.
+pub const BROKEN_PIPE: u8 = 128 + 13;
+
+impl<'a> Invocation<'a> {
+    /// Writes out what is left, says of an error what has not been said, and gives the status. A reader that is gone ends a
+    /// command silently, with [`BROKEN_PIPE`].
+    pub async fn end(&mut self, outcome: Result<u8>) -> u8 {
+        let error = match (outcome, self.stdout.flush().await) {
+            (Ok(status), Ok(())) => return status,
+            (Err(error), _) => error,
+            (Ok(_), Err(error)) if error.is(Errno::EPIPE) => error,
+            (Ok(_), Err(error)) => Error::new(error.errno(), format!("write error: {}", words(&error))),
+        };
+        if error.is(Errno::EPIPE) {
+            return BROKEN_PIPE;
+        }
+        self.complain(words(&error)).await;
+        1
+    }
+
+    /// The arguments, without the name.
+    pub fn args(&self) -> &'a [Vec<u8>] {
+        self.argv.get(1..).unwrap_or_default()
+    }
+
+    /// The name it was called by, without its directory.
+    pub fn name(&self) -> String {
+        let name = self.argv.first().map(Vec::as_slice).unwrap_or_default();
+        let last = name.rsplit(|b| *b == b'/').next().unwrap_or_default();
+        String::from_utf8_lossy(last).into_owned()
+    }
+
+    /// `NAME: what`, on standard error. What has been written to standard output comes first.
+    pub async fn complain(&mut self, what: impl AsRef<str> + Send) {
+        let line = format!("{}: {}\n", self.name(), what.as_ref());
+        // Whoever cannot be told of an error cannot be told of that either.
+        let _unheard = self.stdout.flush().await;
+        if self.stderr.write(line.as_bytes()).await.is_ok() {
+            let _unheard = self.stderr.flush().await;
+        }
+    }
+
+    /// The place that `path` names, from the directory that the command runs in.
+    pub fn resolve<'p>(&'p self, path: &'p [u8], follow: Follow) -> Op<'p, Place> {
+        self.cwd.resolve(self.who, path, follow)
+    }
+}
+
+/// What C programs say for an error (strerror(3)), where it is one that they know.
+pub fn words(error: &Error) -> String {
+    let known = match error.errno() {
+        Errno::EPERM => "Operation not permitted",
+        Errno::ENOENT => "No such file or directory",
+        Errno::EIO => "Input/output error",
+        Errno::ENXIO => "No such device or address",
+        Errno::E2BIG => "Argument list too long",
+        Errno::EBADF => "Bad file descriptor",
+        Errno::ENOMEM => "Cannot allocate memory",
+        Errno::EACCES => "Permission denied",
+        Errno::EBUSY => "Device or resource busy",
+        Errno::EEXIST => "File exists",
+        Errno::EXDEV => "Invalid cross-device link",
+        Errno::ENOTDIR => "Not a directory",
+        Errno::EISDIR => "Is a directory",
+        Errno::EINVAL => "Invalid argument",
+        Errno::EMFILE => "Too many open files",
+        Errno::EFBIG => "File too large",
+        Errno::ENOSPC => "No space left on device",
+        Errno::ESPIPE => "Illegal seek",
+        Errno::EROFS => "Read-only file system",
+        Errno::EPIPE => "Broken pipe",
+        Errno::ENAMETOOLONG => "File name too long",
+        Errno::ENOTEMPTY => "Directory not empty",
+        Errno::ELOOP => "Too many levels of symbolic links",
+        Errno::ENOEXEC => "Exec format error",
+        Errno::EOPNOTSUPP => "Operation not supported",
+        _ => "",
+    };
+    // An error that says more than its errno does keeps its words.
+    let plain = error.text() == error.errno().text() || error.text().starts_with("permission denied");
+    if plain && !known.is_empty() { known.to_owned() } else { error.text().to_owned() }
+}

@@ -1,0 +1,83 @@
+//! Runs commands for commands: what xargs, find -exec and env are given as [`Spawn`].
+
+use crate::commands::{Call, Command, Input, Invocation, Output, Spawn};
+use crate::process::{Memory, used_up};
+use crate::setting::{Found, PATH, Setting};
+use futures_util::future::BoxFuture;
+use vfs::{Errno, Error, Result};
+
+/// Commands that run commands that run commands … at most.
+const DEPTH: u32 = 32;
+
+/// See the module.
+#[derive(Clone, Copy)]
+pub(crate) struct Runner<'a> {
+    setting: &'a Setting,
+    umask: u32,
+    depth: u32,
+}
+
+impl<'a> Runner<'a> {
+    pub fn new(setting: &'a Setting, umask: u32) -> Runner<'a> {
+        Runner { setting, umask, depth: 0 }
+    }
+
+    /// Runs a command of this crate with what `call` says.
+    pub async fn command(&self, command: Command, call: Call<'_>) -> u8 {
+        let [stdin, stdout, stderr] = call.stdio;
+        let invocation = Invocation {
+            argv: call.argv,
+            env: call.env,
+            cwd: call.cwd,
+            root: &self.setting.ns,
+            who: &self.setting.who,
+            stdin: Input::new(stdin),
+            stdout: Output::new(stdout),
+            stderr: Output::new(stderr),
+            shell: self,
+        };
+        command(invocation).await
+    }
+}
+
+impl Spawn for Runner<'_> {
+    fn run<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<u8>> {
+        Box::pin(async move {
+            let deeper = Runner { depth: self.depth + 1, ..*self };
+            if deeper.depth > DEPTH {
+                return Err(Error::new(
+                    Errno::EAGAIN,
+                    format!("commands run each other {DEPTH} deep at most"),
+                ));
+            }
+            let name = call.argv.first().ok_or(Errno::ENOENT)?;
+            let path = call.env.get(b"PATH").unwrap_or(PATH);
+            match self.setting.find(name, path, call.cwd).await? {
+                Found::Own(command) => Ok(deeper.command(command, call).await),
+                Found::Program(place) => {
+                    let child = self.setting.start(call, &place, "auto").await?;
+                    Ok(child.ended().await.code as u8)
+                }
+                Found::Script(place) => {
+                    let child = self.setting.start(call, &place, "sh").await?;
+                    Ok(child.ended().await.code as u8)
+                }
+            }
+        })
+    }
+    fn which<'a>(&'a self, name: &'a [u8], path: &'a [u8]) -> BoxFuture<'a, Option<Vec<u8>>> {
+        Box::pin(async move {
+            let root = self.setting.ns.root();
+            self.setting.locate(name, path, &root).await.ok().map(|place| place.path())
+        })
+    }
+    fn memory(&self) -> &Memory {
+        &self.setting.process.memory
+    }
+    fn used_up(&self) -> bool {
+        used_up()
+    }
+    fn umask(&self) -> u32 {
+        self.umask
+    }
+}
