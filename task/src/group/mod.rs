@@ -13,6 +13,7 @@
 mod bounds;
 mod event;
 mod events;
+mod ports;
 mod sum;
 mod warden;
 
@@ -58,6 +59,7 @@ pub struct Group {
     struck: Mutex<Option<String>>,
     /// A warden looks after it.
     guarded: AtomicBool,
+    ports: ports::Ports,
 }
 
 #[derive(Default)]
@@ -84,6 +86,7 @@ impl Group {
             activity: AtomicU64::new(0),
             struck: Mutex::new(None),
             guarded: AtomicBool::new(false),
+            ports: ports::Ports::default(),
         })
     }
 
