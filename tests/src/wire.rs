@@ -53,9 +53,15 @@ impl Peer {
         let parts: Vec<&[u8]> = path.split('/').filter(|n| !n.is_empty()).map(str::as_bytes).collect();
         let names = nine::wire::NamesBuf::new(parts).expect("at most sixteen names");
         self.send(2, Tmessage::Walk { fid: Fid(0), newfid: Fid(fid), names: names.as_names() });
-        assert_eq!(self.kind(), 111, "Rwalk of {path}");
+        self.expect(111, &format!("Rwalk of {path}"));
         self.send(2, Tmessage::Lopen { fid: Fid(fid), flags });
-        assert_eq!(self.kind(), 13, "Rlopen of {path}");
+        self.expect(13, &format!("Rlopen of {path}"));
+    }
+
+    fn expect(&mut self, kind: u8, what: &str) {
+        let reply = self.reply().expect("a reply");
+        // An Rlerror is its errno.
+        assert_eq!(reply[4], kind, "{what}: {:?}", &reply[7..]);
     }
 
     /// The next reply, whole; none at the end of the connection.

@@ -54,6 +54,8 @@ pub(super) struct Beliefs {
     changes: AtomicU64,
     /// The attributes were asked for since the last of them.
     status: AtomicBool,
+    /// A directory's entries were listed since the last of them, and the kernel keeps the list.
+    list: AtomicBool,
     /// The version that was open last, plus one; 0 before the first open. Where a tree does not tell of its changes, the
     /// kernel's pages are of that version.
     version: AtomicU64,
@@ -254,6 +256,23 @@ impl Inodes {
         }
     }
 
+    /// The kernel is about to list the directory `place`: may it keep the list? It compares the directory's time too, so that
+    /// a list which it is still making when it is told of a change does not become what it keeps.
+    pub(super) fn may_keep_list(&self, ino: INodeNo, place: &Place) -> bool {
+        let mut members = 0;
+        place.searched(|_| members += 1);
+        // A union's time is that of one member.
+        if place.nature() != Nature::Storage || members != 1 {
+            return false;
+        }
+        let Some(beliefs) = self.beliefs(ino) else { return false };
+        let told = place.watch(&self.me, Watch::NAMES) == Telling::EveryChange;
+        if told {
+            beliefs.list.store(true, Ordering::SeqCst);
+        }
+        told
+    }
+
     /// The file is opened, at `version`: are the kernel's pages, if it has any, still good?
     pub(super) fn may_keep_pages(&self, ino: INodeNo, place: &Place, version: u32) -> bool {
         let version = u64::from(version) + 1;
@@ -281,6 +300,10 @@ impl Inodes {
         let mut again = Vec::new();
         for (ino, inode) in &known.inodes {
             inode.beliefs.changes.fetch_add(1, Ordering::SeqCst);
+            // What is listed there may be of another kind now.
+            if inode.beliefs.list.swap(false, Ordering::SeqCst) {
+                self.notices.push(Notice::Content(*ino));
+            }
             let parent = inode.place.parent();
             let here = inode.place.key() == key;
             if here {
@@ -369,12 +392,16 @@ impl Inodes {
             }
             inode.beliefs.changes.fetch_add(1, Ordering::SeqCst);
             let believed = inode.beliefs.status.swap(false, Ordering::SeqCst);
+            let of_names = matches!(change, Change::Made(_) | Change::Gone(_));
             match change {
                 Change::Content => self.notices.push(Notice::Content(ino)),
+                _ if of_names && inode.beliefs.list.swap(false, Ordering::SeqCst) => {
+                    self.notices.push(Notice::Content(ino));
+                }
                 _ if believed => self.notices.push(Notice::Status(ino)),
                 _ => {}
             }
-            if let Change::Made(_) | Change::Gone(_) = change {
+            if of_names {
                 wanted |= Watch::NAMES;
             }
             if let Change::Gone(name) = change {

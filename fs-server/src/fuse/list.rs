@@ -77,8 +77,16 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) async fn collect(open: Arc<Open>, who: Caller, mut offset: u64) -> Result<Names> {
+    pub(super) async fn collect(
+        inodes: Arc<Inodes>,
+        ino: INodeNo,
+        open: Arc<Open>,
+        who: Caller,
+        mut offset: u64,
+    ) -> Result<Names> {
         let dots = dots(&open.place, offset);
+        // It goes on with the list that it keeps, where it was told to keep it.
+        inodes.may_keep_list(ino, &open.place);
         // In the plain view an entry's own identity is its inode number; behind a bind only the place knows it.
         let plain = open.place.qid().path == open.place.node().qid().path;
         loop {
@@ -140,6 +148,7 @@ impl Entries {
     ) -> Result<Entries> {
         let dots = dots(&open.place, offset);
         let dir = Dir::new(&inodes, ino, open.place.clone());
+        inodes.may_keep_list(ino, &open.place);
         let itself = open.place.stat(&who).await?;
         loop {
             let listed = batch(&open.file, offset, open.fit.expected()).await?;

@@ -322,10 +322,13 @@ impl Filesystem for Session {
     fn opendir(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let who = caller(request);
         let flags = open_flags(flags.0) | vfs::OpenFlags::DIRECTORY;
-        let handles = self.handles.clone();
+        let (handles, inodes) = (self.handles.clone(), self.inodes.clone());
         let work = |place: Place| async move { Ok((place.open(&who, flags).await?, place)) };
         self.at(Asked::of("opendir", request, ino), reply, work, move |reply, (file, place)| {
-            reply.opened(handles.insert(file, place, None), FopenFlags::empty());
+            let kept = inodes.may_keep_list(ino, &place);
+            let keep = FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE;
+            let treatment = if kept { keep } else { FopenFlags::empty() };
+            reply.opened(handles.insert(file, place, None), treatment);
         });
     }
 
@@ -337,8 +340,8 @@ impl Filesystem for Session {
         offset: u64,
         reply: ReplyDirectory,
     ) {
-        let who = caller(request);
-        let work = |open| Names::collect(open, who, offset);
+        let (who, inodes) = (caller(request), self.inodes.clone());
+        let work = |open| Names::collect(inodes, ino, open, who, offset);
         self.on_file(Asked::of("readdir", request, ino), handle, reply, work, |reply, names: Names| {
             names.answer(reply)
         });

@@ -2,7 +2,7 @@
 
 use super::Tree;
 use super::acl::Acls;
-use super::clock::now;
+use super::clock::{after, now};
 use super::data::Data;
 use super::entries::Entries;
 use super::fifo::Fifo;
@@ -160,7 +160,7 @@ impl Inode {
     /// The content has changed. The caller holds the state's write lock.
     pub(super) fn changed(&self, state: &mut State) {
         self.version.store(self.version.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        state.mtime = now();
+        state.mtime = if self.kind.is_dir() { after(state.mtime) } else { now() };
         state.ctime = state.mtime;
     }
 

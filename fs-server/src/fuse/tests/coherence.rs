@@ -2,7 +2,7 @@
 //! by another way to the same file, or behind the kernel's back, is seen at once.
 
 use super::super::{Mount, Options, mount};
-use super::{Rig, rig};
+use super::{Rig, rig, rig_with};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
@@ -240,4 +240,71 @@ fn looking_at_a_synthetic_file_again_and_again_is_nothing_to_be_told_of() {
     }
     let mount = rig.mount.as_ref().unwrap();
     assert_eq!(mount.notices.gate.ever_queued(), 0);
+}
+
+#[test]
+fn a_directory_that_nobody_changes_is_listed_once_and_so_are_the_lists_of_its_files() {
+    let options = Options::default();
+    let Some(rig) = rig_with(&options) else { return };
+    fs::create_dir(rig.path("d")).unwrap();
+    for number in 0..500 {
+        File::create(rig.path(&format!("d/{number}"))).unwrap();
+    }
+    let look = || {
+        let all = fs::read_dir(rig.path("d")).unwrap();
+        let all: Vec<_> = all.map(|entry| entry.unwrap().path()).collect();
+        for path in &all {
+            fs::symlink_metadata(path).unwrap();
+            let list = rustix::fs::lgetxattr(path, "system.posix_acl_access", &mut [0; 8]);
+            assert_eq!(list, Err(rustix::io::Errno::NODATA));
+        }
+        all.len()
+    };
+    let asked = || {
+        let asked = options.counts.requests().filter(|(name, _)| *name != "opendir" && *name != "releasedir");
+        asked.map(|(_, count)| count).sum::<u64>()
+    };
+    // The first makes the list; what the directory's time is by then, the second asks.
+    assert_eq!((look(), look()), (500, 500));
+    let before = asked();
+    assert_eq!(look(), 500);
+    assert_eq!(asked(), before, "it was all known");
+    // Its own kernel's changes, a guest's, and those of what lies behind.
+    File::create(rig.path("d/here")).unwrap();
+    assert_eq!(look(), 501);
+    rig.inside("/d/there", b"");
+    assert_eq!(look(), 502);
+    rig.inside("/d/there", b"more");
+    fs::remove_file(rig.path("d/here")).unwrap();
+    assert_eq!(look(), 501);
+}
+
+/// Changes come while the kernel is making its list: the one that it keeps has them.
+#[test]
+fn a_list_that_is_being_made_while_it_changes_is_not_kept_as_it_was() {
+    let Some(rig) = rig() else { return };
+    let (_mount, other) = second(&rig);
+    fs::create_dir(rig.path("d")).unwrap();
+    for number in 0..300 {
+        File::create(rig.path(&format!("d/{number}"))).unwrap();
+    }
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    fs::read_dir(rig.path("d")).unwrap().count();
+                }
+            });
+        }
+        for round in 0..ROUNDS * 20 {
+            let name = format!("d/new-{round}");
+            fs::write(other.path().join(&name), "").unwrap();
+            let all = names(&rig.path("d"));
+            assert!(all.len() == 301 && all.contains(&name[2..].to_owned()), "round {round}: {}", all.len());
+            fs::remove_file(other.path().join(&name)).unwrap();
+            assert_eq!(names(&rig.path("d")).len(), 300, "round {round}");
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
 }
