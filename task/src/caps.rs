@@ -4,6 +4,7 @@
 //! fs:/path read [write]        files at and below a path of the task's namespace; `write` alone does not read
 //! net:connect host:port        `*` for any host, any port, or the front of a host name: *.example.org:443 [::1]:80
 //! net:listen host:port
+//! net:deny host:port           no connection there, whatever net:connect says
 //! env NAME…                    environment variables that reach the program; * for all
 //! spawn                        make tasks (below this one)
 //! ```
@@ -27,6 +28,7 @@ pub enum Cap {
     Fs { path: Vec<u8>, access: Access },
     Connect(Peer),
     Listen(Peer),
+    Deny(Peer),
     Env(Vec<String>),
     Spawn,
 }
@@ -113,16 +115,20 @@ impl Cap {
         }
         let text = |word: &[u8]| String::from_utf8(word.to_vec()).map_err(|_| bad("not UTF-8"));
         match (first.as_slice(), rest) {
-            (b"net:connect" | b"net:listen", [peer]) => {
+            (b"net:connect" | b"net:listen" | b"net:deny", [peer]) => {
                 let peer = Peer::parse(&text(peer)?).ok_or_else(|| bad("want host:port"))?;
-                Ok(if first.ends_with(b"connect") { Cap::Connect(peer) } else { Cap::Listen(peer) })
+                Ok(match first.as_slice() {
+                    b"net:connect" => Cap::Connect(peer),
+                    b"net:listen" => Cap::Listen(peer),
+                    _ => Cap::Deny(peer),
+                })
             }
-            (b"net:connect" | b"net:listen", _) => Err(bad("want one host:port")),
+            (b"net:connect" | b"net:listen" | b"net:deny", _) => Err(bad("want one host:port")),
             (b"env", []) => Err(bad("want names of variables, or *")),
             (b"env", names) => Ok(Cap::Env(names.iter().map(|n| text(n)).collect::<Result<_>>()?)),
             (b"spawn", []) => Ok(Cap::Spawn),
             (b"spawn", _) => Err(bad("spawn takes nothing")),
-            _ => Err(bad("want fs:, net:connect, net:listen, env or spawn")),
+            _ => Err(bad("want fs:, net:connect, net:listen, net:deny, env or spawn")),
         }
     }
 
@@ -157,7 +163,9 @@ impl Cap {
             (Cap::Fs { path, access }, Cap::Fs { path: below, access: wanted }) => {
                 is_below(below, path) && access.contains(*wanted)
             }
-            (Cap::Connect(a), Cap::Connect(b)) | (Cap::Listen(a), Cap::Listen(b)) => a.covers(b),
+            (Cap::Connect(a), Cap::Connect(b))
+            | (Cap::Listen(a), Cap::Listen(b))
+            | (Cap::Deny(a), Cap::Deny(b)) => a.covers(b),
             (Cap::Env(names), Cap::Env(wanted)) => {
                 names.iter().any(|n| n == "*") || wanted.iter().all(|w| names.contains(w))
             }
@@ -178,6 +186,7 @@ impl fmt::Display for Cap {
             }
             Cap::Connect(peer) => write!(f, "net:connect {peer}"),
             Cap::Listen(peer) => write!(f, "net:listen {peer}"),
+            Cap::Deny(peer) => write!(f, "net:deny {peer}"),
             Cap::Env(names) => write!(f, "env {}", String::from_utf8_lossy(&rc::join(names))),
             Cap::Spawn => f.write_str("spawn"),
         }
@@ -215,10 +224,13 @@ impl Caps {
         caps
     }
 
-    /// Those lines of it that `outer` has too.
+    /// Those lines of it that `outer` has too, and what that denies.
     pub fn bounded_by(&self, outer: &Caps) -> Caps {
-        let one = |cap: &&Cap| Caps(vec![(*cap).clone()]).within(outer).is_ok();
-        Caps(self.0.iter().filter(one).cloned().collect())
+        let allowing = Caps(outer.0.iter().filter(|cap| !matches!(cap, Cap::Deny(_))).cloned().collect());
+        let one = |cap: &&Cap| Caps(vec![(*cap).clone()]).within(&allowing).is_ok();
+        let mut bounded = Caps(self.0.iter().filter(one).cloned().collect());
+        outer.denials().for_each(|deny| bounded.grant(deny.clone()));
+        bounded
     }
 
     /// What a caller from outside is bound by, where he is; a task has its own in the table.
@@ -253,14 +265,29 @@ impl Caps {
             // Names may come from several lines, access to one path too.
             Cap::Env(names) => names.iter().all(|n| outer.env(n)),
             Cap::Fs { path, access } => outer.access(path).contains(*access),
+            Cap::Deny(_) => true,
             cap => outer.0.iter().any(|have| have.covers(cap)),
         };
+        if let Some(deny) = outer.denials().find(|deny| !self.0.iter().any(|have| have.covers(deny))) {
+            let text = format!("capability {:?} cannot be left out: its maker has it", deny.to_string());
+            return Err(Error::new(Errno::EPERM, text));
+        }
         match self.0.iter().find(|cap| !all(cap)) {
             None => Ok(()),
             Some(cap) => {
                 Err(Error::new(Errno::EPERM, format!("capability {:?}: its maker has not", cap.to_string())))
             }
         }
+    }
+
+    /// Those lines of it that `other` has not.
+    pub fn beyond(&self, other: &Caps) -> Caps {
+        let has = |cap: &&Cap| !other.0.iter().any(|have| have.covers(cap));
+        Caps(self.0.iter().filter(has).cloned().collect())
+    }
+    /// What it denies.
+    pub fn denials(&self) -> impl Iterator<Item = &Cap> {
+        self.0.iter().filter(|cap| matches!(cap, Cap::Deny(_)))
     }
 
     pub fn spawn(&self) -> bool {
@@ -272,11 +299,21 @@ impl Caps {
     }
     /// Whether it may connect to, or send to, `port` of `host`, a name or an address; fails naming what is missing.
     pub fn allow_connect(&self, host: &str, port: u16) -> Result<()> {
+        self.not_denied(host, port)?;
         let may = self.0.iter().any(|cap| matches!(cap, Cap::Connect(peer) if peer.takes(host, port)));
         if may {
             Ok(())
         } else {
             Err(missing(&Cap::Connect(Peer { host: canonical(bare(host)), port: Some(port) })))
+        }
+    }
+    /// Fails where a `net:deny` is for `port` of `host`.
+    pub(crate) fn not_denied(&self, host: &str, port: u16) -> Result<()> {
+        match self.denials().find(|deny| matches!(deny, Cap::Deny(peer) if peer.takes(host, port))) {
+            None => Ok(()),
+            Some(deny) => {
+                Err(Error::new(Errno::EACCES, format!("permission denied by {:?}", deny.to_string())))
+            }
         }
     }
     /// Whether it may listen on `port` of its own address `host`.
@@ -290,6 +327,11 @@ impl Caps {
     }
     /// Whether it may ask for the addresses of `name`: who may connect there, at any port.
     pub fn allow_look_up(&self, name: &str) -> Result<()> {
+        let denied =
+            |cap: &Cap| matches!(cap, Cap::Deny(peer) if peer.port.is_none() && peer.takes_host(name));
+        if let Some(deny) = self.0.iter().find(|cap| denied(cap)) {
+            return Err(Error::new(Errno::EACCES, format!("permission denied by {:?}", deny.to_string())));
+        }
         let may = self.0.iter().any(|cap| matches!(cap, Cap::Connect(peer) if peer.takes_host(name)));
         if may {
             Ok(())

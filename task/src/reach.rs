@@ -4,7 +4,7 @@
 //! A capability that names a host is good for the addresses that the host's name was found to have, by this program, by asking
 //! for it: `net:connect example.org:443` allows `1.2.3.4:443` once the name was looked up and came to that.
 
-use crate::{Caps, Trace};
+use crate::{Caps, Group, Trace};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::fmt::Display;
@@ -23,6 +23,7 @@ pub struct Reach {
     caps: Arc<Caps>,
     task: Option<TaskId>,
     trace: Trace,
+    group: Option<Arc<Group>>,
     /// What the names that it asked for came to, the newest last.
     names: Mutex<VecDeque<(String, Vec<IpAddr>)>>,
     logged: AtomicU32,
@@ -30,26 +31,54 @@ pub struct Reach {
 
 impl Reach {
     pub fn new(caps: Arc<Caps>, task: Option<TaskId>, trace: Trace) -> Reach {
-        Reach { caps, task, trace, names: Mutex::default(), logged: AtomicU32::new(0) }
+        Reach { caps, task, trace, group: None, names: Mutex::default(), logged: AtomicU32::new(0) }
     }
 
+    /// That of a program of `group`, whose ceiling holds too, as it is when it is asked.
+    pub fn of_group(self, group: Option<Arc<Group>>) -> Reach {
+        Reach { group, ..self }
+    }
+
+    pub fn is_of_group(&self) -> bool {
+        self.group.is_some()
+    }
     pub fn caps(&self) -> &Caps {
         &self.caps
     }
 
     /// Whether it may connect to `peer`, or send there.
     pub fn connect(&self, peer: SocketAddr) -> Result<()> {
-        let ip = peer.ip().to_canonical();
-        let by_address = self.caps.allow_connect(&ip.to_string(), peer.port());
-        let named = |(name, found): &(String, Vec<IpAddr>)| {
-            found.contains(&ip) && self.caps.allow_connect(name, peer.port()).is_ok()
-        };
-        if by_address.is_err() && self.names.lock().iter().any(named) { Ok(()) } else { by_address }
+        self.within_ceiling(|ceiling| self.connect_by(ceiling, peer))?;
+        self.connect_by(&self.caps, peer)
+    }
+    fn connect_by(&self, caps: &Caps, peer: SocketAddr) -> Result<()> {
+        let (ip, port) = (peer.ip().to_canonical(), peer.port());
+        let address = ip.to_string();
+        caps.not_denied(&address, port)?;
+        let names = self.names.lock();
+        let mut named = names.iter().filter(|(_, found)| found.contains(&ip)).map(|(name, _)| name);
+        named.clone().try_for_each(|name| caps.not_denied(name, port))?;
+        match caps.allow_connect(&address, port) {
+            Err(_) if named.any(|name| caps.allow_connect(name, port).is_ok()) => Ok(()),
+            by_address => by_address,
+        }
     }
 
     /// Whether it may listen at `local`.
     pub fn listen(&self, local: SocketAddr) -> Result<()> {
-        self.caps.allow_listen(&local.ip().to_canonical().to_string(), local.port())
+        let host = local.ip().to_canonical().to_string();
+        self.within_ceiling(|ceiling| ceiling.allow_listen(&host, local.port()))?;
+        self.caps.allow_listen(&host, local.port())
+    }
+
+    /// Whether it may ask for the addresses of `name`.
+    pub fn look_up(&self, name: &str) -> Result<()> {
+        self.within_ceiling(|ceiling| ceiling.allow_look_up(name))?;
+        self.caps.allow_look_up(name)
+    }
+
+    fn within_ceiling(&self, ask: impl FnOnce(&Caps) -> Result<()>) -> Result<()> {
+        self.group.as_ref().map_or(Ok(()), |group| ask(&group.caps()))
     }
 
     /// It asked for `name`, and was told these addresses.
@@ -87,12 +116,35 @@ mod tests {
     use super::*;
     use crate::Cap;
 
+    fn caps(lines: &[&str]) -> Caps {
+        let mut caps = Caps::default();
+        for line in lines {
+            let words: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+            caps.grant(Cap::parse(&words).expect("a capability"));
+        }
+        caps
+    }
+
+    #[test]
+    fn what_is_denied_is_denied_by_address_and_by_name_and_the_ceiling_counts_as_it_is_now() {
+        let group = Group::new(1);
+        let given = Arc::new(caps(&["net:connect *:*", "net:deny 10.0.0.1:*", "net:deny bad.example:443"]));
+        let reach = Reach::new(given, None, Trace::default()).of_group(Some(group.clone()));
+        let peer = |address: &str| address.parse().expect("an address");
+        assert!(reach.connect(peer("10.0.0.1:80")).is_err());
+        assert!(reach.connect(peer("10.0.0.2:443")).is_ok());
+        reach.found("bad.example", &["10.0.0.2".parse().expect("an address")]);
+        assert!(reach.connect(peer("10.0.0.2:443")).is_err());
+        assert!(reach.connect(peer("10.0.0.2:80")).is_ok());
+        group.set_caps(caps(&["net:connect 10.0.0.3:*"]));
+        assert!(reach.connect(peer("10.0.0.2:80")).is_err());
+        assert!(reach.connect(peer("10.0.0.3:80")).is_ok());
+    }
+
     #[test]
     fn a_name_is_good_for_the_addresses_it_came_to_and_its_own_ports() {
-        let words: Vec<Vec<u8>> = [&b"net:connect"[..], b"example.org:443"].map(<[u8]>::to_vec).to_vec();
-        let mut caps = Caps::default();
-        caps.grant(Cap::parse(&words).expect("a capability"));
-        let reach = Reach::new(Arc::new(caps), None, Trace::default());
+        let given = Arc::new(caps(&["net:connect example.org:443"]));
+        let reach = Reach::new(given, None, Trace::default());
         let peer = |address: &str| address.parse().expect("an address");
         assert!(reach.connect(peer("10.0.0.1:443")).is_err());
         reach.found("example.org", &["10.0.0.1".parse().expect("an address")]);

@@ -81,6 +81,10 @@ impl TaskTable {
     pub fn home(&self) -> Option<Namespace> {
         self.home.read().clone()
     }
+    /// What a task made from outside starts with.
+    pub fn default_limits(&self) -> Limits {
+        self.config.limits
+    }
     pub fn registry(&self) -> &Registry {
         &self.config.registry
     }

@@ -361,15 +361,8 @@ impl Task {
         self.last_error.lock().clone()
     }
     pub(crate) fn remember(&self, error: &Error) {
-        // A line of ctl: a name with a line end in it must not make two of it.
-        let line = error.text().chars().fold(String::new(), |mut line, c| {
-            if c.is_control() {
-                line.extend(c.escape_default())
-            } else {
-                line.push(c)
-            }
-            line
-        });
+        // A name with a line end in it must not make two of it.
+        let line = crate::ctl::language::on_one_line(error.text());
         *self.last_error.lock() = Some(line);
     }
 

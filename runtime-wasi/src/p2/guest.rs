@@ -11,7 +11,7 @@ use crate::limits::{MemoryLimiter, Parts};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
-use task::{Start, Trace, Usage};
+use task::{Reach, Start, Trace, Usage};
 use vfs::{Caller, Errno, Error, FileRef, Place, Result};
 use wasmtime::component::{ResourceTable, ResourceTableError};
 use wasmtime_wasi::sockets::WasiSocketsCtx;
@@ -70,7 +70,8 @@ impl Guest {
         table.set_max_capacity(MAX_HANDLES);
         let parts = Parts::OF_COMPONENT;
         let limiter = MemoryLimiter::new(control.limits.clone(), start.usage.clone(), budget, parts);
-        let net = Arc::new(Net::new(start.caps, &start.who, start.trace.clone(), sockets));
+        let reach = Reach::new(start.caps, start.who.task, start.trace.clone()).of_group(start.group);
+        let net = Arc::new(Net::new(reach, sockets));
         let guest = Guest {
             table,
             args: start.argv.iter().map(|word| text(word)).collect(),

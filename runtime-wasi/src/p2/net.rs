@@ -3,9 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use task::{Caps, Reach, Trace};
+use task::Reach;
 use tokio::sync::Semaphore;
-use vfs::Caller;
+use vfs::{Errno, Error, Result};
 use wasmtime_wasi::sockets::SocketAddrUse;
 
 /// Sockets of all guests together: each is a descriptor of the server's.
@@ -51,37 +51,67 @@ pub(super) struct Net {
 }
 
 impl Net {
-    pub fn new(caps: Arc<Caps>, who: &Caller, trace: Trace, sockets: Arc<Sockets>) -> Net {
+    pub fn new(reach: Reach, sockets: Arc<Sockets>) -> Net {
         let lookups = Arc::new(Semaphore::new(MAX_LOOKUPS));
-        Net { reach: Reach::new(caps, who.task, trace), lookups, sockets }
+        Net { reach, lookups, sockets }
+    }
+
+    /// A guest's sockets are the server's own. Those of a group have a loopback to themselves, which is not the server's.
+    fn outside(&self, peer: SocketAddr) -> Result<()> {
+        let ip = peer.ip().to_canonical();
+        if self.reach.is_of_group() && (ip.is_loopback() || ip.is_unspecified()) {
+            let text = "permission denied: a WASI program of a container reaches no loopback";
+            return Err(Error::new(Errno::EACCES, text));
+        }
+        Ok(())
+    }
+    fn connect(&self, peer: SocketAddr) -> Result<()> {
+        self.outside(peer)?;
+        self.reach.connect(peer)
+    }
+    fn listen(&self, local: SocketAddr) -> Result<()> {
+        if self.reach.is_of_group() {
+            let text = "permission denied: a WASI program of a container cannot listen";
+            return Err(Error::new(Errno::EACCES, text));
+        }
+        self.reach.listen(local)
     }
 
     /// Whether `peer` may be used so. Sockets ask here, also for binds that nobody asked for by name.
     pub fn admits(&self, peer: SocketAddr, to: SocketAddrUse) -> bool {
         let reach = &self.reach;
         match to {
-            SocketAddrUse::TcpConnect => reach.say("connect", peer, reach.connect(peer)).is_ok(),
-            SocketAddrUse::UdpSend => reach.say("send", peer, reach.connect(peer)).is_ok(),
-            SocketAddrUse::TcpListen => reach.say("listen", peer, reach.listen(peer)).is_ok(),
+            SocketAddrUse::TcpConnect => reach.say("connect", peer, self.connect(peer)).is_ok(),
+            SocketAddrUse::UdpSend => reach.say("send", peer, self.connect(peer)).is_ok(),
+            SocketAddrUse::TcpListen => reach.say("listen", peer, self.listen(peer)).is_ok(),
             // A port of the system's choice is what connecting and sending begin with; listening there is asked for again.
             SocketAddrUse::TcpBind | SocketAddrUse::UdpBind if peer.port() == 0 => true,
             SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => {
-                reach.say("bind", peer, reach.listen(peer)).is_ok()
+                reach.say("bind", peer, self.listen(peer)).is_ok()
             }
             // Whoever may listen hears everyone.
             SocketAddrUse::TcpAccept => true,
-            SocketAddrUse::UdpReceive => reach.caps().listens() || reach.connect(peer).is_ok(),
+            SocketAddrUse::UdpReceive => {
+                (reach.caps().listens() && !reach.is_of_group()) || self.connect(peer).is_ok()
+            }
         }
     }
 
     /// Whether a request may go to `host`, a name or an address.
     pub fn request(&self, what: impl std::fmt::Display, host: &str, port: u16) -> bool {
-        self.reach.say("http", what, self.reach.caps().allow_connect(host, port)).is_ok()
+        let asked = if self.reach.is_of_group() {
+            // Its name is looked up by the client, which would go to the server's own loopback for one that says so.
+            let text = "permission denied: a WASI program of a container makes no requests of the server";
+            Err(Error::new(Errno::EACCES, text))
+        } else {
+            self.reach.caps().allow_connect(host, port)
+        };
+        self.reach.say("http", what, asked).is_ok()
     }
 
     /// Whether the addresses of `name` may be asked for.
     pub fn look_up(&self, name: &str) -> bool {
-        self.reach.say("resolve", name, self.reach.caps().allow_look_up(name)).is_ok()
+        self.reach.say("resolve", name, self.reach.look_up(name)).is_ok()
     }
 
     pub fn found(&self, name: &str, addresses: &[IpAddr]) {
@@ -92,18 +122,35 @@ impl Net {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use task::Cap;
+    use task::{Cap, Caps, Group, Trace};
 
     fn net(lines: &[&str]) -> Net {
+        Net::new(reach(lines), Arc::new(Sockets::new()))
+    }
+    fn reach(lines: &[&str]) -> Reach {
         let mut caps = Caps::default();
         for line in lines {
             let words: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
             caps.grant(Cap::parse(&words).expect(line));
         }
-        Net::new(Arc::new(caps), &Caller::me(), Trace::default(), Arc::new(Sockets::new()))
+        Reach::new(Arc::new(caps), None, Trace::default())
     }
     fn peer(address: &str) -> SocketAddr {
         address.parse().expect("an address")
+    }
+
+    #[test]
+    fn in_a_container_the_loopback_of_the_server_is_not_to_be_reached_whatever_it_is_called() {
+        let reach = reach(&["net:connect *:*", "net:listen *:*"]).of_group(Some(Group::new(1)));
+        let net = Net::new(reach, Arc::new(Sockets::new()));
+        for address in ["127.0.0.1:80", "127.9.9.9:80", "[::1]:80", "[::ffff:127.0.0.1]:80", "0.0.0.0:80"] {
+            for to in [SocketAddrUse::TcpConnect, SocketAddrUse::UdpSend, SocketAddrUse::UdpReceive] {
+                assert!(!net.admits(peer(address), to), "{address} {to:?}");
+            }
+        }
+        assert!(!net.admits(peer("0.0.0.0:8080"), SocketAddrUse::TcpListen));
+        assert!(!net.request("GET", "localhost", 80));
+        assert!(net.admits(peer("192.0.2.1:443"), SocketAddrUse::TcpConnect));
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Setting {
             Setting::Limits => task.limits().to_string().into_bytes(),
             Setting::Caps => format!(
                 "# What is not listed is denied. fs:/path read write, net:connect host:port,\n\
-                 # net:listen host:port, env NAME, spawn. > replaces, >> adds.\n{}",
+                 # net:listen host:port, net:deny host:port, env NAME, spawn. > replaces, >> adds.\n{}",
                 task.caps()
             )
             .into_bytes(),

@@ -17,7 +17,7 @@ fn parse(words: &[&str]) -> Parsed {
     }
 }
 
-impl Command for Alias {
+impl Command<Task> for Alias {
     fn apply<'a>(&'a self, task: &'a Arc<Task>, _who: &'a Caller) -> Op<'a, ()> {
         task.set_alias(&self.0);
         Op::ok(())

@@ -9,7 +9,7 @@ use vfs::{Caller, Op};
 pub(super) const CAP: Verb = Verb {
     name: "cap",
     takes: "[-d] capability | none",
-    does: "fs:/path read write, net:connect h:p, env NAME, spawn",
+    does: "fs:/path read write, net:connect|listen|deny h:p, env NAME, spawn",
     parse,
 };
 
@@ -29,7 +29,7 @@ fn parse(words: &[&str]) -> Parsed {
     }))
 }
 
-impl Command for Change {
+impl Command<Task> for Change {
     fn apply<'a>(&'a self, task: &'a Arc<Task>, who: &'a Caller) -> Op<'a, ()> {
         task.change_caps(who, |caps| match self {
             Change::Grant(cap) => {

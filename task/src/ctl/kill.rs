@@ -19,7 +19,7 @@ fn parse(words: &[&str]) -> Parsed {
     }
 }
 
-impl Command for Kill {
+impl Command<Task> for Kill {
     fn apply<'a>(&'a self, task: &'a Arc<Task>, who: &'a Caller) -> Op<'a, ()> {
         match self.0 {
             Signal::STOP => return task.life.stop().into(),

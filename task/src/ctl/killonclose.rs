@@ -14,7 +14,7 @@ pub(super) const KILLONCLOSE: Verb = Verb {
 
 struct KillOnClose;
 
-impl Command for KillOnClose {
+impl Command<Task> for KillOnClose {
     fn apply<'a>(&'a self, task: &'a Arc<Task>, _who: &'a Caller) -> Op<'a, ()> {
         task.set_killonclose();
         Op::ok(())

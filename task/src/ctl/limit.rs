@@ -23,7 +23,7 @@ fn parse(words: &[&str]) -> Parsed {
     Ok(Box::new(Limit(words.iter().map(|w| (*w).to_owned()).collect())))
 }
 
-impl Command for Limit {
+impl Command<Task> for Limit {
     fn apply<'a>(&'a self, task: &'a Arc<Task>, who: &'a Caller) -> Op<'a, ()> {
         let words: Vec<&str> = self.0.iter().map(String::as_str).collect();
         task.set_limits(who, &words).into()

@@ -30,11 +30,11 @@ pub(super) const CD: Verb =
 fn parse(verb: &str, words: &[&str]) -> Parsed {
     let all: Vec<&str> = std::iter::once(verb).chain(words.iter().copied()).collect();
     Change::parse(&all)
-        .map(|change| Box::new(change) as Box<dyn Command>)
+        .map(|change| Box::new(change) as Box<dyn Command<Task>>)
         .map_err(|ns_text::Wrong| Wrong::Arguments)
 }
 
-impl Command for Change {
+impl Command<Task> for Change {
     fn apply<'a>(&'a self, task: &'a Arc<Task>, who: &'a Caller) -> Op<'a, ()> {
         Op::started(task.change_ns(who, self))
     }

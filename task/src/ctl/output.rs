@@ -41,7 +41,7 @@ fn parse(words: &[&str]) -> Parsed {
     Ok(Box::new(Output { full, size }))
 }
 
-impl Command for Output {
+impl Command<Task> for Output {
     fn apply<'a>(&'a self, task: &'a Arc<Task>, _who: &'a Caller) -> Op<'a, ()> {
         task.stdio.logs().iter().for_each(|log| log.set(self.full, self.size));
         Op::ok(())

@@ -14,7 +14,7 @@ pub(super) const REMOVE: Verb = Verb {
 
 struct Remove;
 
-impl Command for Remove {
+impl Command<Task> for Remove {
     fn apply<'a>(&'a self, task: &'a Arc<Task>, _who: &'a Caller) -> Op<'a, ()> {
         task.table().and_then(|table| table.remove(task.id)).into()
     }

@@ -17,7 +17,7 @@ pub(super) const EXEC: Verb =
 
 struct Start;
 
-impl Command for Start {
+impl Command<Task> for Start {
     fn apply<'a>(&'a self, task: &'a Arc<Task>, who: &'a Caller) -> Op<'a, ()> {
         task.start(who)
     }
@@ -35,7 +35,7 @@ fn parse_exec(words: &[&str]) -> Parsed {
     Ok(Box::new(Exec { argv: words.iter().map(|w| w.as_bytes().to_vec()).collect() }))
 }
 
-impl Command for Exec {
+impl Command<Task> for Exec {
     fn apply<'a>(&'a self, task: &'a Arc<Task>, who: &'a Caller) -> Op<'a, ()> {
         let mut before = Vec::new();
         let set = task.change_spec("exec", |spec| {

@@ -25,7 +25,7 @@ pub(super) const HANGUP: Verb = Verb {
 
 struct Eof;
 
-impl Command for Eof {
+impl Command<Task> for Eof {
     fn apply<'a>(&'a self, task: &'a Arc<Task>, _who: &'a Caller) -> Op<'a, ()> {
         task.stdio.stdin.end();
         Op::ok(())
@@ -34,7 +34,7 @@ impl Command for Eof {
 
 struct Hangup(bool);
 
-impl Command for Hangup {
+impl Command<Task> for Hangup {
     fn apply<'a>(&'a self, task: &'a Arc<Task>, _who: &'a Caller) -> Op<'a, ()> {
         task.stdio.stdin.set_hangup(self.0);
         Op::ok(())

@@ -21,7 +21,7 @@ pub(super) const CONT: Verb = Verb {
 
 struct Stop;
 
-impl Command for Stop {
+impl Command<Task> for Stop {
     fn apply<'a>(&'a self, task: &'a Arc<Task>, _who: &'a Caller) -> Op<'a, ()> {
         task.life.stop().into()
     }
@@ -29,7 +29,7 @@ impl Command for Stop {
 
 struct Cont;
 
-impl Command for Cont {
+impl Command<Task> for Cont {
     fn apply<'a>(&'a self, task: &'a Arc<Task>, _who: &'a Caller) -> Op<'a, ()> {
         task.life.cont().into()
     }

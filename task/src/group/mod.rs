@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use vfs::{Errno, Error, Result, TaskId};
 
@@ -152,6 +152,11 @@ impl Group {
         sum
     }
 
+    /// Time since the first of its tasks started.
+    pub fn real(&self) -> Duration {
+        self.since.lock().map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
     /// Its tasks in the table, in order.
     pub fn tasks(&self) -> Vec<Arc<Task>> {
         self.members.lock().tasks.values().filter_map(Weak::upgrade).collect()
@@ -175,6 +180,7 @@ impl Group {
             for task in self.alive() {
                 self.freeze_one(&task);
             }
+            self.say_life("stopped");
         }
         turned
     }
@@ -187,20 +193,31 @@ impl Group {
                 // It may have been continued, or have ended, by itself.
                 let _ = task.life.cont();
             }
+            self.say_life("running");
         }
         turned
     }
     /// Kills every task; none starts until [`Group::reopen`].
     pub fn shut(&self, exit: &Exit) {
-        self.hold.send_replace(Hold::Shut);
+        let before = self.hold.send_replace(Hold::Shut);
         self.members.lock().frozen.clear();
+        if before != Hold::Shut {
+            self.say_life("exited");
+        }
         for task in self.alive() {
             // Those that never ran need no end.
             let _ = task.life.kill(exit.clone());
         }
     }
     pub fn reopen(&self) -> bool {
-        self.turn(Hold::Shut, Hold::Open)
+        let turned = self.turn(Hold::Shut, Hold::Open);
+        if turned {
+            self.say_life("running");
+        }
+        turned
+    }
+    fn say_life(&self, word: &str) {
+        self.say(Event::Life(vec![word.to_owned()]));
     }
     /// Kills what runs now and leaves the group as it is.
     pub fn kill_all(&self, exit: &Exit) {
