@@ -71,6 +71,10 @@ impl Tree {
         self.0.changes.load(Ordering::Relaxed)
     }
 
+    fn changed(&self) {
+        self.0.changes.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn tmp_dir(&self) -> &Path {
         &self.0.tmp
     }

@@ -1,7 +1,7 @@
 //! From a path to a fid, and what is asked of it, in one round trip where no symbolic link is in the way.
 
 use super::Tree;
-use crate::link::{Batch, Frame, Handle, TASK, unexpected};
+use crate::link::{Batch, Frame, Handle, Link, TASK, unexpected};
 use nine::wire::{Fid, MAX_NAMES, NamesBuf, Qid, QidKind, Rmessage, Tmessage};
 use std::ffi::OsString;
 use std::io;
@@ -94,7 +94,7 @@ impl Tree {
         keep: Keep,
         then: &dyn Fn(&mut Batch, Fid, &[u8]),
     ) -> io::Result<(Reached, Vec<u8>)> {
-        self.0.changes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.changed();
         let mut names = self.names(path).await?;
         // Only the root has no name: it is there, and nothing can be made or removed in its place.
         let name = names.pop().ok_or_else(|| errno(libc::EBUSY))?;
@@ -140,32 +140,27 @@ impl Tree {
             let link = self.link();
             let fid = link.fids.take();
             let mut batch = link.batch();
-            let walks = push_walks(&mut batch, fid, &names)?;
+            let walks = Walks::push(&mut batch, fid, &names)?;
             then(&mut batch, fid);
+            let asked = batch.len() - walks.count();
             if keep == Keep::No {
                 batch.push(&Tmessage::Clunk { fid });
             }
+            walks.push_clunks(&mut batch);
             // From here on the fid may be a file, and is clunked by whoever drops the handle.
             let handle = Handle::new(link.clone(), fid);
             let mut replies = batch.send()?.await;
-            let handle = match keep {
-                Keep::Yes => Some(handle),
-                Keep::No => {
-                    handle.was_clunked();
-                    None
-                }
-            };
-            let rest = replies.split_off(walks);
-            // A walk that ends early leaves its fid what it was: nothing, if it is the first.
-            let is_file = replies.first().is_some_and(|first| first.reply().is_ok());
+            let mut rest = replies.split_off(walks.count());
+            rest.truncate(asked);
+            walks.over(link);
             let (qids, fault) = walked(&replies, &names)?;
-            let first_walk = if walks == 1 { names.len() } else { (names.len() - 1).min(MAX_NAMES) };
-            let handle = match handle {
-                Some(handle) if !is_file || qids.len() < first_walk => {
+            let is_file = qids.len() == names.len() && fault.is_none();
+            let handle = match keep {
+                Keep::Yes if is_file => Some(handle),
+                _ => {
                     handle.was_clunked();
                     None
                 }
-                handle => handle,
             };
             let last = qids.len();
             let is_link = qids.last().is_some_and(|qid| qid.kind.contains(QidKind::SYMLINK));
@@ -174,7 +169,7 @@ impl Tree {
                 names = self.through_link(names, last - 1).await?;
                 continue;
             }
-            if last == names.len() && fault.is_none() {
+            if is_file {
                 let kind = qids.last().map_or(QidKind::DIR, |qid| qid.kind);
                 return Ok(Reached { replies: rest, handle, names, kind });
             }
@@ -223,21 +218,47 @@ fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|b| *b == b'/').filter(|part| !matches!(*part, b"" | b"."))
 }
 
-/// Twalks from the root to `fid`. The last name goes alone: if it is what is missing, its walk fails with the reason.
-fn push_walks(batch: &mut Batch, fid: Fid, names: &[Vec<u8>]) -> io::Result<usize> {
-    let (last, before) = match names.split_last() {
-        Some((last, before)) => (std::slice::from_ref(last), before),
-        None => (&[][..], &[][..]),
-    };
-    let mut from = TASK;
-    let mut walks = 0;
-    for part in before.chunks(MAX_NAMES).chain([last]) {
-        let names = NamesBuf::new(part).map_err(|_| errno(libc::ENAMETOOLONG))?;
+/// Twalks from the root to a fid, each to a fid of its own: where one does not come to its end, the fid is none, and nothing
+/// that was sent along takes effect in a directory on the way.
+pub(super) struct Walks {
+    on_the_way: Vec<Fid>,
+}
+
+impl Walks {
+    /// The last name goes alone: if it is what is missing, its walk fails with the reason.
+    pub fn push(batch: &mut Batch, fid: Fid, names: &[Vec<u8>]) -> io::Result<Walks> {
+        let (last, before) = match names.split_last() {
+            Some((last, before)) => (std::slice::from_ref(last), before),
+            None => (&[][..], &[][..]),
+        };
+        let mut walks = Walks { on_the_way: Vec::new() };
+        let mut from = TASK;
+        for part in before.chunks(MAX_NAMES) {
+            let names = NamesBuf::new(part).map_err(|_| errno(libc::ENAMETOOLONG))?;
+            let newfid = batch.link().fids.take();
+            batch.push(&Tmessage::Walk { fid: from, newfid, names: names.as_names() });
+            walks.on_the_way.push(newfid);
+            from = newfid;
+        }
+        let names = NamesBuf::new(last).map_err(|_| errno(libc::ENAMETOOLONG))?;
         batch.push(&Tmessage::Walk { fid: from, newfid: fid, names: names.as_names() });
-        from = fid;
-        walks += 1;
+        Ok(walks)
     }
-    Ok(walks)
+
+    /// How many messages they are.
+    pub fn count(&self) -> usize {
+        self.on_the_way.len() + 1
+    }
+
+    /// To be sent last.
+    pub fn push_clunks(&self, batch: &mut Batch) {
+        self.on_the_way.iter().for_each(|fid| batch.push(&Tmessage::Clunk { fid: *fid }));
+    }
+
+    /// They have been answered.
+    pub fn over(self, link: &Link) {
+        self.on_the_way.into_iter().for_each(|fid| link.fids.give_back(fid));
+    }
 }
 
 /// How far the walks came, and why the last name was not found.

@@ -122,6 +122,15 @@ impl Link {
 }
 
 impl Batch {
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// How many requests it has.
+    pub fn len(&self) -> usize {
+        self.tags.len()
+    }
+
     /// Adds a request; its answer comes at the same place.
     pub fn push(&mut self, request: &Tmessage<'_>) {
         let Some(tag) = self.link.lock().slots.wait() else {

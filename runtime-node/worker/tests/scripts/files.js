@@ -39,6 +39,32 @@ const checks = {
     refused('ENOTDIR', () => read(`${file}/x`));
     refused('EISDIR', () => fs.writeFileSync('/', 'x'));
   },
+  'nothing is done in the directory above a missing one': () => {
+    const up = `${dir}/up`;
+    fs.mkdirSync(up);
+    fs.writeFileSync(`${up}/x`, 'kept');
+    const deep = `${up}${'/d'.repeat(20)}`;
+    fs.mkdirSync(deep, { recursive: true });
+    fs.writeFileSync(`${deep}/x`, 'kept');
+    for (const missing of [`${up}/missing`, `${deep}/missing`, `${up}/d/missing${'/d'.repeat(19)}`, `${up}/x`]) {
+      const failed = [
+        () => fs.unlinkSync(`${missing}/x`),
+        () => fs.writeFileSync(`${missing}/x`, 'lost'),
+        () => fs.appendFileSync(`${missing}/x`, 'lost'),
+        () => fs.mkdirSync(`${missing}/made`),
+        () => fs.rmdirSync(`${missing}/d`),
+        () => fs.symlinkSync('x', `${missing}/made`),
+        () => fs.renameSync(`${missing}/x`, `${up}/made`),
+        () => fs.renameSync(`${up}/x`, `${missing}/made`),
+        () => fs.linkSync(`${up}/x`, `${missing}/made`),
+        () => fs.rmSync(`${missing}/x`),
+      ];
+      for (const call of failed) assert.throws(call, { code: missing === `${up}/x` ? 'ENOTDIR' : 'ENOENT' }, `${missing} ${call}`);
+    }
+    assert.deepEqual(fs.readdirSync(up), ['d', 'x']);
+    assert.equal(read(`${up}/x`), 'kept');
+    assert.equal(read(`${deep}/x`), 'kept');
+  },
   'exists and access': () => {
     assert(fs.existsSync(file) && !fs.existsSync(`${file}x`));
     fs.accessSync(file, fs.constants.R_OK);
