@@ -8,6 +8,80 @@ const MENDS: &[(&str, &str, &str)] = &[
     // unlink of an empty directory must not remove it.
     ("deno_node/fs.ts", "    Deno.removeSync(path);\n", "    core.ops.op_unlink_sync(path);\n"),
     ("deno_node/fs.ts", "    Deno.remove(path),\n", "    core.ops.op_unlink(path),\n"),
+    // A whole file is written in one step. Where it cannot be opened nothing was done, and opening it says why.
+    (
+        "deno_node/fs.ts",
+        "  let syscall = \"write\";\n  try {\n    const fd = _writeFileGetRidSync(pathOrRid, flag);",
+        "  let syscall = \"write\";\n  try {\n    if (!isRid && !flush) {\n      const bytes = data instanceof Uint8Array ? data \
+         : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);\n      if (core.ops.op_write_file_sync(pathOrRid, \
+         stringToFlags(flag ?? \"w\"), parseFileMode(mode, \"mode\", 0o666), bytes)) return;\n    }\n    \
+         const fd = _writeFileGetRidSync(pathOrRid, flag);",
+    ),
+    (
+        "deno_node/fs.ts",
+        "    try {\n      const fd = await _writeFileGetRid(pathOrRid as string | number, flag);",
+        "    try {\n      if (!isRid && !flush && !signal && !_isCustomIterable(data)) {\n        \
+         const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);\n        \
+         if (await core.ops.op_write_file(pathOrRid, stringToFlags(flag ?? \"w\"), \
+         parseFileMode(mode, \"mode\", 0o666), bytes)) return;\n      }\n      \
+         const fd = await _writeFileGetRid(pathOrRid as string | number, flag);",
+    ),
+    // What a file is, without an object, a date for each time and a function for each kind on the way to `Stats`, whose own
+    // methods tell the kind from the mode.
+    (
+        "internal/fs/stat_utils.ts",
+        "export type statOptions = {\n",
+        "const figures = new Float64Array(14);\n\
+         export function statNow(path, follow) {\n  const errno = core.ops.op_stat_now(path, follow, figures);\n  \
+         if (errno !== 0) return errno;\n  const [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = figures;\n  \
+         return new Stats(a, b, c, d, e, f, g, h, i, j, k, l, m, n);\n}\n\
+         export type statOptions = {\n",
+    ),
+    (
+        "internal/fs/stat_utils.ts",
+        "  origin: Deno.FileInfo,\n): T => {\n",
+        "  origin: Deno.FileInfo,\n): T => {\n  return stats;\n",
+    ),
+    (
+        "deno_node/fs.ts",
+        "  convertFileInfoToStats,\n} = core.createLazyLoader(\"ext:deno_node/internal/fs/stat_utils.ts\")();",
+        "  convertFileInfoToStats,\n  statNow,\n} = core.createLazyLoader(\"ext:deno_node/internal/fs/stat_utils.ts\")();",
+    ),
+    (
+        "deno_node/fs.ts",
+        "  path = getValidatedPathToString(path);\n\n  try {\n    const origin = Deno.statSync(path);",
+        "  path = getValidatedPathToString(path);\n\n  if (!options?.bigint) {\n    const stats = statNow(path, true);\n    \
+         if (typeof stats !== \"number\") return stats;\n    \
+         if (stats === 2 && options?.throwIfNoEntry === false) return;\n    \
+         throw uvException({ errno: -stats, syscall: \"stat\", path });\n  }\n  try {\n    \
+         const origin = Deno.statSync(path);",
+    ),
+    (
+        "deno_node/_fs/_fs_lstat.ts",
+        "  try {\n    const origin = Deno.lstatSync(validatedPath);",
+        "  if (!options?.bigint) {\n    const stats = lazyStatUtils().statNow(validatedPath, false);\n    \
+         if (typeof stats !== \"number\") return stats;\n    \
+         if (stats === 2 && options?.throwIfNoEntry === false) return;\n  }\n  try {\n    \
+         const origin = Deno.lstatSync(validatedPath);",
+    ),
+    // mkdir with `recursive` knows itself what it made.
+    (
+        "deno_node/fs.ts",
+        "    firstNonExistent = recursive ? findFirstNonExistent(path) : undefined;\n    Deno.mkdirSync(path, { recursive, mode });\n",
+        "    if (recursive) {\n      firstNonExistent = core.ops.op_mkdir_all_sync(path, mode) ?? undefined;\n    } \
+         else Deno.mkdirSync(path, { mode });\n",
+    ),
+    (
+        "deno_node/fs.ts",
+        "  let firstNonExistent: string | undefined;\n  try {\n    firstNonExistent = recursive ? findFirstNonExistent(path) : undefined;\n  } catch (err) {",
+        "  try {\n  } catch (err) {",
+    ),
+    (
+        "deno_node/fs.ts",
+        "    Deno.mkdir(path, { recursive, mode }),\n    () => {\n      if (typeof callback === \"function\") {\n        callback(null, firstNonExistent);",
+        "    recursive ? core.ops.op_mkdir_all(path, mode) : Deno.mkdir(path, { mode }),\n    (made) => {\n      \
+         if (typeof callback === \"function\") {\n        callback(null, made ?? undefined);",
+    ),
     // A mode given to writeFile or appendFile is that of a new file, less the umask; an old one keeps its own.
     (
         "deno_node/fs.ts",

@@ -44,6 +44,30 @@ impl Meta {
         self.0.mode.is_dir()
     }
 
+    /// dev, mode, nlink, uid, gid, rdev, blksize, ino, size, blocks, and the times of access, of change of the data and of the
+    /// attributes, and of birth in milliseconds.
+    pub fn figures(&self) -> [f64; 14] {
+        let attr = &self.0;
+        let millis = |time| millis(time).unwrap_or_default() as f64;
+        let birth = if attr.valid.contains(AttrMask::BTIME) { attr.btime } else { attr.ctime };
+        [
+            1.0,
+            attr.mode.0.into(),
+            attr.nlink as f64,
+            attr.uid.0.into(),
+            attr.gid.0.into(),
+            attr.rdev as f64,
+            attr.blksize as f64,
+            attr.qid.path as f64,
+            attr.size as f64,
+            attr.blocks as f64,
+            millis(attr.atime),
+            millis(attr.mtime),
+            millis(attr.ctime),
+            millis(birth),
+        ]
+    }
+
     pub fn stat(&self) -> FsStat {
         let attr = &self.0;
         let kind = self.kind();

@@ -1,9 +1,9 @@
 //! Names made, moved and removed.
 
 use super::Tree;
-use super::walk::{Follow, Keep, errno};
-use crate::link::{Batch, Handle, unexpected};
-use nine::wire::{DirEntryKind, Fid, Gid, Mode, Name, Rmessage, Tmessage, UnlinkFlags};
+use super::walk::{Follow, Keep, Walks, errno, path_of};
+use crate::link::{Batch, Handle, TASK, unexpected};
+use nine::wire::{DirEntryKind, Fid, Gid, Mode, Name, NamesBuf, QidKind, Rmessage, Tmessage, UnlinkFlags};
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -26,13 +26,62 @@ impl Tree {
         }
     }
 
-    /// With every directory above it that is missing; one that is there is fine.
-    pub async fn mkdir_all(&self, path: &Path, mode: u32) -> io::Result<()> {
+    /// With every directory above it that is missing; one that is there is fine. Gives the first that was made.
+    pub async fn mkdir_all(&self, path: &Path, mode: u32) -> io::Result<Option<PathBuf>> {
+        let names = self.names(path).await?;
+        if let Some(made) = self.mkdir_each(&names, mode).await? {
+            return Ok(made.map(|at| path_of(&names[..=at])));
+        }
+        self.mkdir_upwards(path, mode).await
+    }
+
+    /// Makes each of the directories below the last in one round trip, where none of them is a link (None). The fid of one that
+    /// is not there stays none, and so nothing is made in another's place.
+    async fn mkdir_each(&self, names: &[Vec<u8>], mode: u32) -> io::Result<Option<Option<usize>>> {
+        let link = self.link();
+        let fids: Vec<Fid> = names.iter().map(|_| link.fids.take()).collect();
+        let mut batch = link.batch();
+        let mut dfid = TASK;
+        for (name, fid) in names.iter().zip(&fids) {
+            let walked = NamesBuf::new([name]).map_err(|_| errno(libc::ENAMETOOLONG))?;
+            batch.push(&Tmessage::Mkdir { dfid, name: Name(name), mode: self.masked(mode), gid: Gid::NONE });
+            batch.push(&Tmessage::Walk { fid: dfid, newfid: *fid, names: walked.as_names() });
+            dfid = *fid;
+        }
+        fids.iter().for_each(|fid| batch.push(&Tmessage::Clunk { fid: *fid }));
+        self.changed();
+        let replies = batch.send()?.await;
+        fids.into_iter().for_each(|fid| link.fids.give_back(fid));
+        let mut first = None;
+        for (at, pair) in replies[..2 * names.len()].chunks(2).enumerate() {
+            let made = pair[0].done();
+            let kind = match pair[1].reply() {
+                Ok(Rmessage::Walk { qids }) => qids.as_slice().first().map(|qid| qid.kind),
+                _ => None,
+            };
+            match (made, kind) {
+                (Ok(()), _) => {
+                    first.get_or_insert(at);
+                }
+                (Err(_), Some(kind)) if kind.contains(QidKind::DIR) => {}
+                (Err(_), Some(kind)) if kind.contains(QidKind::SYMLINK) => return Ok(None),
+                (Err(e), Some(_)) if at + 1 == names.len() => return Err(e),
+                (Err(_), Some(_)) => return Err(errno(libc::ENOTDIR)),
+                (Err(e), None) => return Err(e),
+            }
+        }
+        Ok(Some(first))
+    }
+
+    async fn mkdir_upwards(&self, path: &Path, mode: u32) -> io::Result<Option<PathBuf>> {
         let mut missing: Vec<&Path> = Vec::new();
         let mut at = path;
+        let mut first = None;
         loop {
             match self.mkdir(at, mode).await {
-                Ok(()) => {}
+                Ok(()) => {
+                    first.get_or_insert(at);
+                }
                 Err(e) if e.raw_os_error() == Some(libc::ENOENT) => {
                     missing.push(at);
                     match at.parent().filter(|above| !above.as_os_str().is_empty()) {
@@ -49,7 +98,7 @@ impl Tree {
             }
             match missing.pop() {
                 Some(below) => at = below,
-                None => return Ok(()),
+                None => return Ok(first.map(|made| self.cwd().join(made))),
             }
         }
     }
@@ -81,29 +130,30 @@ impl Tree {
             Err(e) if all && matches!(e.raw_os_error(), Some(libc::ENOTEMPTY | libc::EEXIST)) => {}
             done => return done,
         }
-        self.clear(path).await?;
-        self.rmdir(path).await
+        self.remove_dir(path).await
     }
 
-    /// Removes everything in a directory, all that is no directory in few round trips.
-    async fn clear(&self, path: &Path) -> io::Result<()> {
+    /// Removes a directory and everything in it: its own names in one round trip, if there are not too many.
+    async fn remove_dir(&self, path: &Path) -> io::Result<()> {
         let entries = self.list(path).await?;
         let (dirs, files): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|entry| entry.kind == DirEntryKind::DIRECTORY);
         for dir in dirs {
-            Box::pin(self.remove(&path.join(dir.name), true)).await?;
-        }
-        if files.is_empty() {
-            return Ok(());
-        }
-        let dir = self.at(path, Follow::Yes, Keep::Yes, &|_, _| {}).await?.handle();
-        for names in files.chunks(TOGETHER) {
-            let mut batch = self.link().batch();
-            for entry in names {
-                let (name, flags) = (Name(entry.name.as_bytes()), UnlinkFlags::empty());
-                batch.push(&Tmessage::Unlinkat { dirfid: dir.fid(), name, flags });
+            match Box::pin(self.remove_dir(&path.join(dir.name))).await {
+                Err(e) if e.raw_os_error() != Some(libc::ENOENT) => return Err(e),
+                _ => {}
             }
-            for answer in batch.send()?.await {
+        }
+        for names in files.chunks(TOGETHER) {
+            let reached = self
+                .at(path, Follow::Yes, Keep::No, &|batch, dirfid| {
+                    for entry in names {
+                        let (name, flags) = (Name(entry.name.as_bytes()), UnlinkFlags::empty());
+                        batch.push(&Tmessage::Unlinkat { dirfid, name, flags });
+                    }
+                })
+                .await?;
+            for answer in &reached.replies[..names.len()] {
                 match answer.done() {
                     // Somebody else was quicker.
                     Err(e) if e.raw_os_error() != Some(libc::ENOENT) => return Err(e),
@@ -111,7 +161,7 @@ impl Tree {
                 }
             }
         }
-        Ok(())
+        self.rmdir(path).await
     }
 
     /// The directory of `path`, and the name in it.
@@ -121,6 +171,9 @@ impl Tree {
     }
 
     pub async fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if self.rename_at_once(from, to).await? {
+            return Ok(());
+        }
         let (old, oldname) = self.parent(from).await?;
         let (new, newname) = self.parent(to).await?;
         let request = Tmessage::Renameat {
@@ -130,6 +183,30 @@ impl Tree {
             newname: Name(&newname),
         };
         self.link().ask(&request).await?.done()
+    }
+
+    /// The same in one round trip. Where it fails, nothing was renamed: a link may be in the way, or the reason is to be found.
+    async fn rename_at_once(&self, from: &Path, to: &Path) -> io::Result<bool> {
+        let (mut old, mut new) = (self.names(from).await?, self.names(to).await?);
+        let (Some(oldname), Some(newname)) = (old.pop(), new.pop()) else { return Ok(false) };
+        let link = self.link();
+        let (olddirfid, newdirfid) = (link.fids.take(), link.fids.take());
+        let mut batch = link.batch();
+        let walks = [Walks::push(&mut batch, olddirfid, &old)?, Walks::push(&mut batch, newdirfid, &new)?];
+        let renamed = walks.iter().map(Walks::count).sum::<usize>();
+        let (oldname, newname) = (Name(&oldname), Name(&newname));
+        batch.push(&Tmessage::Renameat { olddirfid, oldname, newdirfid, newname });
+        for fid in [olddirfid, newdirfid] {
+            batch.push(&Tmessage::Clunk { fid });
+        }
+        walks.iter().for_each(|walks| walks.push_clunks(&mut batch));
+        self.changed();
+        let replies = batch.send()?.await;
+        walks.into_iter().for_each(|walks| walks.over(link));
+        for fid in [olddirfid, newdirfid] {
+            link.fids.give_back(fid);
+        }
+        Ok(replies[renamed].done().is_ok())
     }
 
     pub async fn link_file(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -29,7 +29,7 @@ impl Tree {
         reached.replies[0].done()?;
         let mut entries = Vec::new();
         let mut offset = match reached.replies[1].reply()? {
-            Rmessage::Readdir { data } => take(data.0, &mut entries)?,
+            Rmessage::Readdir { data } => take(data.0, count, &mut entries)?,
             other => return Err(unexpected(&other)),
         };
         let handle = reached.handle();
@@ -37,16 +37,21 @@ impl Tree {
             let request = Tmessage::Readdir { fid: handle.fid(), offset: last, count };
             let frame = self.link().ask(&request).await?;
             offset = match frame.reply()? {
-                Rmessage::Readdir { data } => take(data.0, &mut entries)?,
+                Rmessage::Readdir { data } => take(data.0, count, &mut entries)?,
                 other => return Err(unexpected(&other)),
             };
         }
+        handle.clunk_later();
         Ok(entries)
     }
 }
 
-/// Adds what an Rreaddir brought; where the next begins, unless this was the end.
-fn take(data: &[u8], entries: &mut Vec<Entry>) -> io::Result<Option<u64>> {
+/// What one more name may take in an Rreaddir: its qid, offset and kind, its length, and NAME_MAX bytes.
+const MOST_ENTRY: usize = 13 + 8 + 1 + 2 + 255;
+
+/// Adds what an Rreaddir brought that was to bring up to `count` bytes; where the next begins, unless this was the end: the
+/// server leaves no room that a name may fit into while there are more.
+fn take(data: &[u8], count: u32, entries: &mut Vec<Entry>) -> io::Result<Option<u64>> {
     let mut last = None;
     for entry in DirEntries::new(data) {
         let entry = entry.map_err(io::Error::other)?;
@@ -55,5 +60,5 @@ fn take(data: &[u8], entries: &mut Vec<Entry>) -> io::Result<Option<u64>> {
             entries.push(Entry { name: OsString::from_vec(entry.name.to_vec()), kind: entry.kind });
         }
     }
-    Ok(last)
+    Ok(last.filter(|_| data.len() + MOST_ENTRY > count as usize))
 }

@@ -1,16 +1,19 @@
 //! Opening files, and reading or writing whole ones: for a file that one message can carry, in one round trip.
 
-use super::walk::{Follow, Keep, errno};
+use super::walk::{Follow, Keep, Reached, errno};
 use super::{Meta, OpenFile, Tree, attr};
-use crate::link::{Batch, Handle, unexpected};
+use crate::link::{Batch, Frame, Handle, unexpected};
 use deno_fs::OpenOptions;
-use nine::wire::{Fid, Gid, Mode, Name, NamesBuf, OpenFlags, QidKind, Rmessage, Tmessage};
+use nine::wire::{Data, Fid, Gid, Mode, Name, NamesBuf, OpenFlags, QidKind, Rmessage, Tmessage};
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 /// What is read of a file at the first go. Longer ones are read on.
 const FIRST_READ: u32 = 256 << 10;
+
+/// Which of the replies to [`Tree::create_and`] is Tlcreate's: Twalk, Treadlink and Tclunk of the probe go before.
+const CREATED: usize = 3;
 
 /// How a file is opened: open(2)'s flags and mode.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +41,12 @@ impl From<OpenOptions> for Opening {
 }
 
 impl Opening {
-    pub const READ: Opening = Opening { flags: OpenFlags::empty(), mode: 0 };
+    /// For a whole file to be written that may have to be made; none where the flags of open(2) say something else.
+    pub fn to_write(flags: i32, mode: u32) -> Option<Opening> {
+        let flags = OpenFlags::from_bits_retain(flags as u32) - OpenFlags::NONBLOCK;
+        let is_to_write = flags.contains(OpenFlags::CREAT) && flags.writes();
+        is_to_write.then_some(Opening { flags, mode })
+    }
 
     fn follow(self) -> Follow {
         if self.flags.contains(OpenFlags::NOFOLLOW) { Follow::No } else { Follow::Yes }
@@ -69,9 +77,21 @@ impl Tree {
         Ok(OpenFile::new(handle, path.to_path_buf(), how.flags))
     }
 
-    /// Opens the file, which is made if it is not there. The name is looked at in the same breath: a link stands for
-    /// what it says.
+    /// Opens the file, which is made if it is not there.
     async fn create(&self, path: &Path, how: Opening) -> io::Result<Handle> {
+        Ok(self.create_and(path, how, Keep::Yes, &|_, _| {}).await?.handle())
+    }
+
+    /// Opens the file, which is made if it is not there, and sends what `then` adds along; the replies are those. The name is
+    /// looked at in the same breath: a link stands for what it says, and cannot be opened itself, so that for a link
+    /// nothing of `then` takes effect.
+    async fn create_and(
+        &self,
+        path: &Path,
+        how: Opening,
+        keep: Keep,
+        then: &dyn Fn(&mut Batch, Fid),
+    ) -> io::Result<Reached> {
         if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
             return Err(errno(libc::EISDIR));
         }
@@ -79,7 +99,7 @@ impl Tree {
         for _ in 0..40 {
             let probe = self.link().fids.take();
             let asked = self
-                .beside(&path, Keep::Yes, &|batch, dir, name| {
+                .beside(&path, keep, &|batch, dir, name| {
                     self.push_probe(batch, dir, probe, name);
                     let (mode, gid) = (self.masked(how.mode), Gid::NONE);
                     batch.push(&Tmessage::Lcreate {
@@ -89,10 +109,11 @@ impl Tree {
                         mode,
                         gid,
                     });
+                    then(batch, dir);
                 })
                 .await;
             self.link().fids.give_back(probe);
-            let (reached, _) = match asked {
+            let (mut reached, _) = match asked {
                 Err(e) if e.raw_os_error() == Some(libc::EBUSY) => return Err(errno(libc::EISDIR)),
                 other => other?,
             };
@@ -112,8 +133,9 @@ impl Tree {
                 path = reached.path().join(std::ffi::OsString::from_vec(target));
                 continue;
             }
-            reached.replies[3].done()?;
-            return Ok(reached.handle());
+            reached.replies[CREATED].done()?;
+            reached.replies.drain(..=CREATED);
+            return Ok(reached);
         }
         Err(errno(libc::ELOOP))
     }
@@ -169,17 +191,76 @@ impl Tree {
 
     /// Writes a whole file as `how` says.
     pub async fn write_file(&self, path: &Path, how: Opening, data: &[u8]) -> io::Result<()> {
+        if how.flags.contains(OpenFlags::CREAT) {
+            return self.create_and_write(path, how, data).await?;
+        }
         let file = self.open(path, how).await?;
         file.write_from(0, data).await
     }
 
+    /// The same for a file that may have to be made: in one round trip, if a message carries the data.
+    ///
+    /// # Errors
+    /// The outer one says that the file was not opened, the inner one that it was not written.
+    pub async fn create_and_write(
+        &self,
+        path: &Path,
+        how: Opening,
+        data: &[u8],
+    ) -> io::Result<io::Result<()>> {
+        let first = &data[..data.len().min(self.link().chunk())];
+        // What a pipe takes as a whole: for the rest of anything longer the file has to stay open.
+        let keep = if data.len() <= libc::PIPE_BUF { Keep::No } else { Keep::Yes };
+        let reached = self
+            .create_and(path, how, keep, &|batch, fid| {
+                if !first.is_empty() {
+                    batch.push(&Tmessage::Write { fid, offset: 0, data: Data(first) });
+                }
+            })
+            .await?;
+        let written = match reached.replies.first().map(Frame::reply) {
+            None => return Ok(Ok(())),
+            Some(Ok(Rmessage::Write { count })) => count as usize,
+            Some(Ok(other)) => return Ok(Err(unexpected(&other))),
+            Some(Err(error)) => return Ok(Err(error)),
+        };
+        if written >= data.len() {
+            return Ok(Ok(()));
+        }
+        Ok(self.write_rest(path, how, reached.handle, data, written).await)
+    }
+
+    async fn write_rest(
+        &self,
+        path: &Path,
+        how: Opening,
+        handle: Option<Handle>,
+        data: &[u8],
+        written: usize,
+    ) -> io::Result<()> {
+        let flags = how.flags - OpenFlags::CREAT - OpenFlags::EXCL - OpenFlags::TRUNC;
+        let file = match handle {
+            Some(handle) => OpenFile::new(handle, path.to_path_buf(), flags),
+            // A file system that is full took a part: it says so when it is asked for more.
+            None => self.open(path, Opening { flags, ..how }).await?,
+        };
+        file.write_from(written as u64, &data[written..]).await
+    }
+
     /// Copies one file's contents, and its permissions if the other is new.
     pub async fn copy_file(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mode = self.stat(from, Follow::Yes).await?.0.mode.permissions();
-        let source = self.open(from, Opening::READ).await?;
+        let (meta, handle, first, _) = self.begin_to_read(from).await?;
+        let data = first?;
         let flags = OpenFlags::WRONLY | OpenFlags::CREAT | OpenFlags::TRUNC;
-        let target = self.open(to, Opening { flags, mode }).await?;
-        let mut offset = 0;
+        let how = Opening { flags, mode: meta.0.mode.permissions() };
+        if is_whole(&meta, &data) {
+            handle.clunk_later();
+            return self.create_and_write(to, how, &data).await?;
+        }
+        let source = OpenFile::new(handle, from.to_path_buf(), OpenFlags::empty());
+        let target = self.open(to, how).await?;
+        target.write_from(0, &data).await?;
+        let mut offset = data.len() as u64;
         let mut buf = vec![0; self.link().chunk()];
         loop {
             let n = source.read_at(offset, &mut buf).await?;

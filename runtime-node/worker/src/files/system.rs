@@ -138,7 +138,7 @@ async fn read(tree: &Tree, path: &std::path::Path, how: Opening) -> std::io::Res
 file_system! {
     mkdir_sync mkdir_async(path: &CheckedPath | CheckedPathBuf, recursive: bool | bool, mode: Option<u32> | Option<u32>) -> () = |tree| async {
         let mode = mode.unwrap_or(0o777);
-        if *recursive { tree.mkdir_all(path, mode).await } else { tree.mkdir(path, mode).await }
+        if *recursive { tree.mkdir_all(path, mode).await.map(drop) } else { tree.mkdir(path, mode).await }
     };
     chmod_sync chmod_async(path: &CheckedPath | CheckedPathBuf, mode: u32 | u32) -> () = |tree| tree.set(path, Follow::Yes, Change::mode(*mode));
     lchmod_sync lchmod_async(path: &CheckedPath | CheckedPathBuf, mode: u32 | u32) -> () = |tree| tree.set(path, Follow::No, Change::mode(*mode));

@@ -5,11 +5,11 @@
 mod bootstrap;
 mod children;
 mod fault;
+mod files;
 mod host;
 mod names;
 mod process;
 mod require;
-mod unlink;
 
 pub use fault::Place;
 pub use names::Names;
@@ -48,10 +48,15 @@ deno_core::extension!(
         bootstrap::op_ppid,
         fault::op_fault_line,
         fault::op_fault_place,
+        files::op_mkdir_all,
+        files::op_mkdir_all_sync,
+        files::op_stat_now,
+        files::op_unlink,
+        files::op_unlink_sync,
+        files::op_write_file,
+        files::op_write_file_sync,
         process::op_current_thread_cpu_usage,
         process::op_napi_open,
-        unlink::op_unlink,
-        unlink::op_unlink_sync,
     ],
     esm_entry_point = "ext:runtime/main.js",
     esm = [

@@ -26,6 +26,17 @@ const checks = {
     assert(Math.abs(stat.mtimeMs - Date.now()) < 60_000);
     assert.equal(fs.statSync(file, { bigint: true }).size, 11n);
     assert.equal(fs.statSync(`${file}x`, { throwIfNoEntry: false }), undefined);
+    assert.equal(fs.lstatSync(`${file}x`, { throwIfNoEntry: false }), undefined);
+    const message = `ENOENT: no such file or directory, lstat '${file}x'`;
+    assert.throws(() => fs.lstatSync(`${file}x`), { code: 'ENOENT', errno: -2, syscall: 'lstat', path: `${file}x`, message });
+    assert.throws(() => fs.statSync(`${file}/x`, { throwIfNoEntry: false }), { code: 'ENOTDIR', syscall: 'stat' });
+    const fd = fs.openSync(file);
+    for (const other of [fs.lstatSync(file), fs.fstatSync(fd), fs.statSync(Buffer.from(file))]) assert.deepEqual(other, stat);
+    const big = fs.fstatSync(fd, { bigint: true });
+    fs.closeSync(fd);
+    assert(big.isFile() && !big.isSymbolicLink());
+    assert.equal(big.mtimeNs / 1000000n, BigInt(Math.trunc(stat.mtimeMs)));
+    assert(stat.mtime instanceof Date && stat.atimeMs > 0 && stat.ino > 0 && stat.nlink === 1);
   },
   'a missing file is ENOENT in Node\'s words': () => {
     const path = `${dir}/nope`;
@@ -64,6 +75,48 @@ const checks = {
     assert.deepEqual(fs.readdirSync(up), ['d', 'x']);
     assert.equal(read(`${up}/x`), 'kept');
     assert.equal(read(`${deep}/x`), 'kept');
+  },
+  'directories are made with those above them': async () => {
+    const from = `${dir}/p`;
+    assert.equal(fs.mkdirSync(`${from}/q/r`, { recursive: true }), from);
+    assert.equal(fs.mkdirSync(`${from}/q/r`, { recursive: true }), undefined);
+    assert.equal(await fs.promises.mkdir(`${from}/q/s/t`, { recursive: true }), `${from}/q/s`);
+    fs.symlinkSync('q', `${from}/link`);
+    assert.equal(fs.mkdirSync(`${from}/link/u/v`, { recursive: true }), `${from}/link/u`);
+    assert(fs.statSync(`${from}/q/u/v`).isDirectory());
+    fs.writeFileSync(`${from}/file`, '');
+    refused('EEXIST', () => fs.mkdirSync(`${from}/file`, { recursive: true }));
+    refused('ENOTDIR', () => fs.mkdirSync(`${from}/file/x`, { recursive: true }));
+    fs.rmSync(from, { recursive: true });
+    assert(!fs.existsSync(from));
+  },
+  'a written file is what was written, however long and through links': async () => {
+    const [target, link] = [`${dir}/target`, `${dir}/to-target`];
+    fs.symlinkSync('target', link);
+    for (const text of ['', 'short', 'x'.repeat(5000), 'long '.repeat(600_000)]) {
+      fs.writeFileSync(link, text);
+      assert.equal(read(target), text);
+      await fs.promises.writeFile(link, Buffer.from(text));
+      assert.equal(read(target), text);
+    }
+    fs.writeFileSync(target, new Uint16Array([0x6161, 0x6262]));
+    assert.equal(read(target), 'aabb');
+    fs.writeFileSync(target, 'e9', 'hex');
+    assert.deepEqual([...fs.readFileSync(target)], [0xe9]);
+    refused('EEXIST', () => fs.writeFileSync(target, 'x', { flag: 'wx' }));
+    refused('ENOENT', () => fs.writeFileSync(`${target}-not`, 'x', { flag: 'r+' }));
+    refused('EISDIR', () => fs.writeFileSync(dir, 'x'));
+    fs.rmSync(link);
+    fs.rmSync(target);
+  },
+  'a large directory is listed as a whole': () => {
+    const large = `${dir}/large`;
+    fs.mkdirSync(large);
+    const names = Array.from({ length: 5000 }, (_, i) => `${'n'.repeat(200)}${i}`);
+    for (const name of names) fs.writeFileSync(`${large}/${name}`, '');
+    assert.deepEqual(fs.readdirSync(large).sort(), names.sort());
+    fs.rmSync(large, { recursive: true });
+    assert(!fs.existsSync(large));
   },
   'exists and access': () => {
     assert(fs.existsSync(file) && !fs.existsSync(`${file}x`));
