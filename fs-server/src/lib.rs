@@ -19,6 +19,5 @@ mod refusal;
 pub mod remote;
 pub mod serving;
 pub mod stall;
-mod thread;
 mod warnings;
 pub mod world;

@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::ipc::Exchange;
 use crate::spawn::Spawner;
 use crate::worker::Worker;
+use nine::server::thread::Threads;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use vfs::{Errno, Error, Export, Result};
 
 /// How long an engine may take until it is warm, on a machine that is busy.
 const BOOT: Duration = Duration::from_secs(60);
+/// So many workers for each processor are served by a thread of their own; those beyond are the runtime's.
+const THREADS: usize = 8;
 /// How long the pool leaves the machine to a task that has just started.
 const HOLD: Duration = Duration::from_millis(50);
 /// How long a server that has just started has the machine to itself, unless a task wants a worker.
@@ -35,6 +38,8 @@ pub(crate) struct Pool {
     spawner: Spawner,
     export: Arc<Export<Door>>,
     pub exchange: Arc<Exchange>,
+    /// Those that serve workers.
+    threads: Threads,
     /// Workers kept warm.
     size: usize,
     weak_walls: bool,
@@ -67,6 +72,7 @@ impl Pool {
             spawner,
             export: Arc::new(Export::new(door)),
             exchange,
+            threads: Threads::new(cores * THREADS),
             size,
             weak_walls,
             warm: Mutex::default(),
@@ -163,7 +169,7 @@ impl Pool {
             );
             return Err(failed(Error::new(Errno::EPERM, text)));
         }
-        let worker = Worker::keep(spawned, self.export.clone(), self.exchange.clone())
+        let worker = Worker::keep(spawned, self.export.clone(), self.exchange.clone(), self.threads.clone())
             .map_err(|e| failed(e.into()))?;
         let wait = worker.wait();
         tokio::select! {

@@ -8,6 +8,7 @@ use crate::log::Log;
 use crate::net;
 use crate::process::{End, Process, Used, name_of};
 use crate::spawn::Spawned;
+use nine::server::thread::{Socket, Threads};
 use nine::server::{Config, Observed, ServeError, serve_observed};
 use rustix::net::sockopt;
 use std::io;
@@ -16,7 +17,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use task::{Exit, Limits, Usage};
-use tokio::net::UnixStream;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::watch;
 use vfs::Export;
@@ -54,6 +54,7 @@ impl Worker {
         spawned: Spawned,
         export: Arc<Export<Door>>,
         exchange: Arc<Exchange>,
+        threads: Threads,
     ) -> io::Result<Arc<Worker>> {
         let Spawned { socket, hello, log } = spawned;
         let Hello { report, init, worker, listener } = hello;
@@ -62,7 +63,6 @@ impl Worker {
         sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, None)?;
         let stream = StdStream::from(socket);
         stream.set_nonblocking(true)?;
-        let stream = UnixStream::from_std(stream)?;
         let pipe = Receiver::from_owned_fd(log)?;
         let link = Arc::new(Link::new(NUMBERS.fetch_add(1, Ordering::Relaxed), exchange));
         let (tell, exit) = watch::channel(None);
@@ -81,14 +81,34 @@ impl Worker {
             // Its filter refuses them.
             None => None,
         };
-        tokio::spawn(worker.clone().live(stream, pipe, export, supervised, tell));
+        tokio::spawn(worker.clone().live(stream, threads, pipe, export, supervised, tell));
         Ok(worker)
+    }
+
+    /// Its socket: by a thread of its own where there is one left, else on the runtime.
+    async fn serve(
+        self: Arc<Worker>,
+        stream: StdStream,
+        threads: Threads,
+        export: Arc<Export<Door>>,
+        config: Config,
+    ) -> Result<(), ServeError> {
+        let (context, observed) = (Arc::new(self.link.clone()), self.observed.clone());
+        match threads.take() {
+            Some(thread) => {
+                let serve = |stream| serve_observed(export, context, stream, config, observed);
+                let served = thread.serve(stream, serve).await;
+                served.unwrap_or_else(|| Err(io::Error::other("the thread that served it is gone").into()))
+            }
+            None => serve_observed(export, context, stream.on_runtime()?, config, observed).await,
+        }
     }
 
     /// Its whole life. Whatever ends it, the process is gone and its files are closed before anyone hears of its end.
     async fn live(
         self: Arc<Worker>,
-        stream: UnixStream,
+        stream: StdStream,
+        threads: Threads,
         pipe: Receiver,
         export: Arc<Export<Door>>,
         supervised: Option<impl Future<Output = io::Result<()>>>,
@@ -100,7 +120,7 @@ impl Worker {
             buffered: BUFFERED,
             ..Config::default()
         };
-        let served = serve_observed(export, self.link.clone().into(), stream, config, self.observed.clone());
+        let served = self.clone().serve(stream, threads, export, config);
         let end = {
             let heard = self.log.listen(pipe);
             let struck = self.bounds.strike(&self.process);

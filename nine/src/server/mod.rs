@@ -38,6 +38,7 @@ mod ops;
 mod output;
 mod perm;
 mod session;
+pub mod thread;
 mod watch;
 
 pub use answer::{Answer, Error, Later};

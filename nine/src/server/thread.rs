@@ -1,12 +1,12 @@
-//! A connection with a thread of its own, for the first so many connections.
+//! A connection with a thread of its own, for the first so many connections: where the future of [`super::serve`] can run.
 //!
 //! What a request takes beside the work itself is being woken for it. A worker of the runtime that waits for many
 //! connections is woken through epoll(7), tells its other workers, and looks what there is; a thread that waits in poll(2)
 //! for one socket is woken by the very call that wrote to it, mostly on the processor where its cache is warm. Many threads
-//! that are woken for a request each cost more than a worker that finds many requests, so only as many connections have
-//! one as there are processors, those that came first; all others, and those over TLS, are the runtime's.
+//! that are woken for a request each cost more than a worker that finds many requests, so only so many connections have one,
+//! those that came first; all others are the runtime's.
 //!
-//! A thread that hangs on a disk holds its own connection and nobody else: it needs no watching (`stall.rs`).
+//! A thread that hangs on a disk holds its own connection and nobody else: it needs no watching.
 
 use parking_lot::{Condvar, Mutex};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
@@ -174,7 +174,7 @@ impl Threads {
         Threads::new(std::thread::available_parallelism().map_or(1, usize::from))
     }
 
-    fn new(most: usize) -> Threads {
+    pub fn new(most: usize) -> Threads {
         Threads(Arc::new(Semaphore::new(most)))
     }
 
