@@ -199,7 +199,8 @@ impl Inode {
     pub(super) fn lose_a_name(&self, own: &Cell) {
         let mut state = own.state.write();
         state.ctime = now();
-        state.nlink -= 1;
+        // A layer may count its links wrongly.
+        state.nlink = state.nlink.saturating_sub(1);
         if let Body::Dir(dir) = &mut state.body {
             dir.gone = true;
             state.nlink = 0;

@@ -1,7 +1,7 @@
 //! A file of an overlay as its clients hold it: one identity, whatever becomes of what it shows.
 
 use super::attempt::{Need, Step};
-use super::cell::{Body, Cell, Content, Slot, State};
+use super::cell::{Cell, Content, Slot, State};
 use super::{Generation, Tree};
 use crate::mem::fifo::Fifo;
 use crate::mem::space::PAGE;
@@ -239,16 +239,15 @@ impl Drop for Inode {
     fn drop(&mut self) {
         self.tree.living.forget(self);
         let cell = self.cell.get_mut();
-        let state = cell.state.read();
-        if state.nlink > 0 {
+        if cell.state.read().nlink > 0 {
             return;
         }
         // Nothing leads to it any more. Whoever drops it may be in a turn of his own.
         let _turn = self.tree.generation.read_recursive();
+        let state = cell.state.read();
         self.tree.space.give_bytes(state.held_in_all());
         self.tree.space.give_inode();
         self.tree.nameless.lock().remove(&self.number);
         self.tree.table.write().remove(self.number);
-        debug_assert!(!matches!(&state.body, Body::Dir(dir) if !dir.gone));
     }
 }

@@ -57,16 +57,18 @@ impl Inode {
             let moved_cell = moved.own(&turn, Room::Asked)?;
             let there_cell = there.as_ref().map(|there| there.own(&turn, Room::Asked)).transpose()?;
 
-            // From here on nothing fails. One directory is changed after the other, and who looks meanwhile may see the file
-            // in both, but never in none.
+            // From here on nothing fails. Nobody else holds two directories, so their order does not matter.
             let names = &self.tree().names;
+            let mut from_state = from_cell.state.write();
+            let mut other_state = (self.number() != to.number()).then(|| to_cell.state.write());
             {
-                let mut state = to_cell.state.write();
+                let within = other_state.is_none();
+                let state = other_state.as_deref_mut().unwrap_or(&mut from_state);
                 let entries = state.names_mut()?;
                 match entries.find(names, to_name) {
                     Some(at) => drop(entries.replace(at, moved.slot())),
                     // Its place in a listing stays.
-                    None if self.number() == to.number() => {
+                    None if within => {
                         if let Some(at) = entries.find(names, name) {
                             entries.relabel(names, at, to_name);
                         }
@@ -74,20 +76,18 @@ impl Inode {
                     None => entries.insert(names, to_name, moved.slot()),
                 }
                 state.nlink = state.nlink - u32::from(leaves) + u32::from(moved.is_dir());
-                to_cell.changed(&mut state);
+                to_cell.changed(state);
             }
-            {
-                let mut state = from_cell.state.write();
-                let entries = state.names_mut()?;
-                if let Some(at) = entries.find(names, name) {
-                    match &there {
-                        Some(there) if exchange => drop(entries.replace(at, there.slot())),
-                        _ => drop(entries.remove(names, at)),
-                    }
+            let entries = from_state.names_mut()?;
+            if let Some(at) = entries.find(names, name) {
+                match &there {
+                    Some(there) if exchange => drop(entries.replace(at, there.slot())),
+                    _ => drop(entries.remove(names, at)),
                 }
-                state.nlink = state.nlink - u32::from(moved.is_dir()) + u32::from(exchange && leaves);
-                from_cell.changed(&mut state);
             }
+            from_state.nlink = from_state.nlink - u32::from(moved.is_dir()) + u32::from(exchange && leaves);
+            from_cell.changed(&mut from_state);
+            drop((from_state, other_state));
             {
                 let mut state = moved_cell.state.write();
                 state.ctime = now();

@@ -1,5 +1,6 @@
 //! Owners, modes, times, extended attributes and locks.
 
+use crate::tree::NOTES_ALL_READS;
 use crate::world::*;
 use std::thread::sleep;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! A world to test in: a tree under a namespace, its user, and the calls he makes by path. Which tree it is, module `tree`
 //! of each test program says.
 
-pub use crate::tree::{BetweenCalls, NOTES_ALL_READS, Tree};
+pub use crate::tree::{BetweenCalls, Tree};
 use vfs::*;
 
 /// A namespace over a fresh tree, and who uses it.
