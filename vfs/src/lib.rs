@@ -13,6 +13,7 @@
 
 mod access;
 mod acl;
+pub mod archive;
 mod caller;
 mod error;
 pub mod export;

@@ -14,6 +14,10 @@ pub(crate) struct Space {
     inodes: AtomicU64,
 }
 
+/// What is counted, as messages have it.
+const BYTES: &str = "bytes";
+const INODES: &str = "files and directories";
+
 fn take(used: &AtomicU64, more: u64, max: &AtomicU64, unit: &str) -> Result<()> {
     let before = used.fetch_add(more, Ordering::Relaxed);
     let max = max.load(Ordering::Relaxed);
@@ -41,13 +45,24 @@ impl Space {
     }
 
     pub(crate) fn take_bytes(&self, more: u64) -> Result<()> {
-        take(&self.bytes, more, &self.max_bytes, "bytes")
+        take(&self.bytes, more, &self.max_bytes, BYTES)
     }
     pub(crate) fn give_bytes(&self, less: u64) {
         self.bytes.fetch_sub(less, Ordering::Relaxed);
     }
     pub(crate) fn take_inode(&self) -> Result<()> {
-        take(&self.inodes, 1, &self.max_inodes, "files and directories")
+        take(&self.inodes, 1, &self.max_inodes, INODES)
+    }
+    /// For many inodes and what they hold, all or nothing.
+    pub(crate) fn take_all(&self, bytes: u64, inodes: u64) -> Result<()> {
+        take(&self.inodes, inodes, &self.max_inodes, INODES)?;
+        self.take_bytes(bytes).inspect_err(|_| {
+            self.inodes.fetch_sub(inodes, Ordering::Relaxed);
+        })
+    }
+    pub(crate) fn give_all(&self, bytes: u64, inodes: u64) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.inodes.fetch_sub(inodes, Ordering::Relaxed);
     }
     /// For what there must be: a root, without which a tree would be none.
     pub(crate) fn count(&self, bytes: u64, inodes: u64) {

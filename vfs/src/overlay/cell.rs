@@ -83,6 +83,13 @@ impl Cell {
         Cell { generation, version, state: RwLock::new(state.with(body)) }
     }
 
+    /// The directory that this is, with other entries, for a tree of another generation.
+    pub(super) fn with_entries(&self, generation: Generation, entries: Entries<Slot>, parent: u64) -> Cell {
+        let dir = Body::Dir(Box::new(Dir::with(entries, parent)));
+        let version = AtomicU32::new(self.version.load(Ordering::Relaxed));
+        Cell { generation, version, state: RwLock::new(self.state.read().with(dir)) }
+    }
+
     /// The content has changed; the caller holds the state's write lock.
     pub(super) fn changed(&self, state: &mut State) {
         self.version.store(self.version.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
@@ -134,6 +141,11 @@ impl Dir {
     /// A new directory, empty.
     pub(super) fn new(parent: u64) -> Dir {
         Dir { listed: true, ..Dir::over(Arc::new([]), parent) }
+    }
+
+    /// A directory that has these entries and no layers.
+    pub(super) fn with(entries: Entries<Slot>, parent: u64) -> Dir {
+        Dir { entries, ..Dir::new(parent) }
     }
 
     /// The directory that `lowers` are together.

@@ -109,9 +109,7 @@ impl Inode {
             Birth::Link(target) => (Body::Link(target.into()), 1),
             Birth::Special(_, device) => (Body::Special(device), 1),
         };
-        let space = &self.tree().space;
-        space.take_inode()?;
-        space.take_bytes(acls.held()).inspect_err(|_| space.give_inode())?;
+        self.tree().space.take_all(acls.held(), 1)?;
         Ok(State::new(mode, who.uid, gid, nlink, acls, body))
     }
 

@@ -115,10 +115,7 @@ impl Inode {
             let (space, held) = (&self.tree.space, copy.state.read().held_in_all());
             match room {
                 Room::Given => space.count(held, 1),
-                Room::Asked => {
-                    space.take_inode()?;
-                    space.take_bytes(held).inspect_err(|_| space.give_inode())?;
-                }
+                Room::Asked => space.take_all(held, 1)?,
             }
         }
         self.tree.table.write().insert(self.number, copy.clone());

@@ -31,6 +31,7 @@ mod attempt;
 mod cell;
 mod entry;
 mod file;
+mod graft;
 mod inode;
 mod living;
 mod lower;
@@ -50,6 +51,8 @@ use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use table::Table;
+
+pub(crate) use graft::graft;
 
 /// The number of every overlay's root.
 const ROOT: u64 = 0;
