@@ -4,6 +4,7 @@
 use crate::fault::Fault;
 use crate::ninep::{Export, Reception};
 use crate::observe::Observer;
+use container::ContainerTable;
 use runtime_sh::Sh;
 use runtime_wasi::WasiRuntime;
 use std::path::{Path, PathBuf};
@@ -118,7 +119,10 @@ impl World {
         let table = TaskTable::new(config).map_err(broken)?;
         let observer = Observer::new();
         let trees = services::Services::new(&table).map_err(broken)?;
-        trees.observed(observer.observation(&table)).mount(&ns).map_err(broken)?;
+        let containers = container::Config::new(&table, trees.furniture());
+        let containers = ContainerTable::new(containers).map_err(broken)?;
+        let trees = trees.observed(observer.observation(&table)).containing(&containers);
+        trees.mount(&ns).map_err(broken)?;
         for spec in binds {
             show(&ns, spec)
                 .await

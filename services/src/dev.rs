@@ -68,19 +68,28 @@ pub(crate) fn only_from_outside(who: &Caller, what: &str) -> Result<()> {
 /// cp and grep pass it by; a kernel client opens its own in place of ours then, which gives the same, unless it was mounted
 /// nodev. null is a file to everyone: scripts write to it.
 pub(crate) fn tree(tag: &TreeTag, table: &Arc<TaskTable>, observation: Option<&Observation>) -> NodeRef {
-    let file = |number: u64| Attr::of_server(Kind::File, tag.path(number), 0o666);
-    let mut entries: Vec<(&'static str, NodeRef)> = vec![
-        ("null", Device::node(file(2), nothing, swallow)),
-        ("zero", Device::node(file(3).device(1, 5), zeros, swallow)),
-        ("full", Device::node(file(4).device(1, 7), zeros, no_space)),
-        ("random", Device::node(file(5).device(1, 8), noise, swallow)),
-        ("urandom", Device::node(file(6).device(1, 9), noise, swallow)),
-        ("ns", server_ns::node(Attr::of_server(Kind::File, tag.path(7), 0o644), table.clone())),
-    ];
+    let mut entries = devices(tag);
+    entries.push(("ns", server_ns::node(Attr::of_server(Kind::File, tag.path(7), 0o644), table.clone())));
     if let Some(observation) = observation {
         let owned = |number: u64| Attr::of_server(Kind::File, tag.path(number), 0o400);
         entries.push(("metrics", Text::node(owned(8), Metrics(observation.metrics.clone()))));
         entries.push(("trace9", trace9::node(owned(9), observation.messages.clone())));
     }
     Dir::new(Attr::of_server(Kind::Dir, tag.path(1), 0o555), entries)
+}
+
+/// The same for containers: nothing of it tells of the server.
+pub(crate) fn tree_inside(tag: &TreeTag) -> NodeRef {
+    Dir::new(Attr::of_server(Kind::Dir, tag.path(1), 0o555), devices(tag))
+}
+
+fn devices(tag: &TreeTag) -> Vec<(&'static str, NodeRef)> {
+    let file = |number: u64| Attr::of_server(Kind::File, tag.path(number), 0o666);
+    vec![
+        ("null", Device::node(file(2), nothing, swallow)),
+        ("zero", Device::node(file(3).device(1, 5), zeros, swallow)),
+        ("full", Device::node(file(4).device(1, 7), zeros, no_space)),
+        ("random", Device::node(file(5).device(1, 8), noise, swallow)),
+        ("urandom", Device::node(file(6).device(1, 9), noise, swallow)),
+    ]
 }

@@ -6,12 +6,14 @@
 //! /runtime     #runtime   what this server can run     runtimes.rs
 //! /bin         #bin       the runtimes' own programs, behind what the root tree has   bin.rs
 //! /dev         #dev       null, zero, random …, ns, metrics, trace9   dev.rs
+//! /web         #web       containers                   container/
 //! /n /srv      empty, for what is imported and posted
 //! ```
 //!
-//! Services show; what they show is decided in crate `task`. How synthetic files behave is in `synth/`.
+//! Services show; what they show is decided in the crates `task` and `container`. How synthetic files behave is in `synth/`.
 
 mod bin;
+mod container;
 mod dev;
 mod messages;
 mod runtimes;
@@ -25,34 +27,48 @@ pub use messages::{Messages, Watch};
 pub use trace9::shows_messages;
 
 use crate::synth::{Attr, Dir};
+use ::container::{ContainerTable, Furnish};
 use ::task::TaskTable;
 use std::sync::Arc;
 use vfs::{BindFlags, Caller, Errno, Error, Follow, Kind, Namespace, NodeRef, Result, TreeTag};
 
 /// Directories that a namespace has even where its root tree has them not.
-const SKELETON: [&str; 6] = ["bin", "dev", "n", "runtime", "srv", "task"];
+const SKELETON: [&str; 7] = ["bin", "dev", "n", "runtime", "srv", "task", "web"];
 
 /// The trees of one server.
 pub struct Services {
     table: Arc<TaskTable>,
     tag: TreeTag,
     dev: TreeTag,
+    dev_inside: TreeTag,
     runtime: TreeTag,
     bin: TreeTag,
     observation: Option<Observation>,
+    containers: Option<Arc<ContainerTable>>,
 }
 
 impl Services {
     /// Fails where the process has no tree number left.
     pub fn new(table: &Arc<TaskTable>) -> Result<Services> {
         let tag = || TreeTag::take().ok_or_else(|| Error::new(Errno::ENFILE, "too many trees"));
-        let (bin, dev, runtime) = (tag()?, tag()?, tag()?);
-        Ok(Services { table: table.clone(), tag: tag()?, dev, runtime, bin, observation: None })
+        let (bin, dev, dev_inside, runtime) = (tag()?, tag()?, tag()?, tag()?);
+        let (table, tag) = (table.clone(), tag()?);
+        Ok(Services { table, tag, dev, dev_inside, runtime, bin, observation: None, containers: None })
     }
 
     /// With what `/dev` is to show of the server's work.
     pub fn observed(self, observation: Observation) -> Services {
         Services { observation: Some(observation), ..self }
+    }
+
+    /// With containers, which are to be furnished with [`Services::furniture`].
+    pub fn containing(self, containers: &Arc<ContainerTable>) -> Services {
+        Services { containers: Some(containers.clone()), ..self }
+    }
+    /// What containers find in their namespaces besides their files.
+    pub fn furniture(&self) -> Arc<dyn Furnish> {
+        let dev = dev::tree_inside(&self.dev_inside);
+        Arc::new(container::Furniture { dev, task: self.task_tree(), bin: self.bin_tree() })
     }
 
     /// `#task`.
@@ -84,12 +100,15 @@ impl Services {
     pub fn mount(self, ns: &Namespace) -> Result<()> {
         ns.mount(self.skeleton(), "#skeleton", &ns.root(), BindFlags::AFTER)?;
         let me = Caller::me();
-        let trees = [
+        let mut trees = vec![
             ("#task", self.task_tree(), BindFlags::empty()),
             ("#runtime", self.runtime_tree(), BindFlags::empty()),
             ("#dev", self.dev_tree(), BindFlags::empty()),
             ("#bin", self.bin_tree(), BindFlags::AFTER),
         ];
+        if let Some(containers) = &self.containers {
+            trees.push(("#web", container::tree(containers), BindFlags::empty()));
+        }
         for (spec, tree, flags) in trees {
             let path = spec.replace('#', "/");
             // Synthetic and memory trees answer at once; a root tree that does not is of no use as one.
@@ -98,7 +117,7 @@ impl Services {
             ns.mount(tree, spec, &place.map_err(|e| e.context(&path))?, flags)?;
         }
         // The numbers are the trees' for as long as the process lives: nodes of theirs may be held anywhere.
-        std::mem::forget((self.tag, self.dev, self.runtime, self.bin));
+        std::mem::forget((self.tag, self.dev, self.dev_inside, self.runtime, self.bin));
         Ok(())
     }
 }

@@ -49,6 +49,8 @@ pub struct Task {
     removed: AtomicBool,
     /// Set by whoever would have to hear of that.
     mark: Mark,
+    /// The same, of its directory in its container.
+    mark_aside: Mark,
 }
 
 impl Task {
@@ -85,6 +87,7 @@ impl Task {
             last_error: Mutex::new(None),
             removed: AtomicBool::new(false),
             mark: Mark::default(),
+            mark_aside: Mark::default(),
         }
     }
 
@@ -124,6 +127,8 @@ impl Task {
         (self.uid, self.gid)
     }
 
+    /// Added to the number of a file of its directory as its container shows it: see [`Task::file_path`].
+    pub const ASIDE: u64 = 0x8000;
     /// The number of its directory among its files.
     pub const DIRECTORY: u64 = 16;
 
@@ -160,11 +165,13 @@ impl Task {
         if let Some(table) = self.table.upgrade() {
             table.watchers.add(watcher);
             self.mark.set(Watch::STATUS);
+            self.mark_aside.set(Watch::STATUS);
         }
     }
     pub(crate) fn leave(&self, watchers: &Watchers) {
         self.removed.store(true, Ordering::SeqCst);
         self.mark.tell(watchers, self.file_path(Task::DIRECTORY), Change::Removed);
+        self.mark_aside.tell(watchers, self.file_path(Task::DIRECTORY | Task::ASIDE), Change::Removed);
     }
 
     /// Who its guest is.

@@ -10,6 +10,10 @@ pub(crate) trait Content: Send + Sync + Sized + 'static {
     fn nature(&self) -> Nature {
         Nature::Device
     }
+    /// The length that is told.
+    fn size(&self) -> u64 {
+        0
+    }
     /// Truncated to nothing by name; by an open or an open file, that file is told.
     fn clear(&self, _who: &Caller) -> Result<()> {
         Ok(())
@@ -48,7 +52,7 @@ impl<C: Content> Node for File<C> {
         self.content.nature()
     }
     fn stat(&self) -> Op<'_, Stat> {
-        Op::ok(self.attr.stat())
+        Op::ok(Stat { size: self.content.size(), ..self.attr.stat() })
     }
     fn setstat<'a>(&'a self, who: &'a Caller, set: SetStat) -> Op<'a, ()> {
         let done = match only_truncates(set) {

@@ -55,6 +55,10 @@ fn copy(text: &[u8], offset: u64, buf: &mut [u8]) -> usize {
 /// A text that is made when it is read.
 pub(crate) trait Show: Send + Sync + Sized + 'static {
     fn show(&self) -> Op<'_, Vec<u8>>;
+    /// What this caller is shown, where that is not the same for all.
+    fn show_to<'a>(&'a self, _who: &'a Caller) -> Op<'a, Vec<u8>> {
+        self.show()
+    }
     /// [`Nature::Stream`] where making it may have to wait.
     fn nature(&self) -> Nature {
         Nature::Device
@@ -86,13 +90,15 @@ impl<S: Show> Content for Text<S> {
         only_reads(flags)?;
         file.0.check(who)?;
         let nonblock = flags.contains(OpenFlags::NONBLOCK);
-        Ok(Arc::new(OpenText { node: file.clone(), file, made: Made::default(), nonblock }))
+        let (made, who) = (Made::default(), who.clone());
+        Ok(Arc::new(OpenText { node: file.clone(), file, who, made, nonblock }))
     }
 }
 
 struct OpenText<S> {
     node: NodeRef,
     file: Arc<File<Text<S>>>,
+    who: Caller,
     made: Made,
     nonblock: bool,
 }
@@ -102,7 +108,7 @@ impl<S: Show> OpenFile for OpenText<S> {
         &self.node
     }
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
-        unless_blocking(self.nonblock, self.made.read(offset, buf, || self.file.0.show()))
+        unless_blocking(self.nonblock, self.made.read(offset, buf, || self.file.0.show_to(&self.who)))
     }
     fn ready(&self, _interest: Interest) -> Op<'_, ()> {
         self.file.0.ready()

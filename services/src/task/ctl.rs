@@ -1,21 +1,21 @@
 //! `ctl`: a write is commands, a read says which there are.
 
 use crate::synth::{Content, File, Made, unless_blocking};
-use crate::task::{attr, file};
+use crate::task::{Shown, attr, file};
 use std::sync::Arc;
 use task::Task;
 use vfs::{Caller, Errno, FileRef, Kind, NodeRef, Op, OpenFile, OpenFlags, Result};
 
-pub(super) fn node(task: Arc<Task>) -> NodeRef {
+pub(super) fn node(task: Shown) -> NodeRef {
     file_of(task)
 }
 
-fn file_of(task: Arc<Task>) -> Arc<File<Ctl>> {
-    File::new(attr(&task, Kind::File, file::CTL, 0o644), Ctl(task))
+fn file_of(task: Shown) -> Arc<File<Ctl>> {
+    File::new(attr(&task, Kind::File, file::CTL, 0o644), Ctl(task.task))
 }
 
 /// The ctl of a task that was just made by opening `clone`.
-pub(super) fn open_clone(task: Arc<Task>, who: &Caller, flags: OpenFlags) -> FileRef {
+pub(super) fn open_clone(task: Shown, who: &Caller, flags: OpenFlags) -> FileRef {
     open(file_of(task), who, flags, true)
 }
 

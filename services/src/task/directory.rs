@@ -3,22 +3,21 @@
 use crate::synth::{Attr, OpenDir, only_truncates};
 use crate::task::report::{self, Report};
 use crate::task::setting::{self, Setting};
-use crate::task::{attr, ctl, file, ns, trace};
+use crate::task::{Shown, attr, ctl, file, ns, trace};
 use std::sync::{Arc, Weak};
-use task::Task;
 use task::stdio::StdioNode;
 use vfs::{
     Caller, Errno, FileRef, Kind, Name, Nature, Node, NodeRef, Op, OpenFlags, Place, Qid, SetStat, Stat,
     Telling, Watch, Watcher,
 };
 
-pub(super) fn node(task: Arc<Task>) -> NodeRef {
+pub(crate) fn node(task: Shown) -> NodeRef {
     Arc::new(Directory { attr: attr(&task, Kind::Dir, file::DIRECTORY, 0o755), task })
 }
 
 struct Directory {
     attr: Attr,
-    task: Arc<Task>,
+    task: Shown,
 }
 
 /// An entry of a task's directory.
@@ -33,7 +32,7 @@ enum Entry {
     Root,
 }
 
-const ENTRIES: [(&str, Entry); 19] = [
+const ENTRIES: [(&str, Entry); 20] = [
     ("ctl", Entry::Ctl),
     ("type", Entry::Setting(Setting::Type)),
     ("cmd", Entry::Setting(Setting::Cmd)),
@@ -49,6 +48,7 @@ const ENTRIES: [(&str, Entry); 19] = [
     ("exitcode", Entry::Report(Report::ExitCode)),
     ("pid", Entry::Report(Report::Pid)),
     ("ppid", Entry::Report(Report::Ppid)),
+    ("container", Entry::Report(Report::Container)),
     ("usage", Entry::Report(Report::Usage)),
     ("trace", Entry::Trace),
     ("stdio", Entry::Stdio),
@@ -56,7 +56,7 @@ const ENTRIES: [(&str, Entry); 19] = [
 ];
 
 impl Entry {
-    fn qid(self, task: &Task) -> Qid {
+    fn qid(self, task: &Shown) -> Qid {
         let (kind, number) = match self {
             Entry::Ctl => (Kind::File, file::CTL),
             Entry::Setting(setting) => (Kind::File, setting.number()),
@@ -66,10 +66,10 @@ impl Entry {
             Entry::Stdio => (Kind::Dir, file::STDIO),
             Entry::Root => (Kind::Dir, file::ROOT),
         };
-        Qid { kind, version: 0, path: task.file_path(number) }
+        Qid { kind, version: 0, path: task.path(number) }
     }
 
-    fn node(self, task: &Arc<Task>) -> NodeRef {
+    fn node(self, task: &Shown) -> NodeRef {
         let task = task.clone();
         match self {
             Entry::Ctl => ctl::node(task),
@@ -122,12 +122,13 @@ impl Node for Directory {
 
 struct StdioDir {
     attr: Attr,
-    task: Arc<Task>,
+    task: Shown,
 }
 
 impl StdioDir {
     fn stream(&self, number: u8) -> NodeRef {
-        Arc::new(StdioNode::new(self.task.clone(), number))
+        let node = StdioNode::new(self.task.task.clone(), number);
+        Arc::new(if self.task.aside { node.aside() } else { node })
     }
 }
 
@@ -161,7 +162,7 @@ impl Node for StdioDir {
 /// `root`: whoever walks here goes on in the task's namespace. Seen through another such, it is an empty directory.
 struct RootDir {
     attr: Attr,
-    task: Arc<Task>,
+    task: Shown,
 }
 
 impl Node for RootDir {

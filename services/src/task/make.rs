@@ -1,19 +1,51 @@
-//! `new` and `clone`: the two ways to make a task.
+//! `new` and `clone`: the two ways to make a task, or what else is made by looking for it.
 
-use crate::synth::{Content, File, Made, only_looks, only_reads};
-use crate::task::{attr_of_none, ctl, number};
+use crate::synth::{Attr, Content, File, Made, only_looks, only_reads, only_truncates};
+use crate::task::{Shown, ctl};
 use std::sync::Arc;
 use task::TaskTable;
-use vfs::{Caller, FileRef, Kind, NodeRef, Op, OpenFile, OpenFlags, Result, Time};
+use vfs::{Caller, FileRef, Nature, Node, NodeRef, Op, OpenFile, OpenFlags, Qid, Result, SetStat, Stat};
 
-pub(super) fn new(table: &Arc<TaskTable>, born: Time) -> NodeRef {
-    File::node(attr_of_none(table, Kind::File, number::NEW, 0o444, born), New(table.clone()))
+/// What `new` and `clone` make.
+pub(crate) trait Make: Send + Sync + 'static {
+    /// Makes one, and gives its number and its ctl as `clone` opens it.
+    fn make<'a>(&'a self, who: &'a Caller) -> Op<'a, Box<dyn Product>>;
+}
+
+/// Something that was made.
+pub(crate) trait Product: Send {
+    fn number(&self) -> u32;
+    /// Its ctl, of which reading gives the number.
+    fn open_ctl(self: Box<Self>, who: &Caller, flags: OpenFlags) -> FileRef;
+}
+
+/// Makes tasks of no container, or children of the task that asks.
+pub(crate) struct Makes(pub Arc<TaskTable>);
+
+impl Make for Makes {
+    fn make<'a>(&'a self, who: &'a Caller) -> Op<'a, Box<dyn Product>> {
+        let made = self.0.make(who).map(|task| Box::new(Shown::first(task)) as Box<dyn Product>);
+        made.into()
+    }
+}
+
+impl Product for Shown {
+    fn number(&self) -> u32 {
+        self.id.0
+    }
+    fn open_ctl(self: Box<Self>, who: &Caller, flags: OpenFlags) -> FileRef {
+        ctl::open_clone(*self, who, flags)
+    }
+}
+
+pub(crate) fn new(attr: Attr, make: impl Make) -> NodeRef {
+    File::node(attr, New(make))
 }
 
 /// `new`.
-struct New(Arc<TaskTable>);
+struct New<M>(M);
 
-impl Content for New {
+impl<M: Make> Content for New<M> {
     fn open(file: Arc<File<Self>>, who: &Caller, flags: OpenFlags) -> Result<FileRef> {
         only_reads(flags)?;
         let (looks, made) = (only_looks(flags), Made::default());
@@ -21,42 +53,57 @@ impl Content for New {
     }
 }
 
-struct OpenNew {
+struct OpenNew<M> {
     node: NodeRef,
-    new: Arc<File<New>>,
+    new: Arc<File<New<M>>>,
     who: Caller,
     looks: bool,
     made: Made,
 }
 
-impl OpenFile for OpenNew {
+impl<M: Make> OpenFile for OpenNew<M> {
     fn node(&self) -> &NodeRef {
         &self.node
     }
-    /// One open file makes one task at most, however it is read.
+    /// One open file makes one at most, however it is read.
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
         if self.looks || buf.is_empty() {
             return Op::ok(0);
         }
         self.made.read_once(offset, buf, || {
-            self.new.0.make(&self.who).map(|task| format!("{}\n", task.id).into_bytes()).into()
+            self.new.0.make(&self.who).map(|made| format!("{}\n", made.number()).into_bytes())
         })
     }
 }
 
-pub(super) fn clone(table: &Arc<TaskTable>, born: Time) -> NodeRef {
-    File::node(attr_of_none(table, Kind::File, number::CLONE, 0o666, born), Clone(table.clone()))
+pub(crate) fn clone(attr: Attr, make: impl Make) -> NodeRef {
+    Arc::new(Clone { attr, make })
 }
 
 /// `clone`.
-struct Clone(Arc<TaskTable>);
+struct Clone<M> {
+    attr: Attr,
+    make: M,
+}
 
-impl Content for Clone {
-    fn open(file: Arc<File<Self>>, who: &Caller, flags: OpenFlags) -> Result<FileRef> {
+impl<M: Make> Node for Clone<M> {
+    fn qid(&self) -> Qid {
+        self.attr.qid()
+    }
+    fn nature(&self) -> Nature {
+        Nature::Device
+    }
+    fn stat(&self) -> Op<'_, Stat> {
+        Op::ok(self.attr.stat())
+    }
+    fn setstat<'a>(&'a self, _who: &'a Caller, set: SetStat) -> Op<'a, ()> {
+        only_truncates(set).map(|_| ()).into()
+    }
+    fn open<'a>(self: Arc<Self>, who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
         if only_looks(flags) {
-            return Ok(Arc::new(Empty(file)));
+            return Op::ok(Arc::new(Empty(self)));
         }
-        Ok(ctl::open_clone(file.0.make(who)?, who, flags))
+        Op::started(async move { Ok(self.make.make(who).await?.open_ctl(who, flags)) })
     }
 }
 

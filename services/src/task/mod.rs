@@ -8,7 +8,7 @@
 //!         ctl                                                             ctl.rs
 //!         type cmd argv env cwd alias limits caps     to set and to see   setting.rs
 //!         ns                                                              ns.rs
-//!         status wait exitcode pid ppid usage         to see              report.rs
+//!         status wait exitcode pid ppid container usage   to see          report.rs
 //!         trace                                                           trace.rs
 //!         stdio/0 1 2                                                     crate task, stdio/node.rs
 //!         root/     the namespace as the task sees it: a portal into it   directory.rs
@@ -28,10 +28,14 @@ mod trace;
 
 use crate::synth::Attr;
 use ::task::{Task, TaskTable};
+use std::ops::Deref;
 use std::sync::Arc;
-use vfs::{Caller, Kind, NodeRef, Time};
+use vfs::{Caller, Kind, NodeRef, Qid, Time};
 
-pub(crate) use root::tree;
+pub(crate) use directory::node as directory;
+pub(crate) use make::{Make, Makes, Product, clone, new};
+pub(crate) use root::{id, tree};
+pub(crate) use setting::parse_caps;
 
 /// Numbers of the files that belong to no task.
 mod number {
@@ -52,10 +56,44 @@ mod file {
     pub const REPORTS: u64 = 64;
 }
 
+/// A task as a directory shows it. /task and its container's `processes` show the same, in files of which each has an
+/// identity of its own: a kernel knows but one parent of a directory.
+#[derive(Clone)]
+pub(crate) struct Shown {
+    task: Arc<Task>,
+    aside: bool,
+}
+
+impl Shown {
+    /// In /task.
+    pub fn first(task: Arc<Task>) -> Shown {
+        Shown { task, aside: false }
+    }
+    /// In `processes`.
+    pub fn aside(task: Arc<Task>) -> Shown {
+        Shown { task, aside: true }
+    }
+
+    fn path(&self, file: u64) -> u64 {
+        self.task.file_path(if self.aside { file | Task::ASIDE } else { file })
+    }
+    /// The identity of its directory.
+    pub fn qid(&self) -> Qid {
+        Qid { kind: Kind::Dir, version: 0, path: self.path(file::DIRECTORY) }
+    }
+}
+
+impl Deref for Shown {
+    type Target = Arc<Task>;
+    fn deref(&self) -> &Arc<Task> {
+        &self.task
+    }
+}
+
 /// The attributes of a file of `task`: they are its owner's.
-fn attr(task: &Task, kind: Kind, file: u64, mode: u32) -> Attr {
+fn attr(task: &Shown, kind: Kind, file: u64, mode: u32) -> Attr {
     let (uid, gid) = task.owner();
-    Attr { uid, gid, born: task.born(), ..Attr::of_server(kind, task.file_path(file), mode) }
+    Attr { uid, gid, born: task.born(), ..Attr::of_server(kind, task.path(file), mode) }
 }
 
 fn attr_of_none(table: &TaskTable, kind: Kind, number: u64, mode: u32, born: Time) -> Attr {
@@ -64,5 +102,5 @@ fn attr_of_none(table: &TaskTable, kind: Kind, number: u64, mode: u32, born: Tim
 
 /// The directory of the task that `who` is, where he is one.
 fn own(table: &Arc<TaskTable>, who: &Caller) -> Option<NodeRef> {
-    table.get(who.task?).map(directory::node)
+    table.get(who.task?).map(|task| directory(Shown::first(task)))
 }

@@ -2,13 +2,13 @@
 //! mount of `/` rebuilds the namespace of a new task, other lines are added to it.
 
 use crate::synth::{Edit, Edited};
-use crate::task::{attr, file};
+use crate::task::{Shown, attr, file};
 use std::sync::Arc;
 use task::Task;
 use vfs::{Caller, Kind, NodeRef, Op};
 
-pub(super) fn node(task: Arc<Task>) -> NodeRef {
-    Edited::node(attr(&task, Kind::File, file::NS, 0o644), Ns(task))
+pub(super) fn node(task: Shown) -> NodeRef {
+    Edited::node(attr(&task, Kind::File, file::NS, 0o644), Ns(task.task))
 }
 
 struct Ns(Arc<Task>);

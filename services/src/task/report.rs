@@ -1,7 +1,7 @@
-//! What can only be seen: status, wait, exitcode, pid, ppid, usage.
+//! What can only be seen: status, wait, exitcode, pid, ppid, container, usage.
 
 use crate::synth::{Show, Text};
-use crate::task::{attr, file};
+use crate::task::{Shown, attr, file};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use task::Task;
@@ -18,6 +18,8 @@ pub(super) enum Report {
     Pid,
     /// The task that made it; empty where it was made from outside.
     Ppid,
+    /// The container that it is of; empty where it is of none.
+    Container,
     /// `name value` lines, live.
     Usage,
 }
@@ -38,6 +40,7 @@ impl Report {
             Report::ExitCode => task.life.end().map(|end| line(&end.exit.code)).unwrap_or_default(),
             Report::Pid => line(&task.id),
             Report::Ppid => task.ppid().map(|id| line(&id)).unwrap_or_default(),
+            Report::Container => task.group().map(|group| line(&group.id)).unwrap_or_default(),
             Report::Usage => usage(task).into_bytes(),
         })
     }
@@ -73,8 +76,8 @@ struct ReportOn {
     report: Report,
 }
 
-pub(super) fn node(task: Arc<Task>, report: Report) -> NodeRef {
-    Text::node(attr(&task, Kind::File, report.number(), 0o444), ReportOn { task, report })
+pub(super) fn node(task: Shown, report: Report) -> NodeRef {
+    Text::node(attr(&task, Kind::File, report.number(), 0o444), ReportOn { task: task.task, report })
 }
 
 impl Show for ReportOn {

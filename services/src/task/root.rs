@@ -1,7 +1,7 @@
 //! The directory `/task`: new, clone, self, and a directory a task.
 
 use crate::synth::{Attr, Dir, only_truncates};
-use crate::task::{attr_of_none, directory, file, make, number, own};
+use crate::task::{Makes, Shown, attr_of_none, directory, make, number, own};
 use std::sync::Arc;
 use task::TaskTable;
 use vfs::{
@@ -19,8 +19,8 @@ pub(crate) fn tree(table: &Arc<TaskTable>) -> NodeRef {
     Arc::new(Root {
         // Sticky is what lets an owner remove a directory of his own and nobody else's; mode bits let all try.
         attr: attr_of_none(table, Kind::Dir, number::ROOT, 0o1777, born),
-        new: make::new(table, born),
-        clone: make::clone(table, born),
+        new: make::new(attr_of_none(table, Kind::File, number::NEW, 0o444, born), Makes(table.clone())),
+        clone: make::clone(attr_of_none(table, Kind::File, number::CLONE, 0o666, born), Makes(table.clone())),
         table: table.clone(),
     })
 }
@@ -33,7 +33,7 @@ struct Root {
 }
 
 /// The number that `name` is written as: decimal, without leading zeros.
-fn id(name: &[u8]) -> Option<TaskId> {
+pub(crate) fn id(name: &[u8]) -> Option<TaskId> {
     let text = std::str::from_utf8(name).ok()?;
     let plain = !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
     if plain { text.parse().ok().map(TaskId) } else { None }
@@ -66,7 +66,7 @@ impl Node for Root {
         let Some(task) = id(name.as_bytes()).and_then(|id| self.table.get(id)) else {
             return Op::err(Errno::ENOENT);
         };
-        task.reachable_by(who).map(|()| directory::node(task)).into()
+        task.reachable_by(who).map(|()| directory(Shown::first(task))).into()
     }
 
     /// Seen through a task's root it is empty: ls -R over /task would otherwise list every task once for each task.
@@ -118,7 +118,7 @@ impl OpenFile for OpenRoot {
                     continue;
                 }
                 let text = task.id.to_string();
-                let qid = Qid { kind: Kind::Dir, version: 0, path: task.file_path(file::DIRECTORY) };
+                let qid = Shown::first(task.clone()).qid();
                 let cookie = FIRST_TASK + u64::from(task.id.0);
                 // Digits are a name.
                 let Ok(name) = Name::new(text.as_bytes()) else { continue };

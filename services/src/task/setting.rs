@@ -5,7 +5,7 @@
 //! those that are not named stay. Each write is checked by itself and fails by itself.
 
 use crate::synth::{Edit, Edited};
-use crate::task::{attr, file};
+use crate::task::{Shown, attr, file};
 use std::sync::Arc;
 use task::{Cap, Caps, Task, rc, spec};
 use vfs::{Caller, Errno, Error, Kind, NodeRef, Op, Result};
@@ -126,7 +126,7 @@ impl Setting {
     }
 }
 
-fn parse_caps(text: &[u8]) -> Result<Vec<Cap>> {
+pub(crate) fn parse_caps(text: &[u8]) -> Result<Vec<Cap>> {
     let mut caps = Vec::new();
     for line in rc::lines(text) {
         let line = line.trim_ascii();
@@ -147,9 +147,9 @@ struct SettingOf {
     setting: Setting,
 }
 
-pub(super) fn node(task: Arc<Task>, setting: Setting) -> NodeRef {
+pub(super) fn node(task: Shown, setting: Setting) -> NodeRef {
     let attr = attr(&task, Kind::File, setting.number(), setting.mode());
-    Edited::node(attr, SettingOf { task, setting })
+    Edited::node(attr, SettingOf { task: task.task, setting })
 }
 
 impl Edit for SettingOf {

@@ -1,14 +1,14 @@
 //! `trace`: a line a file-system call of the guest. Reading it is asking for it: while nobody has it open nothing is traced.
 
 use crate::synth::{Content, File, only_reads, unless_blocking};
-use crate::task::{attr, file};
+use crate::task::{Shown, attr, file};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use task::Task;
 use vfs::{Caller, Errno, Error, FileRef, Interest, Kind, Nature, NodeRef, Op, OpenFile, OpenFlags, Result};
 
-pub(super) fn node(task: Arc<Task>) -> NodeRef {
-    File::node(attr(&task, Kind::File, file::TRACE, 0o400), TraceOf(task))
+pub(super) fn node(task: Shown) -> NodeRef {
+    File::node(attr(&task, Kind::File, file::TRACE, 0o400), TraceOf(task.task))
 }
 
 struct TraceOf(Arc<Task>);

@@ -13,12 +13,17 @@ use vfs::{
 pub struct StdioNode {
     task: Arc<Task>,
     number: u8,
+    aside: u64,
 }
 
 impl StdioNode {
     /// `number` is 0, 1 or 2.
     pub fn new(task: Arc<Task>, number: u8) -> StdioNode {
-        StdioNode { task, number: number.min(2) }
+        StdioNode { task, number: number.min(2), aside: 0 }
+    }
+    /// The same stream as its container shows it.
+    pub fn aside(self) -> StdioNode {
+        StdioNode { aside: Task::ASIDE, ..self }
     }
 
     fn log(&self) -> Option<&Log> {
@@ -37,7 +42,11 @@ impl StdioNode {
 
 impl Node for StdioNode {
     fn qid(&self) -> Qid {
-        Qid { kind: Kind::File, version: 0, path: self.task.file_path(1 + u64::from(self.number)) }
+        Qid {
+            kind: Kind::File,
+            version: 0,
+            path: self.task.file_path(self.aside | (1 + u64::from(self.number))),
+        }
     }
     fn nature(&self) -> Nature {
         Nature::Stream
