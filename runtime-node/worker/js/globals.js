@@ -2,6 +2,7 @@
 // Deno's polyfill of node:console imports this module by its name in Deno.
 
 import { core } from "ext:core/mod.js";
+import { console } from "ext:runtime/console.js";
 import { op_bootstrap_language, op_bootstrap_numcpus, op_bootstrap_user_agent } from "ext:core/ops";
 
 const script = (name) => () => core.loadExtScript(`ext:${name}`);
@@ -11,7 +12,6 @@ const lazily = (loader) => {
 };
 
 const event = script("deno_web/02_event.js")();
-const console = script("deno_web/01_console.js")();
 const performance = script("deno_web/15_performance.js")();
 const url = script("deno_web/00_url.js")();
 const abort = script("deno_web/03_abort_signal.js")();
@@ -138,9 +138,7 @@ const navigator = new Navigator();
 Object.assign(scope, {
   Navigator: core.propNonEnumerable(Navigator),
   navigator: core.propGetterOnly(() => navigator),
-  console: core.propNonEnumerable(
-    new console.Console((text, level) => core.print(text, level > 1)),
-  ),
+  console: core.propNonEnumerable(console),
   crypto: core.propGetterOnly(() => crypto.crypto),
   // A plain value, not an accessor: node:test's mock.method replaces values only.
   fetch: core.propWritable(function fetch(...args) {

@@ -57,8 +57,8 @@ const initialize = globalThis.nodeBootstrap;
 delete globalThis.nodeBootstrap;
 hide();
 
-/** The task is known: `args` are what follows the script's name. */
-function start({ args, argv0, versions, target }) {
+/** The task is known: `args` are what follows the script's name. `thread` is what a thread of it was given. */
+function start({ args, argv0, versions, target }, thread) {
   show();
   Object.assign(version, versions);
   core.setBuildInfo(target);
@@ -79,7 +79,9 @@ function start({ args, argv0, versions, target }) {
   internals.uint8ArraySetFromHex = setFromHex && primordials.uncurryThis(setFromHex);
   const nodeArgs = {
     usesLocalNodeModulesDir: true,
-    runningOnMainThread: true,
+    runningOnMainThread: thread === null,
+    workerId: thread?.id,
+    maybeWorkerMetadata: thread?.data,
     argv0,
     nodeDebug: Deno.env.get("NODE_DEBUG"),
     denoArgs: args,
@@ -170,8 +172,13 @@ function named(reason) {
   return error;
 }
 
-/** Says the error as Node does and ends the task. */
+/** Says the error as Node does and ends the task; that of a thread goes to its maker. */
 function end(error, code, place) {
+  if (internals.threadFailed) {
+    nodeProcess.exitCode = code;
+    internals.threadFailed(error);
+    nodeProcess.exit();
+  }
   let text;
   try {
     text = describe(error, place);

@@ -33,6 +33,9 @@ pub struct Spec {
     pub groups: Vec<u32>,
     #[serde(default)]
     pub umask: u32,
+    /// It was forked, and has a channel to its maker.
+    #[serde(default)]
+    pub ipc: bool,
 }
 
 /// The limits that a worker needs to know.

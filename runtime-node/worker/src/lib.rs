@@ -44,7 +44,9 @@ pub fn main(seed: Seed) {
         Ok(socket) => socket,
         Err(e) => fail("wall", &e),
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().on_thread_park(signals::rests).on_thread_unpark(signals::goes_on);
+    let runtime = match runtime.build() {
         Ok(runtime) => runtime,
         Err(e) => fail("runtime", &e),
     };
@@ -75,11 +77,16 @@ async fn work(socket: OwnedFd, seed: Seed) -> io::Result<()> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let link = Link::connect(socket)?;
     let control = Control::attach(&link)?;
-    let warm = engine::Warm::new(seed);
+    let shared = engine::Shared::new(seed);
+    let warm = engine::Warm::new(&shared);
     let spec = Arc::new(control.wait_for_task()?);
     link::now(link.ask(&Link::attach(TASK, "worker", "")))?.done()?;
     for (name, value) in &spec.env {
-        if !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0') {
+        if !name.is_empty()
+            && !name.contains(['=', '\0'])
+            && !value.contains('\0')
+            && ![ops::FD, ops::MODE].contains(&name.as_str())
+        {
             // SAFETY: the engine's own threads do not look at the environment, and there are no others yet.
             unsafe { std::env::set_var(name, value) };
         }
@@ -94,8 +101,8 @@ async fn work(socket: OwnedFd, seed: Seed) -> io::Result<()> {
     };
     let desk = signals::Desk::open(&control, &link)?;
     tokio::task::spawn_local(link.clone().drive());
-    let task = ops::Task { spec, control: control.clone(), desk, main, args: args.into() };
-    let exit = engine::run(warm, tree, task, stdio).await;
+    let task = ops::Task { spec, control: control.clone(), desk, main, args: args.into(), stdio, shared };
+    let exit = engine::run(warm, tree, task).await;
     control.exit(exit)
 }
 

@@ -1,7 +1,9 @@
 //! Signals: names that come from the server, for a listener of the program or with the end that POSIX gives them.
 //!
 //! They are taken by whichever thread reads the socket. While the program computes, nobody does; so a watch looks now and
-//! then, and a signal that nobody listens for ends even an endless loop.
+//! then, and a signal that nobody listens for ends even an endless loop. While the program's runtime waits, which reads the
+//! socket itself, the watch sleeps. Where a program has several threads, the watch is who reads, for none of them may wait
+//! for another to have time.
 
 use crate::control::{Control, Exit};
 use crate::link::{Handle, Link, Sent};
@@ -10,8 +12,10 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -21,8 +25,35 @@ const TICK: Duration = Duration::from_millis(100);
 /// What a signal does where nobody listens for it; the others end the task.
 const HARMLESS: [&str; 4] = ["SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH"];
 
+/// The main thread waits in its runtime.
+static RESTS: AtomicBool = AtomicBool::new(false);
+/// The watch sleeps until that has an end.
+static SLEEPS: AtomicBool = AtomicBool::new(false);
+static WATCH: OnceLock<Thread> = OnceLock::new();
+
+/// The main thread's runtime is about to wait.
+pub fn rests() {
+    RESTS.store(true, Ordering::SeqCst);
+}
+
+/// The main thread's runtime has something to do.
+pub fn goes_on() {
+    RESTS.store(false, Ordering::SeqCst);
+    if SLEEPS.swap(false, Ordering::SeqCst) {
+        wake_watch();
+    }
+}
+
+fn wake_watch() {
+    if let Some(watch) = WATCH.get() {
+        watch.unpark();
+    }
+}
+
 /// Where signals arrive.
 pub struct Desk {
+    /// The watch is to read whatever comes.
+    leads: AtomicBool,
     control: Control,
     link: Arc<Link>,
     file: Handle,
@@ -37,6 +68,7 @@ impl Desk {
     /// The server's.
     pub fn open(control: &Control, link: &Arc<Link>) -> io::Result<Arc<Desk>> {
         let desk = Arc::new(Desk {
+            leads: AtomicBool::new(false),
             control: control.clone(),
             link: link.clone(),
             file: control.open(&["signals"], OpenFlags::empty())?,
@@ -45,11 +77,20 @@ impl Desk {
         });
         desk.take()?;
         let watch = desk.clone();
-        std::thread::Builder::new()
+        let watch = std::thread::Builder::new()
             .name("signals".into())
             .stack_size(256 << 10)
             .spawn(move || watch.watch())?;
+        // One a process.
+        let _ = WATCH.set(watch.thread().clone());
         Ok(desk)
+    }
+
+    /// The program has several threads from now on.
+    pub fn lead(&self) {
+        if !self.leads.swap(true, Ordering::SeqCst) {
+            wake_watch();
+        }
     }
 
     /// Somebody wants to know of `signal` from now on.
@@ -104,9 +145,17 @@ impl Desk {
     }
 
     fn watch(&self) {
-        loop {
-            std::thread::sleep(TICK);
+        while !self.leads.load(Ordering::SeqCst) {
+            SLEEPS.store(true, Ordering::SeqCst);
+            if RESTS.load(Ordering::SeqCst) {
+                std::thread::park();
+            }
+            SLEEPS.store(false, Ordering::SeqCst);
+            std::thread::park_timeout(TICK);
             self.link.read_what_lies_there();
+        }
+        loop {
+            self.link.read_for_all();
         }
     }
 }

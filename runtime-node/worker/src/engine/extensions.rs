@@ -3,6 +3,7 @@
 //! Left out: webgpu, image and canvas, ffi, napi, kv, cron, cache, web storage, sqlite, bundle and desktop. Native code
 //! cannot be loaded behind the wall, and what keeps files of its own has none.
 
+use super::thread::Shared;
 use crate::files::Tree;
 use crate::modules::{Checker, Packages, Services};
 use crate::ops::{Names, taskfs};
@@ -34,7 +35,13 @@ pub fn all() -> Vec<Extension> {
 }
 
 /// What they need of the task.
-pub fn services(tree: &Tree, node: Services, names: Names, exit_code: ExitCode) -> Vec<ExtensionArguments> {
+pub fn services(
+    tree: &Tree,
+    shared: &Shared,
+    node: Services,
+    names: Names,
+    exit_code: ExitCode,
+) -> Vec<ExtensionArguments> {
     let fs: deno_fs::FileSystemRc = Arc::new(tree.clone());
     let fetch = deno_fetch::Options {
         user_agent: format!("Node.js/{}", deno_node::NODE_VERSION),
@@ -43,7 +50,7 @@ pub fn services(tree: &Tree, node: Services, names: Names, exit_code: ExitCode) 
         ..Default::default()
     };
     vec![
-        deno_web::deno_web::args(Arc::new(deno_web::BlobStore::default()), None, false, Default::default()),
+        deno_web::deno_web::args(shared.blobs.clone(), None, false, shared.broadcast.clone()),
         deno_fetch::deno_fetch::args(fetch),
         deno_websocket::deno_websocket::args(),
         deno_crypto::deno_crypto::args(None),

@@ -129,6 +129,45 @@ const MENDS: &[(&str, &str, &str)] = &[
         "    if (process.mainModule === cjsModuleInstance) {\n      enrichCJSError(",
         "    if (process.mainModule === cjsModuleInstance && format === \"commonjs\") {\n      enrichCJSError(",
     ),
+    // Threads are our own: js/threads.js.
+    (
+        "deno_node/worker_threads.ts",
+        "  Worker: NodeWorker,\n",
+        "  Worker: core.loadExtScript(\"ext:runtime/threads.js\").Worker,\n",
+    ),
+    (
+        "deno_node/worker_threads.ts",
+        "  if (!isMainThread) {\n    // TODO(bartlomieju): this is a really hacky way",
+        "  if (!isMainThread) ({ threadId, parentPort, workerData, environmentData, resourceLimits, threadName } = \
+         core.loadExtScript(\"ext:runtime/threads.js\").enter(workerId, maybeWorkerMetadata));\n  if (false) {\n    // This was a hacky way",
+    ),
+    (
+        "deno_node/worker_threads.ts",
+        "ObjectAssign(exportsObj, {\n",
+        "internals.threadPort = webMessagePortToNodeMessagePort;\ninternals.threadPorts = patchMessagePortIfFound;\n\
+         internals.threadEnvironmentData = () => environmentData;\n\
+         internals.threadMade = (worker) => {\n  setupCrossThreadMessaging();\n  \
+         if (workerThreadsChannel.hasSubscribers) workerThreadsChannel.publish({ worker });\n};\nObjectAssign(exportsObj, {\n",
+    ),
+    // What a child has said before its end is heard before its channel is closed, which its end does.
+    (
+        "deno_node/internal/child_process.ts",
+        "          if (this[kCanDisconnect]) {\n            this.disconnect?.();\n          }\n",
+        "          if (this[kCanDisconnect]) this.channel?.ref();\n",
+    ),
+    // What JSON makes of a message is JSON.stringify's to say.
+    (
+        "deno_node/internal/child_process.ts",
+        "  const writeFn = serialization === \"json\"\n    ? op_node_ipc_write_json\n",
+        "  const writeFn = serialization === \"json\"\n    ? (...args) => {\n      args[1] = JSON.parse(JSON.stringify(args[1]));\n      \
+         return op_node_ipc_write_json(...args);\n    }\n",
+    ),
+    // A socket belongs to the process that has it, and a child is another.
+    (
+        "deno_node/internal/child_process.ts",
+        "function getIpcHandleInfo(handle, options, target) {\n",
+        "function getIpcHandleInfo(handle, options, target) {\n  throw new Error('sockets and servers cannot be sent to another task: send what comes through them');\n",
+    ),
     // Where copyFile may not overwrite, the error has a code.
     (
         "deno_node/_fs/_fs_copy.ts",

@@ -6,16 +6,19 @@
 //!    run ───── services, start(), the script, the event loop, 'beforeExit', 'exit'
 //! ```
 
-use super::{Seed, extensions};
+use super::extensions;
+use super::thread::{Reins, Shared};
 use crate::control::Exit;
-use crate::files::{OpenFile, Tree};
+use crate::files::Tree;
 use crate::modules::{Modules, Slot};
-use crate::ops::{Names, Place, Task};
+use crate::ops::{Channel, MODE, Names, Place, Task};
 use deno_core::error::{CoreError, CoreErrorKind, JsError};
-use deno_core::{JsRuntime, RuntimeOptions, serde_v8, v8};
+use deno_core::{DetachedBuffer, JsRuntime, RuntimeOptions, serde_v8, v8};
 use deno_io::fs::{File, FileResource};
+use deno_node::ops::worker_threads::ResolvedResourceLimits;
 use deno_os::ExitCode;
 use deno_permissions::{Permissions, PermissionsContainer, RuntimePermissionDescriptorParser};
+use deno_web::{JsMessageData, Transferable, serialize_transferables};
 use serde::Serialize;
 use std::io;
 use std::path::Path;
@@ -42,18 +45,35 @@ struct Calls {
 
 impl Warm {
     /// Inside a tokio runtime.
-    pub fn new(seed: Seed) -> Warm {
+    pub fn new(shared: &Shared) -> Warm {
+        Warm::within(shared, None)
+    }
+
+    /// The same with a heap of its own bounds: a thread's.
+    pub(super) fn within(shared: &Shared, bounds: Option<v8::CreateParams>) -> Warm {
         let modules = Rc::new(Slot::default());
         let mut options = RuntimeOptions {
             module_loader: Some(modules.clone()),
             extensions: extensions::all(),
-            is_main: true,
+            is_main: bounds.is_none(),
+            create_params: bounds,
+            shared_array_buffer_store: Some(shared.memories.clone()),
+            compiled_wasm_module_store: Some(shared.compiled.clone()),
             ..Default::default()
         };
-        seed.plant(&mut options);
+        shared.seed.plant(&mut options);
         let mut js = JsRuntime::new(options);
         let calls = Calls::take(&mut js);
         Warm { js, modules, calls }
+    }
+
+    /// What ends its JavaScript from another thread.
+    pub(super) fn handle(&mut self) -> v8::IsolateHandle {
+        self.js.v8_isolate().thread_safe_handle()
+    }
+
+    pub(super) fn js(&mut self) -> &mut JsRuntime {
+        &mut self.js
     }
 }
 
@@ -98,10 +118,13 @@ struct Versions {
     typescript: &'static str,
 }
 
-struct Worker {
+/// A program, or a thread of one, under way.
+pub(super) struct Worker {
     js: JsRuntime,
     calls: Calls,
+    modules: Modules,
     exit_code: ExitCode,
+    reins: Option<Arc<Reins>>,
 }
 
 /// What a call of JavaScript failed with: an error for the program, or one of the engine.
@@ -148,6 +171,9 @@ impl Worker {
     }
 
     fn report(&mut self, arguments: &[v8::Global<v8::Value>]) -> Result<(), String> {
+        if self.is_over() {
+            return Err("the thread was ended".into());
+        }
         self.call(|calls| &calls.raise, arguments)
             .map(drop)
             .map_err(|_| "an error could not be reported".into())
@@ -189,9 +215,11 @@ impl Worker {
         }
     }
 
-    async fn run(&mut self, main: &Main, modules: &Modules) -> Result<(), String> {
+    /// To its end, without a word of why where it was ended from outside.
+    pub(super) async fn run(&mut self, main: &Main) -> Result<(), String> {
+        let modules = self.modules.clone();
         match main {
-            Main::File(url) if modules.is_common_js(url) => {
+            Main::File(url) if url.scheme() == "file" && modules.is_common_js(url) => {
                 let path = url.to_file_path().map_err(|()| format!("{url} is no file"))?;
                 let path = self.value(&path.to_string_lossy());
                 match self.call(|calls| &calls.run_common_js, &[path]) {
@@ -246,47 +274,123 @@ fn error_value(scope: &mut v8::PinScope<'_, '_>, error: &JsError) -> v8::Global<
 }
 
 /// Runs the task to its end; how it ended.
-pub async fn run(warm: Warm, tree: Tree, task: Task, stdio: [OpenFile; 3]) -> Exit {
-    let Warm { js, modules: slot, calls } = warm;
-    let modules = Modules::new(&tree);
-    slot.fill(modules.clone());
-    let exit_code = ExitCode::default();
-    let names = Names(task.control.clone());
-    let services = extensions::services(&tree, modules.services(), names, exit_code.clone());
-    if let Err(e) = js.lazy_init_extensions(services) {
-        return failed(e.to_string());
-    }
-    {
-        let state = js.op_state();
-        let mut state = state.borrow_mut();
-        for (fd, file) in stdio.into_iter().enumerate() {
-            let file: Rc<dyn File> = Rc::new(file);
-            state.borrow_mut::<deno_io::FdTable>().register(fd as i32, file.clone());
-            state.resource_table.add(FileResource::new(file, format!("fd {fd}")));
+pub async fn run(warm: Warm, tree: Tree, task: Task) -> Exit {
+    let main = task.main.clone();
+    let outcome = match Worker::start(warm, &tree, &task, None) {
+        Ok(mut worker) => {
+            end_before_the_heap_does(&mut worker.js, &task);
+            let channel = worker.js.op_state().borrow().try_borrow::<Channel>().cloned();
+            if channel.is_some() {
+                // The runtime learns that it can be written to, so that a message is under way when `send` returns.
+                tokio::task::yield_now().await;
+            }
+            let done = worker.run(&main).await.map(|()| worker.exit_code());
+            if let Some(channel) = channel {
+                channel.flush();
+            }
+            done
         }
-        // What the task may do is the server's to decide, at every request.
-        let parser = Arc::new(RuntimePermissionDescriptorParser::new(tree.clone()));
-        state.put(PermissionsContainer::new(parser, Permissions::allow_all()));
-        state.put(Arc::new(deno_features::FeatureChecker::default()));
-        state.put(task.clone());
-        state.put(tree.clone());
-        state.put(modules.seen().clone());
+        Err(message) => Err(message),
+    };
+    match outcome {
+        Ok(code) => Exit { code: Some(code), ..Exit::default() },
+        Err(message) => Exit { code: Some(1), message: Some(message), ..Exit::default() },
     }
-    let mut js = js;
-    end_before_the_heap_does(&mut js, &task);
-    let mut worker = Worker { js, calls, exit_code };
-    let start = worker.value(&Start {
-        args: &task.args,
-        argv0: "node",
-        versions: Versions { deno: "2.9.0", v8: v8::VERSION_STRING.to_string(), typescript: "" },
-        target: format!("{}-unknown-linux-gnu", std::env::consts::ARCH),
-    });
-    if let Err(error) = worker.call(|calls| &calls.start, &[start]) {
-        return failed(worker.text(error));
+}
+
+/// What a thread's JavaScript is told of itself.
+pub(super) struct Birth {
+    pub reins: Arc<Reins>,
+    pub id: u32,
+    /// What its maker gave it: options, and the ends of its channels.
+    pub data: (DetachedBuffer, Vec<Transferable>),
+    pub limits: ResolvedResourceLimits,
+}
+
+#[derive(Serialize)]
+struct Thread {
+    id: u32,
+    data: JsMessageData,
+}
+
+impl Worker {
+    /// Gives an engine its task.
+    pub(super) fn start(
+        warm: Warm,
+        tree: &Tree,
+        task: &Task,
+        thread: Option<Birth>,
+    ) -> Result<Worker, String> {
+        let Warm { js, modules: slot, calls } = warm;
+        let modules = Modules::new(tree);
+        slot.fill(modules.clone());
+        let exit_code = ExitCode::default();
+        let names = Names(task.control.clone());
+        let services = extensions::services(tree, &task.shared, modules.services(), names, exit_code.clone());
+        js.lazy_init_extensions(services).map_err(|e| e.to_string())?;
+        {
+            let state = js.op_state();
+            let mut state = state.borrow_mut();
+            for (fd, file) in task.stdio.iter().enumerate() {
+                let file: Rc<dyn File> = Rc::new(file.clone());
+                state.borrow_mut::<deno_io::FdTable>().register(fd as i32, file.clone());
+                state.resource_table.add(FileResource::new(file, format!("fd {fd}")));
+            }
+            // What the task may do is the server's to decide, at every request.
+            let parser = Arc::new(RuntimePermissionDescriptorParser::new(tree.clone()));
+            state.put(PermissionsContainer::new(parser, Permissions::allow_all()));
+            state.put(Arc::new(deno_features::FeatureChecker::default()));
+            state.put(task.clone());
+            state.put(tree.clone());
+            state.put(modules.seen().clone());
+        }
+        let mut worker = Worker { js, calls, modules, exit_code, reins: None };
+        let thread = match thread {
+            Some(birth) => Some(worker.become_thread(birth)),
+            // The channel is the main thread's alone.
+            None if task.spec.ipc => {
+                let mode = task.spec.env.get(MODE).map(String::as_str);
+                let joined = Channel::join(&task.control, mode);
+                let (channel, end) = joined.map_err(|e| format!("the channel to who forked it: {e}"))?;
+                let state = worker.js.op_state();
+                let mut state = state.borrow_mut();
+                state.put(channel);
+                state.put(end);
+                None
+            }
+            None => None,
+        };
+        let start = worker.value(&Start {
+            args: &task.args,
+            argv0: "node",
+            versions: Versions { deno: "2.9.0", v8: v8::VERSION_STRING.to_string(), typescript: "" },
+            target: format!("{}-unknown-linux-gnu", std::env::consts::ARCH),
+        });
+        let thread = worker.value(&thread);
+        match worker.call(|calls| &calls.start, &[start, thread]) {
+            Ok(_) => Ok(worker),
+            Err(error) => Err(worker.text(error)),
+        }
     }
-    match worker.run(&task.main, &modules).await {
-        Ok(()) => Exit { code: Some(worker.exit_code.get()), ..Exit::default() },
-        Err(message) => failed(message),
+
+    fn become_thread(&mut self, birth: Birth) -> Thread {
+        let state = self.js.op_state();
+        let mut state = state.borrow_mut();
+        state.put(birth.reins.clone());
+        state.put(birth.limits);
+        self.reins = Some(birth.reins);
+        let (data, transferables) = birth.data;
+        let transferables = serialize_transferables(&mut state, transferables);
+        Thread { id: birth.id, data: JsMessageData { data, transferables } }
+    }
+
+    /// A thread whose end is decided runs no more JavaScript, not even for its errors.
+    fn is_over(&self) -> bool {
+        self.reins.as_ref().is_some_and(|reins| reins.is_ending())
+    }
+
+    pub(super) fn exit_code(&self) -> i32 {
+        self.exit_code.get()
     }
 }
 
@@ -313,10 +417,6 @@ impl Worker {
             }
         }
     }
-}
-
-fn failed(message: String) -> Exit {
-    Exit { code: Some(1), message: Some(message), ..Exit::default() }
 }
 
 /// What a worker runs.

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Loaded by `loadExtScript`.
 const SCRIPT: u8 = b's';
@@ -18,6 +18,13 @@ const SCRIPT: u8 = b's';
 const LAZY: u8 = b'l';
 /// Evaluated at the start.
 const EAGER: u8 = b'e';
+
+type Pairs = &'static [(&'static str, &'static str)];
+
+/// The lazy sources that are not in the snapshot, scripts and modules, sorted once for all of the process's threads.
+static RESIDUAL: OnceLock<[Pairs; 2]> = OnceLock::new();
+/// Every source as the engine reads it in place, where it can.
+static EMBEDDED: OnceLock<HashMap<&'static str, Embedded>> = OnceLock::new();
 
 /// The two files, as they are embedded.
 #[derive(Clone, Copy)]
@@ -37,22 +44,26 @@ impl Seed {
             options.extension_transpiler = Some(Rc::new(sources::transpile));
             return;
         }
-        let entries = entries(self.sources);
         if !self.snapshot.is_empty() {
             options.startup_snapshot = Some(self.snapshot);
             options.skip_op_registration = true;
-            let of = |kind| -> &'static [(&'static str, &'static str)] {
-                let mut of: Vec<_> = entries.iter().filter(|e| e.0 == kind).map(|e| (e.1, e.2)).collect();
-                // The engine searches by halves.
-                of.sort_unstable_by_key(|(name, _)| *name);
-                // Once a process.
-                of.leak()
-            };
-            options.residual_lazy_js_sources = of(SCRIPT);
-            options.residual_lazy_esm_sources = of(LAZY);
+            let [scripts, modules] = RESIDUAL.get_or_init(|| {
+                let entries = entries(self.sources);
+                [SCRIPT, LAZY].map(|kind| {
+                    let mut of: Vec<_> = entries.iter().filter(|e| e.0 == kind).map(|e| (e.1, e.2)).collect();
+                    // The engine searches by halves.
+                    of.sort_unstable_by_key(|(name, _)| *name);
+                    // Once a process.
+                    &*of.leak()
+                })
+            });
+            options.residual_lazy_js_sources = scripts;
+            options.residual_lazy_esm_sources = modules;
             return;
         }
-        let by_name: HashMap<&str, &'static str> = entries.iter().map(|e| (e.1, e.2)).collect();
+        let by_name = EMBEDDED.get_or_init(|| {
+            entries(self.sources).into_iter().map(|(_, name, source)| (name, Embedded::new(source))).collect()
+        });
         for extension in &mut options.extensions {
             for files in [
                 &mut extension.js_files,
@@ -61,7 +72,7 @@ impl Seed {
                 &mut extension.lazy_loaded_js_files,
             ] {
                 for file in files.to_mut() {
-                    *file = embedded(file.specifier, by_name[file.specifier]);
+                    *file = by_name[file.specifier].file(file.specifier);
                 }
             }
         }
@@ -69,14 +80,27 @@ impl Seed {
 }
 
 /// A source as the engine takes it, without a copy where it can read it in place.
-fn embedded(name: &'static str, source: &'static str) -> ExtensionFileSource {
-    if !source.is_ascii() {
-        return ExtensionFileSource::new_computed(name, Arc::from(source));
+enum Embedded {
+    InPlace(&'static v8::OneByteConst),
+    Copied(Arc<str>),
+}
+
+impl Embedded {
+    fn new(source: &'static str) -> Embedded {
+        if !source.is_ascii() {
+            return Embedded::Copied(source.into());
+        }
+        // Once a process and file.
+        let external = FastStaticString::create_external_onebyte_const(source.as_bytes());
+        Embedded::InPlace(Box::leak(Box::new(external)))
     }
-    // Once a process and file.
-    let external: &'static v8::OneByteConst =
-        Box::leak(Box::new(FastStaticString::create_external_onebyte_const(source.as_bytes())));
-    ExtensionFileSource::new(name, FastStaticString::new(external))
+
+    fn file(&self, name: &'static str) -> ExtensionFileSource {
+        match self {
+            Embedded::InPlace(source) => ExtensionFileSource::new(name, FastStaticString::new(source)),
+            Embedded::Copied(source) => ExtensionFileSource::new_computed(name, source.clone()),
+        }
+    }
 }
 
 fn entries(mut bytes: &'static [u8]) -> Vec<(u8, &'static str, &'static str)> {

@@ -9,27 +9,29 @@ use nine::wire::{
     Data, Fid, FsyncKind, LockFlags, LockKind, LockStatus, LockedRange, OpenFlags, Rmessage, Tmessage,
 };
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A fid that is open, and what open(2) keeps beside it.
+/// A fid that is open, and what open(2) keeps beside it. Clones share both, as descriptors do after dup(2).
+#[derive(Clone)]
 pub struct OpenFile {
-    handle: Handle,
+    handle: Arc<Handle>,
     path: PathBuf,
     flags: OpenFlags,
-    at: Cell<u64>,
+    at: Arc<AtomicU64>,
 }
 
 impl OpenFile {
     pub(super) fn new(handle: Handle, path: PathBuf, flags: OpenFlags) -> OpenFile {
-        OpenFile { handle, path, flags, at: Cell::new(0) }
+        OpenFile { handle: Arc::new(handle), path, flags, at: Arc::default() }
     }
 
     /// A standard file, which the control tree has opened.
     pub fn stdio(handle: Handle, flags: OpenFlags) -> OpenFile {
-        OpenFile { handle, path: PathBuf::new(), flags, at: Cell::new(0) }
+        OpenFile { handle: Arc::new(handle), path: PathBuf::new(), flags, at: Arc::default() }
     }
 
     fn fid(&self) -> Fid {
@@ -96,14 +98,14 @@ impl OpenFile {
     }
 
     async fn read_on(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let n = self.read_at(self.at.get(), buf).await?;
-        self.at.set(self.at.get() + n as u64);
+        let n = self.read_at(self.at.load(Ordering::Relaxed), buf).await?;
+        self.at.fetch_add(n as u64, Ordering::Relaxed);
         Ok(n)
     }
 
     async fn write_on(&self, data: &[u8]) -> io::Result<usize> {
-        let n = self.write_at(self.at.get(), data).await?;
-        self.at.set(self.at.get() + n as u64);
+        let n = self.write_at(self.at.load(Ordering::Relaxed), data).await?;
+        self.at.fetch_add(n as u64, Ordering::Relaxed);
         Ok(n)
     }
 
@@ -119,8 +121,8 @@ impl OpenFile {
 
     async fn read_rest(&self) -> io::Result<Vec<u8>> {
         let mut data = Vec::new();
-        self.read_to_end(self.at.get(), &mut data).await?;
-        self.at.set(self.at.get() + data.len() as u64);
+        self.read_to_end(self.at.load(Ordering::Relaxed), &mut data).await?;
+        self.at.fetch_add(data.len() as u64, Ordering::Relaxed);
         Ok(data)
     }
 
@@ -135,11 +137,11 @@ impl OpenFile {
     async fn seek(&self, to: io::SeekFrom) -> io::Result<u64> {
         let (base, by) = match to {
             io::SeekFrom::Start(at) => (0, i64::try_from(at).map_err(|_| errno(libc::EINVAL))?),
-            io::SeekFrom::Current(by) => (self.at.get() as i64, by),
+            io::SeekFrom::Current(by) => (self.at.load(Ordering::Relaxed) as i64, by),
             io::SeekFrom::End(by) => (self.meta().await?.0.size as i64, by),
         };
         let at = base.checked_add(by).filter(|at| *at >= 0).ok_or_else(|| errno(libc::EINVAL))?;
-        self.at.set(at as u64);
+        self.at.store(at as u64, Ordering::Relaxed);
         Ok(at as u64)
     }
 

@@ -240,6 +240,22 @@ impl Link {
         }
     }
 
+    /// Reads once for everybody, blocked; where somebody else reads, waits for that to end.
+    pub fn read_for_all(&self) {
+        match self.lead(true) {
+            Ok(true) => {}
+            Ok(false) => {
+                let mut state = self.lock();
+                if state.is_led {
+                    state.followers += 1;
+                    let mut state = self.turn.wait(state).expect("no holder of the lock panics");
+                    state.followers -= 1;
+                }
+            }
+            Err(_) => std::process::exit(crate::status::SERVER_GONE),
+        }
+    }
+
     /// Reads for those who wait in a runtime, for as long as it is polled.
     ///
     /// # Errors

@@ -72,6 +72,9 @@ impl Modules {
     }
 
     async fn source(&self, specifier: &Url, referrer: Option<&Url>) -> Result<ModuleSource, JsErrorBox> {
+        if specifier.scheme() == "data" {
+            return data(specifier);
+        }
         let kind = MediaType::from_specifier(specifier);
         if kind.is_emittable() {
             let path = deno_path_util::url_to_file_path(specifier).map_err(JsErrorBox::from_err)?;
@@ -98,6 +101,36 @@ impl Modules {
         let kind = if kind == MediaType::Json { ModuleType::Json } else { ModuleType::JavaScript };
         Ok(module(kind, text, specifier))
     }
+}
+
+/// A module that is its own address (RFC 2397).
+fn data(specifier: &Url) -> Result<ModuleSource, JsErrorBox> {
+    let wrong = || JsErrorBox::new("TypeError", format!("Invalid data URL: {specifier}"));
+    let (kind, text) = specifier.path().split_once(',').ok_or_else(wrong)?;
+    let text = match specifier.query() {
+        Some(query) => format!("{text}?{query}"),
+        None => text.to_owned(),
+    };
+    let bytes: Vec<u8> = percent_encoding::percent_decode_str(&text).collect();
+    let (kind, bytes) = match kind.strip_suffix(";base64") {
+        Some(kind) => (kind, base64_simd::forgiving_decode_to_vec(&bytes).map_err(|_| wrong())?),
+        None => (kind, bytes),
+    };
+    let kind = match kind.split(';').next().unwrap_or_default().trim() {
+        "text/javascript" | "application/javascript" => ModuleType::JavaScript,
+        "application/json" => ModuleType::Json,
+        "application/wasm" => {
+            let code = ModuleSourceCode::Bytes(bytes.into_boxed_slice().into());
+            return Ok(ModuleSource::new(ModuleType::Wasm, code, specifier, None));
+        }
+        other => {
+            return Err(JsErrorBox::new(
+                "TypeError",
+                format!("Unknown module format: {other} for URL {specifier}"),
+            ));
+        }
+    };
+    Ok(module(kind, String::from_utf8_lossy(&bytes).into_owned(), specifier))
 }
 
 fn module(kind: ModuleType, text: String, specifier: &Url) -> ModuleSource {

@@ -1,7 +1,7 @@
 //! child_process: children are tasks, made through the control tree. Their pipes are sockets within this process, so that
 //! Node's own streams work on them; what goes through is carried to and from the server here.
 
-use super::Task;
+use super::{Task, ipc};
 use crate::control::Control;
 use crate::files::{OpenFile, Tree};
 use crate::link::now;
@@ -22,7 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 /// How much of a pipe is carried at once.
-const CARRIED: usize = 64 << 10;
+pub(super) const CARRIED: usize = 64 << 10;
 
 /// What Deno's JavaScript asks for.
 #[derive(Deserialize)]
@@ -38,8 +38,11 @@ pub struct SpawnArgs {
     stdin: Value,
     stdout: Value,
     stderr: Value,
+    /// Which of its descriptors is to be the channel; none where it is below zero.
     #[serde(default)]
     ipc: Option<i32>,
+    #[serde(default)]
+    serialization: Option<String>,
     #[serde(default)]
     detached: bool,
     #[serde(default)]
@@ -63,6 +66,7 @@ struct New<'a> {
     cwd: String,
     stdio: [Value; 3],
     detached: bool,
+    ipc: bool,
 }
 
 /// How a child ended.
@@ -150,6 +154,12 @@ impl SpawnArgs {
             env.extend(std::env::vars());
         }
         env.extend(self.env.iter().cloned());
+        let forked = self.ipc.filter(|fd| *fd >= 0);
+        if let Some(fd) = forked {
+            let mode = self.serialization.as_deref().unwrap_or("json");
+            env.insert(ipc::FD.into(), fd.to_string());
+            env.insert(ipc::MODE.into(), mode.into());
+        }
         let cwd = self.cwd.as_ref().map_or_else(|| tree.cwd(), |cwd| tree.cwd().join(cwd));
         let stdio = [&self.stdin, &self.stdout, &self.stderr];
         let mut number = 0;
@@ -165,6 +175,7 @@ impl SpawnArgs {
             cwd: cwd.to_string_lossy().into_owned(),
             stdio,
             detached: self.detached,
+            ipc: forked.is_some(),
         }
     }
 }
@@ -204,9 +215,6 @@ pub fn op_node_spawn_child(
     #[serde] args: SpawnArgs,
     #[string] _api: String,
 ) -> Result<NodeChild, JsErrorBox> {
-    if args.ipc.is_some_and(|fd| fd >= 0) {
-        return Err(JsErrorBox::not_supported());
-    }
     let control = state.borrow::<Task>().control.clone();
     let tree = state.borrow::<Tree>().clone();
     let new = args.wanted(state, &tree);
@@ -217,12 +225,18 @@ pub fn op_node_spawn_child(
     let stdout_fd = is_pipe(1).then(|| carry_out(&child, 1, &wait)).transpose().map_err(fault)?;
     let stderr_fd = is_pipe(2).then(|| carry_out(&child, 2, &wait)).transpose().map_err(fault)?;
     let pid = child.id;
+    let ipc_pipe_rid = if new.ipc {
+        let fd = ipc::carry(&control, &["children", &pid.to_string(), "ipc"]).map_err(fault)?;
+        Some(ipc::open(state, fd, args.serialization.as_deref()).map_err(fault)?)
+    } else {
+        None
+    };
     let rid = state.resource_table.add(Held { child, wait });
-    Ok(NodeChild { rid, pid, stdin_fd, stdout_fd, stderr_fd, ipc_pipe_rid: None, extra_pipe_fds: Vec::new() })
+    Ok(NodeChild { rid, pid, stdin_fd, stdout_fd, stderr_fd, ipc_pipe_rid, extra_pipe_fds: Vec::new() })
 }
 
 /// A pair of sockets: one for Node's stream, by its number, and one for us.
-fn pipe() -> io::Result<(i64, UnixStream)> {
+pub(super) fn pipe() -> io::Result<(i64, UnixStream)> {
     let (theirs, ours) = std::os::unix::net::UnixStream::pair()?;
     ours.set_nonblocking(true)?;
     Ok((OwnedFd::from(theirs).into_raw_fd().into(), UnixStream::from_std(ours)?))

@@ -7,15 +7,20 @@ mod children;
 mod fault;
 mod files;
 mod host;
+mod ipc;
+mod mail;
 mod names;
 mod process;
 mod require;
+mod threads;
 
 pub use fault::Place;
+pub use ipc::{Channel, FD, MODE};
 pub use names::Names;
 
 use crate::control::{Control, Spec};
-use crate::engine::Main;
+use crate::engine::{Main, Shared};
+use crate::files::OpenFile;
 use crate::signals::Desk;
 use std::sync::Arc;
 
@@ -28,6 +33,9 @@ pub struct Task {
     pub main: Main,
     /// What follows the script's name.
     pub args: Arc<[String]>,
+    pub stdio: [OpenFile; 3],
+    /// What its threads have in common.
+    pub shared: Shared,
 }
 
 deno_core::extension!(
@@ -55,17 +63,30 @@ deno_core::extension!(
         files::op_unlink_sync,
         files::op_write_file,
         files::op_write_file_sync,
+        mail::op_node_worker_thread_post_message,
+        mail::op_node_worker_thread_recv_message,
+        mail::op_node_worker_thread_register,
+        mail::op_node_worker_thread_set_listener_count,
         process::op_current_thread_cpu_usage,
         process::op_napi_open,
+        threads::op_thread_cpu_time,
+        threads::op_thread_end,
+        threads::op_thread_over,
+        threads::op_thread_start,
     ],
     esm_entry_point = "ext:runtime/main.js",
     esm = [
         dir "js",
         "ext:runtime/98_global_scope_shared.js" = "globals.js",
+        "ext:runtime/console.js" = "console.js",
         "ext:runtime/errors.js" = "errors.js",
         "ext:runtime/deno.js" = "deno.js",
         "ext:runtime/scope.js" = "scope.js",
         "ext:runtime/main.js" = "main.js",
+    ],
+    lazy_loaded_js = [
+        dir "js",
+        "ext:runtime/threads.js" = "threads.js",
     ],
     middleware = |op| match op.name {
         "op_exit" => process::op_exit(),

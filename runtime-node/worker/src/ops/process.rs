@@ -1,7 +1,8 @@
 //! The program's end, and signals.
 
-use super::Task;
+use super::{Channel, Task};
 use crate::control::Exit;
+use crate::engine::{End, Reins};
 use deno_core::error::ResourceError;
 use deno_core::{AsyncRefCell, OpState, RcRef, Resource, ResourceId, op2};
 use deno_error::JsErrorBox;
@@ -9,11 +10,19 @@ use deno_os::ExitCode;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 #[op2(fast)]
 pub fn op_exit(state: &mut OpState) {
     let code = state.try_borrow::<ExitCode>().map_or(0, |code| code.get());
+    // A thread ends itself, not the task; its JavaScript comes to an end behind this call.
+    if let Some(reins) = state.try_borrow::<Arc<Reins>>() {
+        return reins.end(End { code, ..End::default() });
+    }
+    if let Some(channel) = state.try_borrow::<Channel>() {
+        channel.flush();
+    }
     state.borrow::<Task>().control.exit(Exit { code: Some(code), ..Exit::default() });
 }
 

@@ -1,0 +1,2 @@
+process.send('first');
+process.exit(5);
