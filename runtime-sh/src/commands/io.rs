@@ -1,9 +1,13 @@
 //! What a command reads and writes: a file, with a buffer before it.
 
-use vfs::{Caller, FileRef, Nature, OpenFlags, Place, Result};
+use crate::process::{Held, Memory};
+use vfs::{Caller, Errno, FileRef, Nature, Op, OpenFlags, Place, Result};
 
 /// How much is read or written at once.
 const BUFFER: usize = 32 << 10;
+
+/// What a line may be long without being counted as memory.
+const UNCOUNTED: usize = 64 << 10;
 
 /// A file that is read from where it stands.
 pub struct Input {
@@ -12,11 +16,15 @@ pub struct Input {
     buffer: Vec<u8>,
     /// What of the buffer is taken.
     taken: usize,
+    /// What whoever reads keeps of it.
+    held: Option<Held>,
+    /// It has been given away: nothing comes any more.
+    ended: bool,
 }
 
 impl Input {
     pub fn new(file: FileRef) -> Input {
-        Input { file, offset: 0, buffer: Vec::new(), taken: 0 }
+        Input { file, offset: 0, buffer: Vec::new(), taken: 0, held: None, ended: false }
     }
     /// Opens the file at `place` for reading.
     pub async fn open(place: &Place, who: &Caller) -> Result<Input> {
@@ -43,6 +51,60 @@ impl Input {
             self.buffer.truncate(count);
         }
         Ok(&self.buffer[self.taken..])
+    }
+    /// [`Input::fill`], with all of `output` on its way before there is anything to wait for.
+    pub async fn fill_behind(&mut self, output: &mut Output) -> Result<&[u8]> {
+        if self.taken < self.buffer.len() || self.ended {
+            return Ok(&self.buffer[self.taken..]);
+        }
+        self.buffer.resize(BUFFER, 0);
+        self.taken = 0;
+        let read = match self.file.read(self.offset, &mut self.buffer) {
+            Op::Done(read) => read,
+            // Nobody is kept from reading what is there by one who cannot take more.
+            Op::Later(read) => match output.flush().await {
+                Ok(()) => read.await,
+                Err(error) if error.is(Errno::EPIPE) => Ok(0),
+                Err(_) => read.await,
+            },
+        };
+        match read {
+            Ok(count) => {
+                self.offset += count as u64;
+                self.buffer.truncate(count);
+                Ok(&self.buffer)
+            }
+            Err(error) => {
+                self.buffer.clear();
+                Err(error)
+            }
+        }
+    }
+    /// This input as it stands; what is left behind is at its end.
+    pub fn surrender(&mut self) -> Input {
+        let rest = Input { ended: true, ..Input::new(self.file.clone()) };
+        std::mem::replace(self, rest)
+    }
+    /// Counts `bytes` that are kept of it, where they are many.
+    pub fn keep(&mut self, memory: &Memory, bytes: usize) -> Result<()> {
+        match &mut self.held {
+            Some(held) => held.set(bytes),
+            None if bytes > UNCOUNTED => {
+                self.held = Some(memory.hold(bytes)?);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+    /// Where the next byte is read.
+    pub fn position(&self) -> u64 {
+        self.offset - (self.buffer.len() - self.taken) as u64
+    }
+    /// Goes on at `offset`.
+    pub fn seek(&mut self, offset: u64) {
+        self.offset = offset;
+        self.buffer.clear();
+        self.taken = 0;
     }
     /// Takes `count` bytes of what [`Input::fill`] gave.
     pub fn take(&mut self, count: usize) {

@@ -3,15 +3,67 @@
 //!
 //! A command reaches files through `cwd` and `root` as `who`, never blocks, and gives the others their turn ([`turn`]) in loops
 //! that compute. What it keeps in memory beyond a few buffers it takes from [`Spawn::memory`]. Its messages are GNU's.
+//!
+//! ```text
+//! gnu       options, --help, usage errors, write errors     options, messages
+//! reach     paths to files and back, lines of input         walk, copy, remove: trees
+//! pattern   regular expressions: grep, sed, find            glob, mode, size, times, people: what options say
+//! ```
+//!
+//! Why they are written here and not taken: uutils' crates (coreutils, grep, sed, findutils) reach the host through `std::fs` and
+//! `std::io::stdout`, block, and end the process where they fail. As libraries they would show the host to a task; as WASI programs each call
+//! would be a task with megabytes of code, without a way to start others (xargs, find -exec), and their makers build for a newer
+//! compiler than the WASI target of the distributions has. awk's crates are programs with the same ways. What is kept as libraries and does
+//! no I/O is used: regex-automata, jiff, parse_datetime.
 
+mod basename;
+mod cat;
+mod chmod;
+#[cfg(test)]
+mod compared;
 mod constant;
+mod copy;
+mod cp;
+mod date;
 mod echo;
+mod env;
+mod find;
+mod glob;
+mod gnu;
+mod grep;
+mod head;
 mod io;
+mod ln;
+mod ls;
+mod messages;
+mod mkdir;
+mod mode;
+mod mv;
+mod options;
+mod pattern;
+mod people;
 mod pwd;
+mod reach;
+mod realpath;
+mod remove;
+mod rmdir;
+mod sed;
+mod size;
+mod sleep;
+mod sort;
+mod tail;
+mod tee;
+mod times;
+mod touch;
+mod uniq;
+mod walk;
+mod wc;
+mod which;
+mod xargs;
 
 pub use io::{Input, Output};
 
-use crate::process::Memory;
+use crate::process::{Held, Memory};
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use vfs::{Caller, Errno, Error, FileRef, Follow, Namespace, Op, Place, Result};
@@ -31,12 +83,62 @@ macro_rules! command {
     };
 }
 
+/// The [`Command`] of a module that reads its options as GNU's commands do.
+macro_rules! gnu {
+    ($module:ident) => {
+        gnu!($module::PROGRAM, $module::run)
+    };
+    ($program:path, $body:path) => {
+        |mut call| {
+            Box::pin(async move {
+                let done = match call.options(&$program).await {
+                    Ok(args) => $body(&mut call, args).await,
+                    Err(failure) => Err(failure),
+                };
+                call.close(&$program, done).await
+            })
+        }
+    };
+}
+
 /// All of them, in the order of their names.
 pub const ALL: &[(&str, Command)] = &[
+    ("basename", gnu!(basename)),
+    ("cat", gnu!(cat)),
+    ("chmod", gnu!(chmod)),
+    ("cp", gnu!(cp)),
+    ("date", gnu!(date)),
+    ("dirname", gnu!(basename::DIRNAME, basename::dirname)),
     ("echo", command!(echo::echo)),
+    ("egrep", gnu!(grep::PROGRAM, grep::extended)),
+    ("env", gnu!(env)),
     ("false", command!(constant::no)),
+    ("fgrep", gnu!(grep::PROGRAM, grep::fixed)),
+    ("find", gnu!(find)),
+    ("grep", gnu!(grep)),
+    ("head", gnu!(head)),
+    ("link", gnu!(ln::LINK, ln::link)),
+    ("ln", gnu!(ln)),
+    ("ls", gnu!(ls)),
+    ("mkdir", gnu!(mkdir)),
+    ("mv", gnu!(mv)),
+    ("printenv", gnu!(env::PRINTENV, env::printenv)),
     ("pwd", command!(pwd::pwd)),
+    ("readlink", gnu!(realpath::READLINK, realpath::readlink)),
+    ("realpath", gnu!(realpath)),
+    ("rm", gnu!(remove)),
+    ("rmdir", gnu!(rmdir)),
+    ("sed", gnu!(sed)),
+    ("sleep", gnu!(sleep)),
+    ("sort", gnu!(sort)),
+    ("tail", gnu!(tail)),
+    ("tee", gnu!(tee)),
+    ("touch", gnu!(touch)),
     ("true", command!(constant::yes)),
+    ("uniq", gnu!(uniq)),
+    ("wc", gnu!(wc)),
+    ("which", gnu!(which)),
+    ("xargs", gnu!(xargs)),
 ];
 
 /// The command called `name`.
