@@ -13,13 +13,17 @@ use std::sync::Arc;
 use task::{Registry, Runtime, TaskTable};
 use vfs::host::{HostOptions, HostTree};
 use vfs::mem::MemTree;
-use vfs::{BindFlags, Caller, Device, Errno, Kind, Mode, Name, Namespace, NodeRef, Place};
+use vfs::{
+    BindFlags, Caller, Device, Errno, Kind, MemOptions, Mode, Name, Namespace, NodeRef, Overlay, Place,
+};
 
 /// `--root`.
 #[derive(Clone, Debug)]
 pub enum RootSpec {
     Mem,
     Host(PathBuf),
+    /// Host directories, the first one topmost, that are only read, and memory over them.
+    Overlay(Vec<PathBuf>),
 }
 
 impl FromStr for RootSpec {
@@ -29,7 +33,10 @@ impl FromStr for RootSpec {
         match text.split_once(':') {
             None if text == "mem" => Ok(RootSpec::Mem),
             Some(("host", dir)) if !dir.is_empty() => Ok(RootSpec::Host(PathBuf::from(dir))),
-            _ => Err(format!("{text}: a root is mem or host:DIR")),
+            Some(("overlay", dirs)) if dirs.split(':').all(|dir| !dir.is_empty()) => {
+                Ok(RootSpec::Overlay(dirs.split(':').map(PathBuf::from).collect()))
+            }
+            _ => Err(format!("{text}: a root is mem, host:DIR, or overlay:DIR[:DIR]...")),
         }
     }
 }
@@ -98,6 +105,15 @@ impl World {
                 let root = host(dir, false)
                     .map_err(|e| Fault::no_input(format!("--root host:{}: {e}", dir.display())))?;
                 Namespace::new(root, &format!("host:{}", dir.display()))
+            }
+            RootSpec::Overlay(dirs) => {
+                let layer = |dir: &PathBuf| {
+                    host(dir, false)
+                        .map_err(|e| Fault::no_input(format!("--root overlay:{}: {e}", dir.display())))
+                };
+                let layers = dirs.iter().map(layer).collect::<Result<Vec<_>, _>>()?;
+                let overlay = Overlay::new(layers, MemOptions::default()).map_err(broken)?;
+                Namespace::new(overlay.root(), "overlay")
             }
         };
         let wasi = runtime_wasi::Config {

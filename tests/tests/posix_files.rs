@@ -1,5 +1,5 @@
-//! What POSIX and Linux promise of files, through the mount, on the memory tree and on a host directory: each test runs on
-//! both, and first on tmpfs, which must pass it too.
+//! What POSIX and Linux promise of files, through the mount, on the memory tree, on a host directory and on an overlay: each
+//! test runs on all, and first on tmpfs, which must pass it too.
 
 use rustix::fs::{AtFlags, FallocateFlags, Mode, OFlags, RenameFlags, SeekFrom, Timespec, Timestamps};
 use std::ffi::OsStr;
@@ -18,11 +18,14 @@ fn everywhere(what: &str, test: impl Fn(&str, &Path)) {
         return;
     }
     let below = tempfile::tempdir_in("/dev/shm").expect("tmpfs");
-    for (name, root) in [("memory", "mem".to_owned()), ("host", format!("host:{}", below.path().display()))] {
+    let below = below.path().display();
+    let roots = ["mem".to_owned(), format!("host:{below}"), format!("overlay:{below}")];
+    for (name, root) in ["memory", "host", "overlay"].into_iter().zip(roots) {
         let mount = tempfile::tempdir().expect("a mount point");
         let dir = mount.path().to_str().expect("a UTF-8 path").to_owned();
         let server = Server::start(&["--root", &root, "--mount", &dir]);
-        let here = mount.path().join("here");
+        // What is left of the host's is the overlay's layer.
+        let here = mount.path().join(name);
         fs::create_dir(&here).expect("a directory");
         test(name, &here);
         drop(server);

@@ -16,14 +16,14 @@ fn is_root(what: &str) -> bool {
 }
 
 #[test]
-fn both_trees_keep_every_promise_through_fuse_as_tmpfs_does() {
+fn the_trees_keep_every_promise_through_fuse_as_tmpfs_does() {
     let what = "the table of POSIX through FUSE";
     if !is_root(what) || !has_fuse(what) {
         return;
     }
     let base = tempfile::tempdir_in("/dev/shm").expect("tmpfs");
-    let names = ["tmpfs", "below", "memory", "host", "import"];
-    let [tmpfs, below, memory, host, import] = names.map(|name| {
+    let names = ["tmpfs", "below", "memory", "host", "overlay", "import"];
+    let [tmpfs, below, memory, host, overlay, import] = names.map(|name| {
         let dir = base.path().join(name);
         std::fs::create_dir(&dir).expect("a directory");
         dir.to_str().expect("a UTF-8 path").to_owned()
@@ -31,6 +31,7 @@ fn both_trees_keep_every_promise_through_fuse_as_tmpfs_does() {
     sh("chmod 755 \"$D\"", &[("D", base.path().to_str().expect("a UTF-8 path"))], patience());
     let server = Server::start(&["--root", "mem", "--mount", &memory]);
     let _host = Server::start(&["--root", &format!("host:{below}"), "--mount", &host]);
+    let _overlay = Server::start(&["--root", &format!("overlay:{below}"), "--mount", &overlay]);
     let _import = Import::of(&server, Path::new(&import));
     let mut wrong = String::new();
     for promise in wanted() {
@@ -42,7 +43,13 @@ fn both_trees_keep_every_promise_through_fuse_as_tmpfs_does() {
             String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).replace(base, "")
         };
         let expected = run(&tmpfs);
-        for (on, base) in [("memory, FUSE", &memory), ("host, FUSE", &host), ("memory, import", &import)] {
+        let mounts = [
+            ("memory, FUSE", &memory),
+            ("host, FUSE", &host),
+            ("overlay, FUSE", &overlay),
+            ("memory, import", &import),
+        ];
+        for (on, base) in mounts {
             let fault =
                 FAULTS.iter().find(|fault| on.ends_with(fault.on) && promise.name.contains(fault.row));
             wrong.push_str(&fault_of(promise, on, fault, difference(promise, on, &expected, &run(base))));

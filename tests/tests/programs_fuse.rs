@@ -1,5 +1,5 @@
-//! git, cargo, sqlite3, vim, rsync, tar, find, du and make on FUSE mounts of this machine: the memory tree, and a host
-//! directory.
+//! git, cargo, sqlite3, vim, rsync, tar, find, du and make on FUSE mounts of this machine: the memory tree, a host
+//! directory, and an overlay.
 
 use std::path::Path;
 use tests::programs::{Outcome, compare, every_program, patience};
@@ -27,6 +27,12 @@ fn programs_do_three_times_as_much_on_a_host_directory() {
     programs("a host directory over FUSE, 3 times", "host", 3);
 }
 
+#[test]
+#[ignore = "soak: takes minutes"]
+fn programs_do_three_times_as_much_on_an_overlay() {
+    programs("an overlay over FUSE, 3 times", "overlay", 3);
+}
+
 fn programs(on: &str, below: &str, n: u32) {
     if !has_fuse(&format!("programs on {on}")) {
         return;
@@ -36,7 +42,15 @@ fn programs(on: &str, below: &str, n: u32) {
     let (mount, host) = (tempfile::tempdir(), tempfile::tempdir());
     let (mount, host) = (mount.expect("a temporary directory"), host.expect("a temporary directory"));
     let bind = format!("{}:/host", host.path().display());
-    let server = Server::start(&["--mount", mount.path().to_str().expect("a UTF-8 path"), "--bind", &bind]);
+    let root = match below {
+        "overlay" => format!("overlay:{}", host.path().display()),
+        _ => "mem".to_owned(),
+    };
+    if below == "overlay" {
+        std::fs::create_dir(host.path().join(below)).expect("a directory");
+    }
+    let mount_at = mount.path().to_str().expect("a UTF-8 path");
+    let server = Server::start(&["--root", &root, "--mount", mount_at, "--bind", &bind]);
     let ours = run(on, &mount.path().join(below), n);
     drop(server);
     compare(on, &tmpfs, &ours);

@@ -42,7 +42,7 @@ pub struct Serve {
 /// What the namespace is made of; the same for `serve` and `run`.
 #[derive(Args, Debug)]
 pub struct WorldArgs {
-    /// What / is: mem, or host:DIR
+    /// What / is: mem, host:DIR, or overlay:DIR[:DIR]... (host directories that are only read, and memory over them)
     #[arg(long, value_name = "SPEC", default_value = "mem")]
     root: RootSpec,
     /// Show a host file or directory at DST of the namespace; with :ro nothing of it can be changed

@@ -204,7 +204,7 @@ impl Inode {
             state.nlink = 0;
         }
         if state.nlink == 0 {
-            self.tree().nameless.lock().insert(self.number());
+            self.lose_last_name();
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::mem::space::PAGE;
 use crate::*;
 use parking_lot::{RwLock, RwLockReadGuard};
 use std::any::Any;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 /// As long as it is held, no fork begins.
@@ -27,6 +27,8 @@ pub(super) struct Inode {
     kind: Kind,
     me: Weak<Inode>,
     mark: Mark,
+    /// Nothing leads to it any more: it ends with who holds it.
+    nameless: AtomicBool,
     /// The same for all who look, until it is copied ([`Inode::own`]).
     cell: RwLock<Arc<Cell>>,
     /// A named pipe's, while somebody holds it.
@@ -41,6 +43,7 @@ impl Inode {
             kind: slot.kind,
             me: me.clone(),
             mark: Mark::default(),
+            nameless: AtomicBool::new(false),
             cell: RwLock::new(cell),
             fifo: OnceLock::new(),
         })
@@ -63,6 +66,11 @@ impl Inode {
     }
     pub(super) fn fifo(&self) -> Arc<Fifo> {
         self.fifo.get_or_init(Arc::default).clone()
+    }
+    /// Its last name is gone. The caller holds the tree's turn.
+    pub(super) fn lose_last_name(&self) {
+        self.nameless.store(true, Ordering::Relaxed);
+        self.tree.nameless.lock().insert(self.number);
     }
     pub(super) fn mark(&self) -> &Mark {
         &self.mark
@@ -235,13 +243,12 @@ impl Inode {
 impl Drop for Inode {
     fn drop(&mut self) {
         self.tree.living.forget(self);
-        let cell = self.cell.get_mut();
-        if cell.state.read().nlink > 0 {
+        if !*self.nameless.get_mut() {
             return;
         }
         // Nothing leads to it any more. Whoever drops it may be in a turn of his own.
         let _turn = self.tree.generation.read_recursive();
-        let state = cell.state.read();
+        let state = self.cell.get_mut().state.read();
         self.tree.space.give_bytes(state.held_in_all());
         self.tree.space.give_inode();
         self.tree.nameless.lock().remove(&self.number);
