@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use task::{Exit, Reach, Signal};
+use task::{Exit, Group, Reach, Signal};
 use tokio::sync::{Notify, Semaphore, watch};
 use vfs::{Caller, FileRef, Place, TaskId};
 
@@ -26,6 +26,8 @@ pub(crate) struct Given {
     /// Its way to the network, and how many names it may look up at a time.
     pub reach: Reach,
     pub lookups: Semaphore,
+    /// Those whose loopback is its own.
+    pub group: Option<Arc<Group>>,
     /// Its channel to the program that forked it.
     pub ipc: Option<Arc<Channel>>,
 }

@@ -67,7 +67,7 @@ impl NodeRuntime {
         let ipc = self.pool.exchange.take(start.id.0);
         let spec = spec::document(&start, is_node, ipc.is_some())?;
         let worker = self.pool.take().await?;
-        let reach = Reach::new(start.caps, start.who.task, start.trace).of_group(start.group);
+        let reach = Reach::new(start.caps, start.who.task, start.trace).of_group(start.group.clone());
         let lookups = Semaphore::new(net::AT_ONCE);
         let given = Given {
             id: start.id,
@@ -77,6 +77,7 @@ impl NodeRuntime {
             who: Arc::new(start.who),
             reach,
             lookups,
+            group: start.group,
             ipc,
         };
         worker.give(given, start.usage, start.limits);

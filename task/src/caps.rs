@@ -343,6 +343,14 @@ impl Caps {
     pub fn connects(&self) -> bool {
         self.0.iter().any(|cap| matches!(cap, Cap::Connect(_)))
     }
+    /// Whether it may connect anywhere but to a loopback.
+    pub fn connects_beyond_loopback(&self) -> bool {
+        let is_loopback = |peer: &Peer| match peer.host.parse::<IpAddr>() {
+            Ok(ip) => ip.is_loopback() || ip.is_unspecified(),
+            Err(_) => peer.host == "localhost" || peer.host.ends_with(".localhost"),
+        };
+        self.0.iter().any(|cap| matches!(cap, Cap::Connect(peer) if !is_loopback(peer)))
+    }
     /// Whether it may listen anywhere.
     pub fn listens(&self) -> bool {
         self.0.iter().any(|cap| matches!(cap, Cap::Listen(_)))

@@ -64,6 +64,12 @@ impl Reach {
         }
     }
 
+    /// Whether there is anything but a loopback that it may connect to.
+    pub fn leaves_the_loopback(&self) -> bool {
+        let ceiling = self.group.as_ref().is_none_or(|group| group.caps().connects_beyond_loopback());
+        ceiling && self.caps.connects_beyond_loopback()
+    }
+
     /// Whether it may listen at `local`.
     pub fn listen(&self, local: SocketAddr) -> Result<()> {
         let host = local.ip().to_canonical().to_string();

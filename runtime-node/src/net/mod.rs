@@ -1,6 +1,7 @@
 //! A worker's network. The worker has a network namespace of its own with nothing in it but a loopback; its calls to connect,
 //! bind, listen and send with an address come here instead of the kernel, and are done here under its task's capabilities: with
-//! a socket of the server's that takes the place of the worker's.
+//! a socket of the server's that takes the place of the worker's. Those of tasks of a group that mean the loopback are of the
+//! group's (crate `loopback`), where its tasks meet.
 //!
 //! ```text
 //! worker: connect(7, 1.2.3.4:443) ─seccomp─► server: net:connect? ─► socket, connect ─ADDFD─► 7 is that socket now
@@ -8,7 +9,9 @@
 
 mod address;
 mod calls;
+mod connect;
 mod dns;
+mod listen;
 mod notify;
 mod socket;
 
@@ -17,6 +20,7 @@ pub(crate) use dns::{AT_ONCE, look_up};
 use crate::link::Link;
 use calls::Calls;
 use notify::Listener;
+use parking_lot::Mutex;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -29,6 +33,7 @@ pub(crate) async fn supervise(listener: OwnedFd, worker: OwnedFd, link: Arc<Link
         worker,
         our_network: socket::our_network()?,
         link,
+        connecting: Mutex::new(()),
     });
     // Each of its threads has one at most.
     let mut under_way = JoinSet::new();

@@ -164,7 +164,8 @@ const STREAM_OR_DATAGRAM: [(i32, &[i32]); 2] =
 /// The type without SOCK_NONBLOCK and SOCK_CLOEXEC.
 const TYPE: u32 = !((SOCK_NONBLOCK | SOCK_CLOEXEC) as u32);
 
-/// Options that change how a socket's own data go, and nothing that others notice: no filters, no devices, no groups.
+/// Options that change how a socket's own data go, and nothing that others notice: no filters, no devices, no groups. How
+/// long a connect takes is not among them (SO_SNDTIMEO): the server connects sockets of workers, and must not wait.
 const OPTIONS: [(i32, &[i32]); 4] = [
     (
         SOL_SOCKET,
@@ -175,7 +176,6 @@ const OPTIONS: [(i32, &[i32]); 4] = [
             SO_SNDBUF,
             SO_RCVBUF,
             SO_RCVTIMEO,
-            SO_SNDTIMEO,
             SO_OOBINLINE,
             SO_RCVLOWAT,
         ],

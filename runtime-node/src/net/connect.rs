@@ -1,0 +1,79 @@
+//! connect(2): to the loopback, a task's own or its group's, or out.
+
+use super::address::is_own;
+use super::calls::{Answer, Call, Calls, done, errno, number, wait_until_connected};
+use super::socket::Of;
+use rustix::io::Errno;
+use rustix::net::connect;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+
+impl Calls {
+    pub(super) async fn connect(&self, call: &Call<'_>, peer: SocketAddr) -> Answer {
+        let socket = &call.socket;
+        match (socket.of, call.group()) {
+            // It may be bound there, or be of datagrams: it stays what it is, and what is elsewhere it does not reach.
+            (Of::Group, _) if is_own(&peer) || !socket.is_stream() => self.connect_as_it_is(call, peer).await,
+            (Of::Worker, Some(group)) if is_own(&peer) => {
+                let loopback = self.loopback(group)?;
+                self.connect_new(call, socket.like(Some(&loopback)).map_err(errno)?, peer).await
+            }
+            (Of::Worker, None) if is_own(&peer) => {
+                let elsewhere = call.given.as_ref().is_some_and(|given| given.reach.connect(peer).is_ok());
+                let answer = self.connect_as_it_is(call, peer).await;
+                if elsewhere && answer == Err(libc::EINPROGRESS) {
+                    // A loopback knows at once whether somebody listens.
+                    match wait_until_connected(&socket.fd).await.map_err(errno) {
+                        Err(libc::ECONNREFUSED) => self.connect_out(call, peer).await,
+                        answer => answer.map(|()| 0),
+                    }
+                } else if elsewhere && answer == Err(libc::ECONNREFUSED) {
+                    self.connect_out(call, peer).await
+                } else {
+                    answer
+                }
+            }
+            _ => self.connect_out(call, peer).await,
+        }
+    }
+
+    /// Connects the worker's socket itself.
+    async fn connect_as_it_is(&self, call: &Call<'_>, peer: SocketAddr) -> Answer {
+        let connected = {
+            let _alone = self.connecting.lock();
+            call.socket.connect_at_once(&peer)
+        };
+        match connected {
+            Err(Errno::INPROGRESS) if !call.socket.nonblocking => {
+                wait_until_connected(&call.socket.fd).await.map(|()| 0).map_err(errno)
+            }
+            connected => done(connected),
+        }
+    }
+
+    async fn connect_out(&self, call: &Call<'_>, peer: SocketAddr) -> Answer {
+        self.may_connect("connect", peer)?;
+        if call.socket.of == Of::Machine && !call.socket.is_stream() {
+            return done(connect(&call.socket.fd, &peer));
+        }
+        self.connect_new(call, call.socket.like(None).map_err(errno)?, peer).await
+    }
+
+    /// Connects `new`, which takes the place of the worker's socket once it is.
+    async fn connect_new(&self, call: &Call<'_>, new: OwnedFd, peer: SocketAddr) -> Answer {
+        // A stream that was connected before, or is being, says so itself.
+        if call.socket.of != Of::Worker && call.socket.is_connected() {
+            return Err(libc::EISCONN);
+        }
+        let pending = match connect(&new, &peer) {
+            Ok(()) => false,
+            Err(Errno::INPROGRESS) => true,
+            Err(error) => return Err(number(error)),
+        };
+        if pending && !call.socket.nonblocking {
+            wait_until_connected(&new).await.map_err(errno)?;
+        }
+        self.put(call, &new)?;
+        if pending && call.socket.nonblocking { Err(libc::EINPROGRESS) } else { Ok(0) }
+    }
+}
