@@ -1,7 +1,7 @@
 //! One container: all that its directory shows, and what may be set when.
 
-use crate::ContainerTable;
 use crate::files::Files;
+use crate::{Answers, ContainerTable};
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -49,6 +49,7 @@ pub struct Container {
     last_error: Mutex<Option<String>>,
     /// The container that was forked from it last.
     pub(crate) forked: AtomicU64,
+    answers: Answers,
     mark: Mark,
 }
 
@@ -103,6 +104,8 @@ impl Container {
         origin: Option<Origin>,
     ) -> Result<Arc<Container>> {
         let group = Group::new(id);
+        let urls = Arc::downgrade(table);
+        group.set_urls(move |port| urls.upgrade()?.url(id, port));
         let owner =
             Caller { pid: None, checked: false, umask: 0o022, task: None, guard: None, ..who.clone() };
         let mut origin = origin.unwrap_or_else(|| Origin {
@@ -133,6 +136,7 @@ impl Container {
             turn: tokio::sync::Mutex::new(()),
             last_error: Mutex::new(None),
             forked: AtomicU64::new(0),
+            answers: Answers::default(),
             mark: Mark::default(),
         }))
     }
@@ -152,6 +156,15 @@ impl Container {
     }
     pub fn born(&self) -> Time {
         self.born
+    }
+
+    /// Connections to its ports whose answers wait for a reader.
+    pub fn answers(&self) -> &Answers {
+        &self.answers
+    }
+    /// The identity of the file numbered `file` (below 4) of the directory of `port`.
+    pub fn port_path(&self, port: u16, file: u16) -> u64 {
+        self.table.upgrade().map_or(0, |table| table.port_path(self.id, port, file))
     }
 
     /// The identity of the file numbered `file` (below 65 536) of its directory.

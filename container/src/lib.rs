@@ -13,6 +13,7 @@
 //!              └─► Snapshots   files under a name, for any container; on a host root they last             snapshots.rs
 //! ```
 
+mod answers;
 mod container;
 pub mod ctl;
 mod files;
@@ -22,6 +23,7 @@ mod report;
 mod snapshots;
 mod table;
 
+pub use answers::Answers;
 pub use container::{Container, Settings};
 pub use files::{Files, Furnish};
 pub use life::State;

@@ -125,6 +125,7 @@ impl Container {
 
     async fn put_away(&self) {
         let Ok(table) = self.table() else { return };
+        self.answers().clear();
         loop {
             self.group.quiet().await;
             // One that is starting is cancelled, and then new.

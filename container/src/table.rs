@@ -5,7 +5,8 @@ use crate::{Container, Files, Furnish, Snapshots};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use task::group::Bounds;
 use task::{Caps, TaskTable};
 use tokio::runtime::Handle;
@@ -46,6 +47,9 @@ impl Config {
 pub struct ContainerTable {
     pub(crate) config: Config,
     tag: TreeTag,
+    ports: TreeTag,
+    /// Where the server's gateway listens, once it does.
+    gateway: OnceLock<SocketAddr>,
     containers: Mutex<Containers>,
     pub(crate) watchers: Watchers,
 }
@@ -60,9 +64,16 @@ struct Containers {
 impl ContainerTable {
     /// Fails where the process has no tree number left.
     pub fn new(config: Config) -> Result<Arc<ContainerTable>> {
-        let tag = TreeTag::take().ok_or_else(|| Error::new(Errno::ENFILE, "too many trees"))?;
+        let tag = || TreeTag::take().ok_or_else(|| Error::new(Errno::ENFILE, "too many trees"));
         let containers = Mutex::new(Containers { by_id: BTreeMap::new(), coming: 0, next: 1 });
-        Ok(Arc::new(ContainerTable { config, tag, containers, watchers: Watchers::default() }))
+        Ok(Arc::new(ContainerTable {
+            config,
+            tag: tag()?,
+            ports: tag()?,
+            gateway: OnceLock::new(),
+            containers,
+            watchers: Watchers::default(),
+        }))
     }
 
     pub fn snapshots(&self) -> &Snapshots {
@@ -70,6 +81,27 @@ impl ContainerTable {
     }
     pub fn tasks(&self) -> &Arc<TaskTable> {
         &self.config.tasks
+    }
+
+    /// Where lives end and limits are looked after.
+    pub fn handle(&self) -> &Handle {
+        &self.config.handle
+    }
+
+    /// The server has a gateway, at `address`.
+    pub fn set_gateway(&self, address: SocketAddr) {
+        // There is one, and it stays.
+        let _first = self.gateway.set(address);
+    }
+    /// Where `port` of container `id` is shown by the gateway, where there is one. Only names of the usual loopback lead to
+    /// a host of its own for each port.
+    pub fn url(&self, id: u32, port: u16) -> Option<String> {
+        let gateway = self.gateway.get()?;
+        let usual = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
+        Some(match usual.contains(&gateway.ip()) {
+            true => format!("http://{port}--{id}.localhost:{}/", gateway.port()),
+            false => format!("http://{gateway}/container/{id}/{port}/"),
+        })
     }
 
     pub fn get(&self, id: u32) -> Option<Arc<Container>> {
@@ -140,6 +172,11 @@ impl ContainerTable {
     /// The identity of the file numbered `file` (below 65 536) of container `id`; 0 is none.
     pub fn file_path(&self, id: u32, file: u64) -> u64 {
         self.tag.path(u64::from(id) << 16 | file)
+    }
+    /// The identity of the file numbered `file` (below 4) of a port of container `id`. Of two containers whose numbers are
+    /// 2^30 apart one is long gone.
+    pub(crate) fn port_path(&self, id: u32, port: u16, file: u16) -> u64 {
+        self.ports.path(u64::from(id) << 18 | u64::from(port) << 2 | u64::from(file))
     }
 }
 

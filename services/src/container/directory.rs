@@ -3,7 +3,7 @@
 use crate::container::make::{Forks, new};
 use crate::container::report::{self, Report};
 use crate::container::setting::{self, Setting};
-use crate::container::{attr, ctl, events, file, processes};
+use crate::container::{attr, ctl, events, file, ports, processes};
 use crate::synth::{Attr, OpenDir, only_truncates};
 use ::container::Container;
 use std::sync::{Arc, Weak};
@@ -29,15 +29,17 @@ enum Entry {
     Setting(Setting),
     Mount,
     Processes,
+    Ports,
     Events,
     Fork,
 }
 
-const ENTRIES: [(&str, Entry); 9] = [
+const ENTRIES: [(&str, Entry); 10] = [
     ("ctl", Entry::Ctl),
     ("status", Entry::Report(Report::Status)),
     ("mount", Entry::Mount),
     ("processes", Entry::Processes),
+    ("ports", Entry::Ports),
     ("events", Entry::Events),
     ("fork", Entry::Fork),
     ("limits", Entry::Setting(Setting::Limits)),
@@ -56,6 +58,7 @@ impl Entry {
                 Arc::new(Mount { attr: attr(&container, Kind::Dir, file::MOUNT, 0o700), container })
             }
             Entry::Processes => processes::node(container),
+            Entry::Ports => ports::node(container),
             Entry::Events => events::node(container),
             Entry::Fork => new(attr(&container, Kind::File, file::FORK, 0o400), Forks(container)),
         }

@@ -11,6 +11,7 @@
 //!                  mount/              its files: a portal into its namespace   directory.rs
 //!                  processes/          new, clone, and a task's directory a process: the same files as in /task
 //!                  events              a line an event, from when it was opened events.rs
+//!                  ports/<n>/          what listens inside, and a way in            ports.rs
 //!                  fork                a container with the same files is made by the first read, which gives its number
 //! ```
 //!
@@ -21,6 +22,7 @@ mod directory;
 mod events;
 mod furniture;
 mod make;
+mod ports;
 mod processes;
 mod report;
 mod root;
@@ -52,6 +54,7 @@ mod file {
     pub const CLONE_PROCESS: u64 = 6;
     pub const EVENTS: u64 = 7;
     pub const FORK: u64 = 8;
+    pub const PORTS: u64 = 9;
     pub const SETTINGS: u64 = 32;
     pub const REPORTS: u64 = 64;
 }

@@ -4,8 +4,8 @@ use super::{Event, Group};
 use loopback::{Change, Listeners, Loopback};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
-use vfs::{Result, TaskId};
+use std::sync::{Arc, OnceLock, Weak};
+use vfs::{Error, Result, TaskId};
 
 /// A group's loopback and who listens there.
 #[derive(Default)]
@@ -13,7 +13,11 @@ pub(super) struct Ports {
     loopback: Mutex<Option<Arc<Loopback>>>,
     /// As the runtimes tell it, for each port that was listened at.
     tasks: Mutex<BTreeMap<u16, TaskId>>,
+    /// Where a port is shown to browsers.
+    urls: OnceLock<Box<Urls>>,
 }
+
+type Urls = dyn Fn(u16) -> Option<String> + Send + Sync;
 
 impl Group {
     /// Its loopback, the only one that its tasks have. To be called within a tokio runtime.
@@ -25,7 +29,10 @@ impl Group {
         if let Some(loopback) = &*made {
             return Ok(loopback.clone());
         }
-        let loopback = Arc::new(Loopback::new()?);
+        let none = |error: std::io::Error| {
+            Error::new(Error::from(std::io::Error::from(error.kind())).errno(), error.to_string())
+        };
+        let loopback = Arc::new(Loopback::new().map_err(none)?);
         match loopback.watch() {
             Ok(listeners) => drop(tokio::spawn(tell(Arc::downgrade(self), listeners))),
             Err(error) => self.cannot_tell(&error),
@@ -47,12 +54,18 @@ impl Group {
         }
     }
 
-    /// The ports that somebody listens at, and which task that is, where that is known.
-    pub fn listeners(&self) -> Result<BTreeMap<u16, Option<TaskId>>> {
-        let Some(loopback) = self.has_loopback() else { return Ok(BTreeMap::new()) };
-        let found = loopback.listeners()?;
-        let tasks = self.ports.tasks.lock();
-        Ok(found.iter().map(|address| (address.port(), tasks.get(&address.port()).copied())).collect())
+    /// The task that listened at `port` last.
+    pub fn listens(&self, port: u16) -> Option<TaskId> {
+        self.ports.tasks.lock().get(&port).copied()
+    }
+
+    /// Says once where ports are shown, to be told when they open.
+    pub fn set_urls(&self, urls: impl Fn(u16) -> Option<String> + Send + Sync + 'static) {
+        let _first = self.ports.urls.set(Box::new(urls));
+    }
+    /// Where `port` is shown to browsers, where it is.
+    pub fn url(&self, port: u16) -> Option<String> {
+        self.ports.urls.get()?(port)
     }
 
     fn cannot_tell(&self, error: &std::io::Error) {
@@ -67,8 +80,11 @@ async fn tell(group: Weak<Group>, mut listeners: Listeners) {
         let Some(group) = group.upgrade() else { return };
         match change {
             Ok(Some(Change::Opened(port))) => {
-                let task = group.ports.tasks.lock().get(&port).copied();
+                let task = group.listens(port);
                 group.say(Event::PortOpened { port, task });
+                if let Some(url) = group.url(port) {
+                    group.say(Event::ServerReady { port, url });
+                }
             }
             Ok(Some(Change::Closed(port))) => {
                 group.ports.tasks.lock().remove(&port);
@@ -96,14 +112,15 @@ mod tests {
     async fn a_port_is_told_of_with_its_task_when_it_opens_and_when_it_closes() {
         let group = Group::new(1);
         let events = group.events().reader();
-        assert!(group.listeners().expect("none").is_empty(), "and no loopback is made to see that");
+        group.set_urls(|port| Some(format!("http://{port}/")));
+        assert!(group.has_loopback().is_none(), "who has no use for one has none");
         let loopback = group.loopback().expect("a loopback");
         let socket = loopback.socket(AddressFamily::INET, SocketType::STREAM).expect("a socket");
         let address: SocketAddr = "0.0.0.0:3000".parse().expect("an address");
         bind(&socket, &address).and_then(|()| listen(&socket, 1)).expect("the port is free");
         group.listened(3000, TaskId(7));
-        assert_eq!(next(&events).await, "port 3000 open 7\n");
-        assert_eq!(group.listeners().expect("one"), BTreeMap::from([(3000, Some(TaskId(7)))]));
+        assert_eq!(next(&events).await, "port 3000 open 7\nserver-ready 3000 http://3000/\n");
+        assert_eq!(group.listens(3000), Some(TaskId(7)));
         drop(socket);
         assert_eq!(next(&events).await, "port 3000 closed\n");
     }
