@@ -9,6 +9,7 @@ pub mod bridge;
 pub mod cli;
 pub mod fault;
 pub mod fuse;
+pub mod gateway;
 pub mod listen;
 pub mod memory;
 pub mod ninep;

@@ -78,6 +78,7 @@ pub struct NodeSpec {
 pub struct World {
     pub ns: Namespace,
     pub observer: Observer,
+    pub containers: Arc<ContainerTable>,
     table: Arc<TaskTable>,
 }
 
@@ -145,7 +146,7 @@ impl World {
                 .map_err(|e| Fault::no_input(format!("--bind {}:{}: {e}", spec.src.display(), spec.dst)))?;
         }
         table.set_home(ns.clone());
-        Ok(World { ns, observer, table })
+        Ok(World { ns, observer, containers, table })
     }
 
     /// The namespace as a 9P server.

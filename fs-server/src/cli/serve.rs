@@ -5,6 +5,7 @@ use crate::addr::{Addr, is_loopback};
 use crate::auth::ServerTls;
 use crate::fault::Fault;
 use crate::fuse;
+use crate::gateway::Gateway;
 use crate::listen::Listener;
 use crate::memory;
 use crate::observe::{Target, TraceFile};
@@ -15,6 +16,7 @@ use crate::world::{BindSpec, NodeSpec, RootSpec, World};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Args, Debug)]
@@ -22,6 +24,9 @@ pub struct Serve {
     /// Listen for 9P here: unix:///PATH, tcp://HOST:PORT on loopback, or tls://HOST:PORT. Default: this user's own socket
     #[arg(short, long, value_name = "ADDR")]
     listen: Vec<Addr>,
+    /// Show what listens in containers over HTTP here, on loopback: http://PORT--CONTAINER.localhost:GATEWAY/
+    #[arg(long, value_name = "HOST:PORT")]
+    gateway: Option<String>,
     /// Mount the namespace on this directory with FUSE
     #[arg(short, long, value_name = "DIR")]
     mount: Vec<PathBuf>,
@@ -103,6 +108,10 @@ impl Serve {
         for addr in &addrs {
             listeners.extend(Listener::bind(addr).await?);
         }
+        let gateway = match &self.gateway {
+            Some(at) => Some(Gateway::bind(at).await?),
+            None => None,
+        };
         let world = self.world.make(self.node_pool).await?;
         for listener in &listeners {
             let addr = listener.local_addr();
@@ -111,6 +120,12 @@ impl Serve {
             }
             println!("listening on {addr}");
         }
+        let gateway = gateway.map(|gateway| {
+            println!("gateway on http://{}/", gateway.address());
+            world.containers.set_gateway(gateway.address());
+            let containers = world.containers.clone();
+            gateway.start(Arc::new(move |id| Some(containers.get(id)?.group().clone())))
+        });
         let export = world.export();
         let trace = match &self.trace_9p {
             None => None,
@@ -136,6 +151,7 @@ impl Serve {
             _ = interrupt.recv() => tracing::info!("SIGINT"),
         }
         let ended = async {
+            drop(gateway);
             serving.stop().await;
             if let Some(trace) = trace {
                 trace.stop().await;
