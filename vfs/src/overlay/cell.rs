@@ -48,6 +48,8 @@ pub(super) struct Dir {
     entries: Entries<Slot>,
     /// Whether the layers' names are among the entries.
     pub listed: bool,
+    /// Whether its links are counted: of several directories, only their names tell how many there are together.
+    pub counted: bool,
     /// The directories that are merged here, topmost first: where what the entries lead to is to be found.
     pub lowers: Arc<[Lower]>,
     /// The number of the directory that it is in; its own for the root.
@@ -150,7 +152,8 @@ impl Dir {
 
     /// The directory that `lowers` are together.
     pub(super) fn over(lowers: Arc<[Lower]>, parent: u64) -> Dir {
-        Dir { entries: Entries::new(), listed: lowers.is_empty(), lowers, parent, gone: false }
+        let empty = lowers.is_empty();
+        Dir { entries: Entries::new(), listed: empty, counted: empty, lowers, parent, gone: false }
     }
 
     /// The names, once they are known.
@@ -166,6 +169,7 @@ impl Dir {
         if !self.listed {
             self.entries = entries;
             self.listed = true;
+            self.counted = true;
         }
     }
 }

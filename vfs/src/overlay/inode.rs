@@ -142,6 +142,14 @@ impl Inode {
         change(&cell, &mut state)
     }
 
+    pub(super) fn stat(&self) -> Step<Stat> {
+        match self.look(|state| state.dir().is_ok_and(|dir| !dir.counted)) {
+            true => Err(Need::Names(self.me()).into()),
+            false => Ok(self.stat_now()),
+        }
+    }
+
+    /// Its attributes, but for the links of a directory that was never listed.
     pub(super) fn stat_now(&self) -> Stat {
         let qid = self.identity();
         self.look(|state| {

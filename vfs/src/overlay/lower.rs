@@ -187,11 +187,15 @@ async fn state_of(top: &NodeRef, lowers: Arc<[Lower]>, parent: u64) -> Result<St
         Kind::File => {
             Body::File(Content::Lower(LowerFile { node: top.clone(), size: stat.size, blocks: stat.blocks }))
         }
-        Kind::Dir => Body::Dir(Box::new(Dir::over(lowers, parent))),
+        Kind::Dir => {
+            let mut dir = Dir::over(lowers, parent);
+            dir.counted = dir.lowers.len() == 1;
+            Body::Dir(Box::new(dir))
+        }
         Kind::Symlink => Body::Link(top.readlink().await?),
         _ => Body::Special(stat.rdev),
     };
-    let nlink = u32::try_from(stat.nlink).unwrap_or(u32::MAX).max(if kind.is_dir() { 2 } else { 1 });
+    let nlink = u32::try_from(stat.nlink).unwrap_or(u32::MAX).max(1);
     let mut state = State::new(stat.mode.bits(), stat.uid, stat.gid, nlink, Default::default(), body);
     let (free, who) = (Space::new(u64::MAX, 0), reader());
     for name in top.listxattr().await.unwrap_or_default() {

@@ -85,7 +85,7 @@ impl Node for Inode {
         if self.kind() == Kind::Fifo { Nature::Stream } else { Nature::Storage }
     }
     fn stat(&self) -> Op<'_, Stat> {
-        Op::ok(self.stat_now())
+        attempt(|| self.stat())
     }
     fn watch(&self, watcher: &Weak<dyn Watcher>, what: Watch) -> Telling {
         self.tree().watchers.add(watcher);

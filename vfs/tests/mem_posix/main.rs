@@ -2,6 +2,7 @@
 
 mod attributes;
 mod content;
+mod counts;
 mod fifo;
 mod listing;
 mod model;

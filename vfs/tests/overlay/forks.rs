@@ -1,8 +1,10 @@
 //! Forks: the same files twice, of which each goes its own way.
 
+use crate::counts::check_counts;
 use crate::layers::{of, over, over_in};
 use crate::world::*;
 use futures_util::FutureExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use vfs::*;
 
 fn fork(w: &World) -> World {
@@ -146,4 +148,53 @@ fn hundreds_of_snapshots_each_have_their_moment() {
         assert_eq!(snapshot.names("/").len(), n + 1);
         assert_eq!(snapshot.stat("f0").size, n as u64 + 1);
     }
+}
+
+#[test]
+fn a_fork_in_the_middle_of_changes_is_a_whole_tree() {
+    let w = over(&[]);
+    for dir in ["0", "1", "2", "0/3", "1/4"] {
+        w.mkdir(dir).unwrap();
+    }
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for seed in 1..=3u64 {
+            let (w, stop) = (w.seen_by(0, 0), &stop);
+            scope.spawn(move || {
+                let mut dice = seed * 0x9e37_79b9;
+                let mut roll = |sides: u64| {
+                    dice ^= dice << 13;
+                    dice ^= dice >> 7;
+                    dice ^= dice << 17;
+                    dice % sides
+                };
+                while !stop.load(Ordering::Relaxed) {
+                    let dirs = ["0", "1", "2", "0/3", "1/4"];
+                    let (from, to) = (w.at(dirs[roll(5) as usize]), w.at(dirs[roll(5) as usize]));
+                    let (Ok(from), Ok(to)) = (from, to) else { continue };
+                    let (one, two) = (roll(6).to_string(), roll(6).to_string());
+                    // What does not go does not: the tree is whole either way.
+                    let _ = match roll(6) {
+                        0 => done(from.create(&w.who, name(&one), Mode::new(0o644), RW)).and_then(|made| {
+                            // Held open, and perhaps without a name by then.
+                            let _ = done(from.unlink(&w.who, name(&one)));
+                            done(made.file.write(0, b"x")).map(|_| ())
+                        }),
+                        1 => done(from.create(&w.who, name(&one), Mode::new(0o644), RW)).map(|_| ()),
+                        2 => done(from.unlink(&w.who, name(&one))),
+                        3 => done(from.walk(&w.who, one.as_bytes()))
+                            .and_then(|target| done(to.link(&w.who, &target, name(&two)))),
+                        4 => done(from.rename(&w.who, name(&one), &to, name(&two), RenameFlags::EXCHANGE)),
+                        _ => done(from.rename(&w.who, name(&one), &to, name(&two), RenameFlags::empty())),
+                    };
+                }
+            });
+        }
+        for _ in 0..300 {
+            check_counts(&fork(&w));
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    check_counts(&w);
+    check_counts(&fork(&w));
 }

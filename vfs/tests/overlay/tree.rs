@@ -18,6 +18,12 @@ impl Tree {
             Tree::Overlay(overlay) => overlay.root(),
         }
     }
+    pub fn used_inodes(&self) -> u64 {
+        match self {
+            Tree::Memory(tree) => tree.used_inodes(),
+            Tree::Overlay(overlay) => overlay.usage().1,
+        }
+    }
     pub fn overlay(&self) -> &Overlay {
         match self {
             Tree::Memory(_) => panic!("this is a memory tree"),

@@ -5,6 +5,8 @@
 mod attributes;
 #[path = "../mem_posix/content.rs"]
 mod content;
+#[path = "../mem_posix/counts.rs"]
+mod counts;
 #[path = "../mem_posix/fifo.rs"]
 mod fifo;
 #[path = "../mem_posix/listing.rs"]
