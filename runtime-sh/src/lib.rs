@@ -14,12 +14,24 @@
 //! Files are reached through vfs as the task's caller, so mode bits and capabilities hold. What differs from dash is listed in
 //! docs/sh.md.
 
+mod builtins;
 pub mod commands;
+mod condition;
+mod exec;
+mod expand;
+mod files;
+mod jobs;
+mod life;
+mod printf;
 mod process;
 mod program;
 mod runner;
 mod runtime;
 mod setting;
+mod shell;
+mod syntax;
+mod traps;
+mod vars;
 
 pub use process::{Held, Memory};
 pub use runtime::Sh;

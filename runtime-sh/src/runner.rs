@@ -4,7 +4,7 @@ use crate::commands::{Call, Command, Input, Invocation, Output, Spawn};
 use crate::process::{Memory, used_up};
 use crate::setting::{Found, PATH, Setting};
 use futures_util::future::BoxFuture;
-use vfs::{Errno, Error, Result};
+use vfs::{Caller, Errno, Error, Result};
 
 /// Commands that run commands that run commands … at most.
 const DEPTH: u32 = 32;
@@ -13,13 +13,13 @@ const DEPTH: u32 = 32;
 #[derive(Clone, Copy)]
 pub(crate) struct Runner<'a> {
     setting: &'a Setting,
-    umask: u32,
+    who: &'a Caller,
     depth: u32,
 }
 
 impl<'a> Runner<'a> {
-    pub fn new(setting: &'a Setting, umask: u32) -> Runner<'a> {
-        Runner { setting, umask, depth: 0 }
+    pub fn new(setting: &'a Setting, who: &'a Caller) -> Runner<'a> {
+        Runner { setting, who, depth: 0 }
     }
 
     /// Runs a command of this crate with what `call` says.
@@ -30,7 +30,7 @@ impl<'a> Runner<'a> {
             env: call.env,
             cwd: call.cwd,
             root: &self.setting.ns,
-            who: &self.setting.who,
+            who: self.who,
             stdin: Input::new(stdin),
             stdout: Output::new(stdout),
             stderr: Output::new(stderr),
@@ -78,6 +78,6 @@ impl Spawn for Runner<'_> {
         used_up()
     }
     fn umask(&self) -> u32 {
-        self.umask
+        self.who.umask
     }
 }

@@ -3,20 +3,18 @@
 //! Shells run on threads of their own, a little less favoured by the system than the server's, with stacks that take the depth
 //! that scripts may nest to.
 
-use crate::commands::{self, Call};
+use crate::commands;
+use crate::life::{self, Given};
 use crate::process::Process;
 use crate::program::{self, Program};
-use crate::runner::Runner;
 use crate::setting::Setting;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use task::{Capability, Exit, Fit, Limits, Running, Runtime, Start};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::Semaphore;
-use vfs::{Errno, Error, Op, Result};
+use vfs::{Op, Result};
 
-/// Permission bits that files do not get until a script says otherwise (umask(2)).
-const UMASK: u32 = 0o022;
 /// How much less favoured the shells' threads are than the server's (nice(2)).
 const NICENESS: i32 = 5;
 /// Their stacks, in bytes. Only what is touched is there.
@@ -53,19 +51,24 @@ impl Sh {
     }
 
     async fn launch(&self, start: Start) -> Result<Arc<dyn Running>> {
-        let Program::Command(command) = Program::of(&start.program, &start.who).await? else {
-            let text = format!("{}: sh runs nothing but its own commands yet", start.program.shown());
-            return Err(Error::new(Errno::ENOSYS, text));
-        };
+        let program = Program::of(&start.program, &start.who).await?;
         let process = Process::new(start.limits, start.usage, self.turns.clone(), self.handle().clone());
-        let setting =
-            Arc::new(Setting { ns: start.ns, who: start.who, table: start.table, process: process.clone() });
-        let (argv, env, cwd, stdio) = (start.argv, start.env.into_iter().collect(), start.cwd, start.stdio);
-        let life = async move {
-            let call = Call { argv: &argv, env: &env, cwd: &cwd, stdio };
-            let status = Runner::new(&setting, UMASK).command(command, call).await;
-            setting.process.finish(Exit::with_code(status.into()));
+        let setting = Arc::new(Setting {
+            id: start.id,
+            ppid: start.ppid,
+            ns: start.ns,
+            who: start.who,
+            table: start.table,
+            process: process.clone(),
+        });
+        let given = Given {
+            script: start.program,
+            argv: start.argv,
+            env: start.env,
+            cwd: start.cwd,
+            stdio: start.stdio,
         };
+        let life = life::live(setting, program, given);
         process.spawn(life)?;
         Ok(Arc::new(RunningShell(process)))
     }
@@ -108,7 +111,8 @@ impl Runtime for Sh {
 
     fn programs(&self) -> Vec<(&'static str, Vec<u8>)> {
         let line = |name: &str| format!("#!taskfs sh {name}\n").into_bytes();
-        commands::ALL.iter().map(|(name, _)| (*name, line(name))).collect()
+        let shell = ("sh", [program::SHELL, b"\n"].concat());
+        std::iter::once(shell).chain(commands::ALL.iter().map(|(name, _)| (*name, line(name)))).collect()
     }
 }
 
@@ -124,6 +128,10 @@ impl Running for RunningShell {
     }
     fn kill(&self, exit: Exit) {
         self.0.finish(exit);
+    }
+    fn signal(&self, signal: i32) -> bool {
+        self.0.signal(signal);
+        true
     }
     fn set_limits(&self, limits: Limits) {
         self.0.set_limits(limits);

@@ -9,7 +9,7 @@ use crate::program;
 use std::sync::{Arc, Weak};
 use task::{Exit, Program, Task, TaskTable};
 use tokio::runtime::Handle;
-use vfs::{Access, Caller, Errno, Error, Follow, Kind, Namespace, OpenFlags, Place, Result};
+use vfs::{Access, Caller, Errno, Error, Follow, Kind, Namespace, OpenFlags, Place, Result, TaskId};
 
 /// Where programs are looked for where nothing says otherwise.
 pub(crate) const PATH: &[u8] = b"/bin";
@@ -21,6 +21,8 @@ const MAX_WORDS: usize = 1 << 20;
 
 /// See the module.
 pub(crate) struct Setting {
+    pub id: TaskId,
+    pub ppid: Option<TaskId>,
     pub ns: Namespace,
     pub who: Caller,
     pub table: Weak<TaskTable>,
@@ -97,6 +99,12 @@ impl Setting {
             Err(_) if !head.starts_with(b"#!") && !head.contains(&0) => Ok(Found::Script(place)),
             Err(error) => Err(error),
         }
+    }
+
+    /// A task that this one may send signals to: itself, and those below.
+    pub fn task(&self, id: TaskId) -> Option<Arc<Task>> {
+        let task = self.table().ok()?.get(id)?;
+        task.reachable_by(&self.who).is_ok().then_some(task)
     }
 
     fn table(&self) -> Result<Arc<TaskTable>> {

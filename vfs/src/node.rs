@@ -220,6 +220,10 @@ pub trait OpenFile: Any + Send + Sync {
     fn is_remote(&self) -> bool {
         false
     }
+    /// Whether this is a terminal (isatty(3)).
+    fn is_terminal(&self) -> bool {
+        false
+    }
     /// A file of this machine that has the very bytes: what is read and written there need not come through here, as long as
     /// it is done with the rights of this open file. None where there is more to it than the bytes.
     fn backing(&self) -> Option<BorrowedFd<'_>> {

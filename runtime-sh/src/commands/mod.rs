@@ -61,6 +61,7 @@ mod wc;
 mod which;
 mod xargs;
 
+pub(crate) use echo::unescape;
 pub use io::{Input, Output};
 
 use crate::process::{Held, Memory};

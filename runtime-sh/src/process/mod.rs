@@ -13,6 +13,7 @@ mod strand;
 pub use memory::{Held, Memory};
 pub(crate) use strand::{Strand, used_up};
 
+use crate::traps::{Answer, Signals};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -44,6 +45,7 @@ async fn until(end: Option<Instant>) {
 pub(crate) struct Process {
     pub usage: Arc<Usage>,
     pub memory: Memory,
+    pub signals: Signals,
     limits: Mutex<Limits>,
     /// The limit on cpu time in nanoseconds, for who asks at every poll; u64::MAX is none.
     cpu: AtomicU64,
@@ -65,6 +67,7 @@ impl Process {
     pub fn new(limits: Limits, usage: Arc<Usage>, turns: Arc<Semaphore>, handle: Handle) -> Arc<Process> {
         let process = Process {
             memory: Memory::new(usage.clone()),
+            signals: Signals::default(),
             usage,
             limits: Mutex::new(limits),
             cpu: AtomicU64::new(0),
@@ -112,6 +115,18 @@ impl Process {
         let _ = self.end.set(exit);
         self.changed.notify_waiters();
         self.wake();
+    }
+    /// Ends the task as a signal does.
+    pub fn end_by(&self, signal: i32) {
+        let known = task::Signal::parse(&signal.to_string()).map(task::Signal::exit);
+        let exit = known.unwrap_or_else(|_| Exit::killed(128 + signal, format!("killed by signal {signal}")));
+        self.finish(exit);
+    }
+    /// A signal came from outside.
+    pub fn signal(&self, signal: i32) {
+        if self.signals.take(signal) == Answer::End {
+            self.end_by(signal);
+        }
     }
     pub fn end(&self) -> Option<&Exit> {
         self.end.get()

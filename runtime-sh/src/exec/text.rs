@@ -1,0 +1,113 @@
+//! Running texts: command lines, scripts, what `eval` and traps are given, and standard input as it comes.
+
+use crate::commands::words;
+use crate::files::Description;
+use crate::shell::{Outcome, Shell, Stop};
+use crate::syntax::{Fault, Parser};
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use vfs::{Errno, OpenFlags, Place};
+
+/// The longest script, in bytes.
+const LONGEST: usize = 64 << 20;
+
+impl Shell {
+    /// Runs all of a text, line by line.
+    pub fn run_text<'a>(&'a mut self, text: &'a [u8]) -> BoxFuture<'a, Outcome> {
+        let line = self.line;
+        self.run_from(text, line)
+    }
+
+    pub fn run_from<'a>(&'a mut self, text: &'a [u8], line: u32) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            let _held = self.hold(text.len()).await?;
+            let mut parser = Parser::new(line);
+            parser.add(text);
+            parser.end();
+            loop {
+                let aliases = self.aliases.clone();
+                match parser.next(&aliases) {
+                    Ok(None) => return Ok(()),
+                    Ok(Some(items)) => self.list(&items).await?,
+                    Err(fault) => return Err(self.syntax(fault, parser.line()).await),
+                }
+                self.turn().await?;
+            }
+        })
+    }
+
+    pub async fn syntax(&mut self, fault: Fault, line: u32) -> Stop {
+        let (line, text) = match fault {
+            Fault::Syntax { line, text } => (line, text),
+            Fault::Incomplete => (line, "end of file unexpected".into()),
+        };
+        self.line = line;
+        self.fail(format!("Syntax error: {text}")).await
+    }
+
+    /// All of a script's file. An error is in dash's words.
+    pub async fn read_script(&mut self, place: &Place) -> Result<Vec<u8>, String> {
+        let file = place.open(&self.who, OpenFlags::READ).await.map_err(|error| words(&error))?;
+        let mut text = Vec::new();
+        let mut part = vec![0; 64 << 10];
+        loop {
+            match file.read(text.len() as u64, &mut part).await {
+                Ok(0) => return Ok(text),
+                Ok(count) if text.len() + count > LONGEST => return Err("File too large".into()),
+                Ok(count) => text.extend_from_slice(&part[..count]),
+                Err(error) => return Err(words(&error)),
+            }
+        }
+    }
+
+    /// Runs what comes on standard input, a command as soon as it is whole. What is not read yet is there for the commands.
+    pub async fn run_input(&mut self) -> Outcome {
+        let mut parser = Parser::new(1);
+        let mut part = vec![0; 8 << 10];
+        loop {
+            let aliases = self.aliases.clone();
+            match parser.next(&aliases) {
+                Ok(Some(items)) => {
+                    let input = self.fds.get(0).cloned();
+                    let rest = parser.take_rest();
+                    if let (Some(input), false) = (input, rest.is_empty()) {
+                        input.give_back(&rest);
+                    }
+                    self.list(&items).await?;
+                }
+                Ok(None) => return Ok(()),
+                Err(Fault::Incomplete) => {
+                    let Some(input) = self.fds.get(0).cloned() else {
+                        parser.end();
+                        continue;
+                    };
+                    match self.more(&input, &mut part).await? {
+                        0 => parser.end(),
+                        count => parser.add(&part[..count]),
+                    }
+                }
+                Err(fault) => return Err(self.syntax(fault, parser.line()).await),
+            }
+        }
+    }
+
+    /// Reads from `input`; signals that come meanwhile are acted on.
+    async fn more(&mut self, input: &Arc<Description>, part: &mut [u8]) -> Outcome<usize> {
+        loop {
+            let process = self.process().clone();
+            let read = tokio::select! {
+                read = input.take(part) => Some(read),
+                _ = process.signals.came() => None,
+            };
+            match read {
+                None => self.act_on_signals().await?,
+                Some(Ok(count)) => return Ok(count),
+                Some(Err(error)) if error.is(Errno::EBADF) => return Ok(0),
+                Some(Err(error)) => {
+                    let text = words(&error);
+                    return Err(self.fail(text).await);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,647 @@
+//! Lists, pipelines and compound commands, by recursive descent. Its messages are dash's.
+
+use super::scanner::{Scanner, heredoc};
+use super::word::{document, word};
+use super::*;
+
+/// What the parser looks at next.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Token {
+    Word {
+        word: Word,
+        /// The word as it stands, where nothing in it is quoted or stands for something else.
+        literal: Option<Vec<u8>>,
+    },
+    /// The digit before a redirection.
+    Number(u32),
+    Operator(&'static str),
+    Newline,
+    End,
+}
+
+const OPERATORS: [&str; 16] =
+    ["<<-", "<<", "<&", "<>", "<", ">>", ">&", ">|", ">", "&&", "&", "||", "|", ";;", ";", "("];
+
+const KEYWORDS: [&str; 16] = [
+    "!", "case", "do", "done", "elif", "else", "esac", "fi", "for", "if", "in", "then", "until", "while",
+    "{", "}",
+];
+
+/// A here-document whose text is still to come.
+struct Pending {
+    text: Arc<OnceLock<Word>>,
+    end: Vec<u8>,
+    quoted: bool,
+    tabs: bool,
+}
+
+/// Reads one text.
+pub(crate) struct Parser {
+    scanner: Scanner,
+}
+
+/// The reading of one command list.
+struct Reader<'s> {
+    scanner: &'s mut Scanner,
+    aliases: &'s Aliases,
+    token: Option<Token>,
+    pending: Vec<Pending>,
+    /// The word behind an alias is looked up too.
+    next_too: bool,
+    /// Where the token that was looked at last began.
+    began: usize,
+}
+
+type Parsed<T> = Result<T, Fault>;
+
+impl Parser {
+    pub fn new(line: u32) -> Parser {
+        Parser { scanner: Scanner::new(line) }
+    }
+    /// More of the text.
+    pub fn add(&mut self, text: &[u8]) {
+        self.scanner.add(text);
+    }
+    /// There is no more.
+    pub fn end(&mut self) {
+        self.scanner.end();
+    }
+    /// What has not been read, taken away.
+    pub fn take_rest(&mut self) -> Vec<u8> {
+        self.scanner.take_rest()
+    }
+    pub fn line(&self) -> u32 {
+        self.scanner.line
+    }
+
+    /// The next line's commands: none at the end, and empty for an empty line. [`Fault::Incomplete`] asks for more text.
+    pub fn next(&mut self, aliases: &Aliases) -> Parsed<Option<Arc<[Item]>>> {
+        let start = self.scanner.position();
+        let read = Reader::new(&mut self.scanner, aliases).line();
+        if read == Err(Fault::Incomplete) {
+            self.scanner.back(start);
+        }
+        read
+    }
+
+    /// All of a text that is whole.
+    pub(super) fn all(scanner: &mut Scanner, aliases: &Aliases) -> Parsed<Arc<[Item]>> {
+        let mut items = Vec::new();
+        while let Some(list) = Reader::new(scanner, aliases).line()? {
+            items.extend_from_slice(&list);
+        }
+        Ok(items.into())
+    }
+
+    /// What stands in `$(`, up to its parenthesis, which is taken.
+    pub(super) fn substituted(scanner: &mut Scanner, aliases: &Aliases) -> Parsed<Arc<[Item]>> {
+        let mut reader = Reader::new(scanner, aliases);
+        let list = reader.list()?;
+        reader.expect(")")?;
+        reader.no_documents()?;
+        Ok(list)
+    }
+}
+
+impl<'s> Reader<'s> {
+    fn new(scanner: &'s mut Scanner, aliases: &'s Aliases) -> Reader<'s> {
+        Reader { scanner, aliases, token: None, pending: Vec::new(), next_too: false, began: 0 }
+    }
+
+    /// Here-documents whose line ended within a substitution.
+    fn no_documents(&mut self) -> Parsed<()> {
+        for pending in std::mem::take(&mut self.pending) {
+            let _given_once = pending.text.set(Word::new());
+        }
+        Ok(())
+    }
+
+    fn read_documents(&mut self) -> Parsed<()> {
+        for Pending { text, end, quoted, tabs } in std::mem::take(&mut self.pending) {
+            let line = self.scanner.line;
+            let bytes = heredoc(self.scanner, &end, tabs)?;
+            let word = match quoted {
+                true => vec![Part::Quoted(bytes)],
+                false => document(&bytes, line, self.scanner.depth(), self.aliases)?,
+            };
+            let _given_once = text.set(word);
+        }
+        Ok(())
+    }
+
+    fn peek(&mut self) -> Parsed<&Token> {
+        if self.token.is_none() {
+            let token = self.scan()?;
+            self.token = Some(token);
+        }
+        Ok(self.token.as_ref().expect("just read"))
+    }
+    fn next(&mut self) -> Parsed<Token> {
+        self.peek()?;
+        Ok(self.token.take().expect("just read"))
+    }
+
+    fn scan(&mut self) -> Parsed<Token> {
+        self.scanner.skip_blanks();
+        self.began = self.scanner.position().0;
+        let Some(byte) = self.scanner.peek() else {
+            self.scanner.ended()?;
+            if !self.pending.is_empty() {
+                self.read_documents()?;
+            }
+            return Ok(Token::End);
+        };
+        self.began = self.scanner.position().0;
+        if byte == b'\n' {
+            self.scanner.next();
+            self.read_documents()?;
+            return Ok(Token::Newline);
+        }
+        if byte == b')' {
+            self.scanner.next();
+            return Ok(Token::Operator(")"));
+        }
+        if matches!(byte, b'<' | b'>' | b'&' | b'|' | b';' | b'(') {
+            return self.operator();
+        }
+        if byte.is_ascii_digit() && matches!(self.scanner.raw(1), Some(b'<' | b'>')) {
+            self.scanner.next();
+            return Ok(Token::Number(u32::from(byte - b'0')));
+        }
+        // A digit at the end of what is there: what follows decides.
+        let word = word(self.scanner, self.aliases)?;
+        let literal = match word.as_slice() {
+            [Part::Plain(bytes)] => Some(bytes.clone()),
+            _ => None,
+        };
+        Ok(Token::Word { word, literal })
+    }
+
+    fn operator(&mut self) -> Parsed<Token> {
+        let mut found = Vec::new();
+        while let Some(byte) = self.scanner.peek() {
+            found.push(byte);
+            if !OPERATORS.iter().any(|operator| operator.as_bytes().starts_with(&found)) {
+                found.pop();
+                break;
+            }
+            self.scanner.next();
+        }
+        if self.scanner.peek().is_none() && found != b";" {
+            self.scanner.ended()?;
+        }
+        let known = OPERATORS.iter().find(|operator| operator.as_bytes() == found);
+        Ok(Token::Operator(known.expect("every beginning of an operator is one")))
+    }
+
+    fn unexpected<T>(&mut self, expected: Option<&str>) -> Parsed<T> {
+        let shown = match self.peek()?.clone() {
+            Token::End => "end of file".to_owned(),
+            Token::Newline => "newline".to_owned(),
+            Token::Number(_) => "redirection".to_owned(),
+            Token::Operator(op) if op.contains(['<', '>']) => "redirection".to_owned(),
+            Token::Operator(op) => format!("\"{op}\""),
+            Token::Word { literal: Some(literal), .. } if is_keyword(&literal) => {
+                format!("\"{}\"", String::from_utf8_lossy(&literal))
+            }
+            Token::Word { .. } => "word".to_owned(),
+        };
+        let expected = expected.map_or_else(String::new, |word| format!(" (expecting \"{word}\")"));
+        // dash has counted the line end that it did not expect.
+        Err(self.scanner.fault(format!("{shown} unexpected{expected}")))
+    }
+
+    fn is_operator(&mut self, operator: &str) -> Parsed<bool> {
+        Ok(matches!(self.peek()?, Token::Operator(op) if *op == operator))
+    }
+    fn take_operator(&mut self, operator: &str) -> Parsed<bool> {
+        let is = self.is_operator(operator)?;
+        if is {
+            self.next()?;
+        }
+        Ok(is)
+    }
+    fn is_keyword(&mut self, keyword: &str) -> Parsed<bool> {
+        Ok(
+            matches!(self.peek()?, Token::Word { literal: Some(literal), .. } if literal == keyword.as_bytes()),
+        )
+    }
+    fn take_keyword(&mut self, keyword: &str) -> Parsed<bool> {
+        let is = self.is_keyword(keyword)?;
+        if is {
+            self.next()?;
+        }
+        Ok(is)
+    }
+    fn expect(&mut self, what: &str) -> Parsed<()> {
+        let taken = if what == ")" { self.take_operator(what)? } else { self.take_keyword(what)? };
+        if taken { Ok(()) } else { self.unexpected(Some(what)) }
+    }
+    fn skip_newlines(&mut self) -> Parsed<()> {
+        while matches!(self.peek()?, Token::Newline) {
+            self.next()?;
+        }
+        Ok(())
+    }
+
+    /// One line's commands.
+    fn line(&mut self) -> Parsed<Option<Arc<[Item]>>> {
+        match self.peek()? {
+            Token::End => return Ok(None),
+            Token::Newline => {
+                self.next()?;
+                return Ok(Some(Arc::new([])));
+            }
+            _ => {}
+        }
+        let mut items = Vec::new();
+        loop {
+            items.push(self.item()?);
+            let ended = self.separator(&mut items)?;
+            match self.peek()? {
+                Token::End => break,
+                Token::Newline => {
+                    self.next()?;
+                    break;
+                }
+                _ if !ended => return self.unexpected(None),
+                _ => {}
+            }
+        }
+        Ok(Some(items.into()))
+    }
+
+    /// Whether `;` or `&` follows; it is taken, and noted.
+    fn separator(&mut self, items: &mut [Item]) -> Parsed<bool> {
+        if self.take_operator("&")? {
+            if let Some(last) = items.last_mut() {
+                last.background = true;
+            }
+            return Ok(true);
+        }
+        self.take_operator(";")
+    }
+
+    /// The commands within another, up to what cannot begin one; at least one.
+    fn list(&mut self) -> Parsed<Arc<[Item]>> {
+        let mut items = Vec::new();
+        self.skip_newlines()?;
+        while !self.ends_list()? {
+            items.push(self.item()?);
+            let separated = self.separator(&mut items)?;
+            let newline = matches!(self.peek()?, Token::Newline);
+            self.skip_newlines()?;
+            if !separated && !newline {
+                break;
+            }
+        }
+        Ok(items.into())
+    }
+
+    /// [`Reader::list`] where a compound command needs one.
+    fn body(&mut self, then: &str) -> Parsed<Arc<[Item]>> {
+        let list = self.list()?;
+        if list.is_empty() {
+            let expected = matches!(self.peek()?, Token::End).then_some(then);
+            return self.unexpected(expected);
+        }
+        Ok(list)
+    }
+
+    fn ends_list(&mut self) -> Parsed<bool> {
+        const ENDS: [&str; 9] = ["do", "done", "elif", "else", "esac", "fi", "then", "}", "in"];
+        Ok(match self.peek()? {
+            Token::End => true,
+            Token::Operator(op) => matches!(*op, ")" | ";;"),
+            Token::Word { literal: Some(word), .. } => {
+                ENDS[..8].iter().any(|end| end.as_bytes() == word.as_slice())
+            }
+            _ => false,
+        })
+    }
+
+    fn item(&mut self) -> Parsed<Item> {
+        self.peek()?;
+        let from = self.began;
+        let first = self.pipeline()?;
+        let mut rest = Vec::new();
+        loop {
+            let and = if self.take_operator("&&")? {
+                true
+            } else if self.take_operator("||")? {
+                false
+            } else {
+                break;
+            };
+            self.skip_newlines()?;
+            rest.push((and, self.pipeline()?));
+        }
+        // The token that is looked at is not of it.
+        let text = self.scanner.between(from);
+        let text = match self.token {
+            Some(_) => &text[..self.began.saturating_sub(from).min(text.len())],
+            None => text,
+        };
+        let text = text.trim_ascii().to_vec();
+        Ok(Item { list: Arc::new(AndOr { first, rest, text }), background: false })
+    }
+
+    fn pipeline(&mut self) -> Parsed<Pipeline> {
+        self.alias()?;
+        let bang = self.take_keyword("!")?;
+        let mut stages = vec![Arc::new(self.command()?)];
+        while self.take_operator("|")? {
+            self.skip_newlines()?;
+            stages.push(Arc::new(self.command()?));
+        }
+        Ok(Pipeline { bang, stages })
+    }
+
+    /// Replaces the word that is looked at, where it is an alias.
+    fn alias(&mut self) -> Parsed<()> {
+        if self.aliases.is_empty() {
+            return Ok(());
+        }
+        while let Token::Word { literal: Some(literal), .. } = self.peek()? {
+            let name = literal.clone();
+            if is_keyword(&name) {
+                return Ok(());
+            }
+            let Some(next_too) = self.scanner.substitute(self.aliases, &name, self.began) else {
+                return Ok(());
+            };
+            self.next_too |= next_too;
+            self.token = None;
+        }
+        Ok(())
+    }
+
+    fn command(&mut self) -> Parsed<Command> {
+        self.scanner.deeper()?;
+        self.alias()?;
+        self.peek()?;
+        let line = self.scanner.line;
+        let kind = match self.peek()?.clone() {
+            Token::Operator("(") => {
+                self.next()?;
+                let list = self.body(")")?;
+                self.expect(")")?;
+                Some(Kind::Subshell(list))
+            }
+            Token::Word { literal: Some(word), .. } => self.compound(&word)?,
+            _ => None,
+        };
+        let command = match kind {
+            Some(kind) => {
+                let mut redirects = Vec::new();
+                while let Some(redirect) = self.redirect()? {
+                    redirects.push(redirect);
+                }
+                Command { kind, redirects, line }
+            }
+            None => self.simple(line)?,
+        };
+        self.scanner.shallower();
+        Ok(command)
+    }
+
+    fn compound(&mut self, keyword: &[u8]) -> Parsed<Option<Kind>> {
+        let kind = match keyword {
+            b"{" => {
+                self.next()?;
+                let list = self.body("}")?;
+                self.expect("}")?;
+                Kind::Group(list)
+            }
+            b"if" => self.conditional()?,
+            b"while" | b"until" => {
+                self.next()?;
+                let test = self.body("do")?;
+                self.expect("do")?;
+                let body = self.body("done")?;
+                self.expect("done")?;
+                Kind::While { until: keyword == b"until", test, body }
+            }
+            b"for" => self.counted()?,
+            b"case" => self.cases()?,
+            _ if is_keyword(keyword) && keyword != b"in" => return self.unexpected(None),
+            _ => return Ok(None),
+        };
+        Ok(Some(kind))
+    }
+
+    fn conditional(&mut self) -> Parsed<Kind> {
+        let mut arms = Vec::new();
+        let mut otherwise = None;
+        loop {
+            // `if` or `elif`.
+            self.next()?;
+            let test = self.body("then")?;
+            self.expect("then")?;
+            arms.push((test, self.body("fi")?));
+            if self.is_keyword("elif")? {
+                continue;
+            }
+            if self.take_keyword("else")? {
+                otherwise = Some(self.body("fi")?);
+            }
+            self.expect("fi")?;
+            return Ok(Kind::If { arms, otherwise });
+        }
+    }
+
+    fn counted(&mut self) -> Parsed<Kind> {
+        self.next()?;
+        let name = match self.next()? {
+            Token::Word { literal: Some(name), .. } if is_name(&name) => name,
+            _ => return Err(self.scanner.fault("Bad for loop variable")),
+        };
+        let mut words = None;
+        let newline = matches!(self.peek()?, Token::Newline);
+        self.skip_newlines()?;
+        if self.take_keyword("in")? {
+            let mut list = Vec::new();
+            while let Token::Word { word, .. } = self.peek()? {
+                list.push(word.clone());
+                self.next()?;
+            }
+            words = Some(list);
+            if !self.take_operator(";")? && !matches!(self.peek()?, Token::Newline) {
+                return self.unexpected(None);
+            }
+        } else if !newline {
+            self.take_operator(";")?;
+        }
+        self.skip_newlines()?;
+        self.expect("do")?;
+        let body = self.body("done")?;
+        self.expect("done")?;
+        Ok(Kind::For { name, words, body })
+    }
+
+    fn cases(&mut self) -> Parsed<Kind> {
+        self.next()?;
+        let Token::Word { word, .. } = self.peek()?.clone() else { return self.unexpected(None) };
+        self.next()?;
+        self.skip_newlines()?;
+        self.expect("in")?;
+        let mut arms = Vec::new();
+        self.skip_newlines()?;
+        while !self.is_keyword("esac")? {
+            let parenthesis = self.take_operator("(")?;
+            let mut patterns = Vec::new();
+            loop {
+                match self.peek()?.clone() {
+                    Token::Word { word, .. } => patterns.push(word),
+                    Token::End if !parenthesis => return self.unexpected(Some("esac")),
+                    _ => return self.unexpected(None),
+                }
+                self.next()?;
+                if !self.take_operator("|")? {
+                    break;
+                }
+            }
+            self.expect(")")?;
+            let list = self.list()?;
+            if matches!(self.peek()?, Token::End) {
+                return self.unexpected(Some(";;"));
+            }
+            arms.push((patterns, list));
+            if !self.take_operator(";;")? {
+                break;
+            }
+            self.skip_newlines()?;
+        }
+        self.expect("esac")?;
+        Ok(Kind::Case { word, arms })
+    }
+
+    fn redirect(&mut self) -> Parsed<Option<Redirect>> {
+        let number = match self.peek()? {
+            Token::Number(number) => Some(*number),
+            Token::Operator(op) if op.contains(['<', '>']) => None,
+            _ => return Ok(None),
+        };
+        if number.is_some() {
+            self.next()?;
+        }
+        let Token::Operator(operator) = self.next()? else { return self.unexpected(None) };
+        let (towards, default) = match operator {
+            "<" => (Towards::Read, 0),
+            ">" => (Towards::Write, 1),
+            ">|" => (Towards::Clobber, 1),
+            ">>" => (Towards::Append, 1),
+            "<>" => (Towards::ReadWrite, 0),
+            "<&" => (Towards::Copy, 0),
+            ">&" => (Towards::Copy, 1),
+            _ => (Towards::Here, 0),
+        };
+        let Token::Word { word, .. } = self.peek()?.clone() else { return self.unexpected(None) };
+        self.next()?;
+        let text = Arc::new(OnceLock::new());
+        if towards == Towards::Here {
+            let (end, quoted) = delimiter(&word);
+            self.pending.push(Pending { text: text.clone(), end, quoted, tabs: operator == "<<-" });
+        }
+        Ok(Some(Redirect { fd: number.unwrap_or(default), towards, target: word, text }))
+    }
+
+    fn simple(&mut self, line: u32) -> Parsed<Command> {
+        let (mut assigns, mut words, mut redirects) = (Vec::new(), Vec::new(), Vec::new());
+        let mut aliased = true;
+        loop {
+            if let Some(redirect) = self.redirect()? {
+                redirects.push(redirect);
+                continue;
+            }
+            if words.is_empty() && (!assigns.is_empty() || !redirects.is_empty()) && aliased {
+                self.alias()?;
+                if self.token.is_none() {
+                    continue;
+                }
+            }
+            match self.peek()?.clone() {
+                Token::Word { word, .. } => {
+                    let first_literal = match word.first() {
+                        Some(Part::Plain(bytes)) => bytes.as_slice(),
+                        _ => b"",
+                    };
+                    let equals = first_literal.iter().position(|b| *b == b'=');
+                    match equals {
+                        Some(at) if words.is_empty() && is_name(&first_literal[..at]) => {
+                            let name = first_literal[..at].to_vec();
+                            let mut value = word.clone();
+                            value[0] = Part::Plain(first_literal[at + 1..].to_vec());
+                            assigns.push((name, value));
+                        }
+                        _ => {
+                            words.push(word);
+                            aliased = false;
+                        }
+                    }
+                    self.next()?;
+                    if std::mem::take(&mut self.next_too) {
+                        self.alias()?;
+                    }
+                }
+                Token::Operator("(") if words.len() == 1 && assigns.is_empty() && redirects.is_empty() => {
+                    return self.function(&words[0], line);
+                }
+                _ => break,
+            }
+        }
+        if words.is_empty() && assigns.is_empty() && redirects.is_empty() {
+            return self.unexpected(None);
+        }
+        Ok(Command { kind: Kind::Simple { assigns, words }, redirects, line })
+    }
+
+    fn function(&mut self, name: &Word, line: u32) -> Parsed<Command> {
+        let from = self.began;
+        self.next()?;
+        self.expect(")")?;
+        let name = match name.as_slice() {
+            [Part::Plain(name)] if is_name(name) || is_function_name(name) => name.clone(),
+            _ => return Err(self.scanner.fault("Bad function name")),
+        };
+        self.skip_newlines()?;
+        let body = Arc::new(self.command()?);
+        let size = self.scanner.position().0.saturating_sub(from);
+        Ok(Command { kind: Kind::Function { name, body, size }, redirects: Vec::new(), line })
+    }
+}
+
+/// dash takes any word that is no special builtin's name; so do scripts.
+fn is_function_name(name: &[u8]) -> bool {
+    !name.is_empty()
+        && !name.iter().any(|b| matches!(b, b'=' | b'*' | b'?' | b'[' | b'~'))
+        && !is_keyword(name)
+}
+
+pub(crate) fn is_keyword(word: &[u8]) -> bool {
+    KEYWORDS.iter().any(|keyword| keyword.as_bytes() == word)
+}
+
+/// A here-document's end as it is looked for, and whether anything in it was quoted.
+fn delimiter(word: &Word) -> (Vec<u8>, bool) {
+    let (mut end, mut quoted) = (Vec::new(), false);
+    for part in word {
+        match part {
+            Part::Plain(bytes) => end.extend_from_slice(bytes),
+            Part::Quoted(bytes) => {
+                end.extend_from_slice(bytes);
+                quoted = true;
+            }
+            Part::Double(inner) => {
+                end.extend(delimiter(inner).0);
+                quoted = true;
+            }
+            Part::Parameter(parameter) => {
+                end.push(b'$');
+                end.extend_from_slice(&parameter.name);
+            }
+            Part::Command(_) | Part::Arithmetic(_) => {}
+        }
+    }
+    (end, quoted)
+}

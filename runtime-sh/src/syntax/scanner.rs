@@ -1,0 +1,178 @@
+//! The bytes of a text, with the lines counted, backslash and line end left out, and aliases put in.
+
+use super::{Aliases, DEPTH, Fault};
+use std::collections::VecDeque;
+
+/// Bytes that aliases may make of one command.
+const MAX_ALIASED: usize = 1 << 20;
+
+pub(crate) struct Scanner {
+    text: Vec<u8>,
+    at: usize,
+    pub line: u32,
+    /// Nothing comes behind the text.
+    whole: bool,
+    depth: u32,
+    /// Aliases whose text is being read: their names, and how much of the whole text follows behind them.
+    active: Vec<(Vec<u8>, usize)>,
+    aliased: usize,
+}
+
+impl Scanner {
+    pub fn new(line: u32) -> Scanner {
+        Scanner { text: Vec::new(), at: 0, line, whole: false, depth: 0, active: Vec::new(), aliased: 0 }
+    }
+    pub fn add(&mut self, text: &[u8]) {
+        self.text.drain(..std::mem::take(&mut self.at));
+        self.text.extend_from_slice(text);
+    }
+    pub fn end(&mut self) {
+        self.whole = true;
+    }
+    pub fn take_rest(&mut self) -> Vec<u8> {
+        let rest = self.text.split_off(self.at);
+        self.text.clear();
+        self.at = 0;
+        rest
+    }
+    pub fn position(&self) -> (usize, u32) {
+        (self.at, self.line)
+    }
+    /// Back to where a command began, for when more of it is there.
+    pub fn back(&mut self, (at, line): (usize, u32)) {
+        (self.at, self.line) = (at, line);
+        self.active.clear();
+        self.aliased = 0;
+        self.depth = 0;
+    }
+    pub fn between(&self, from: usize) -> &[u8] {
+        self.text.get(from..self.at).unwrap_or_default()
+    }
+
+    /// The byte `ahead` of the next, as it stands.
+    pub fn raw(&self, ahead: usize) -> Option<u8> {
+        self.text.get(self.at + ahead).copied()
+    }
+    /// The next byte, behind any line continuation. None at the end of the text: then [`Scanner::ended`] says whether that is all.
+    pub fn peek(&mut self) -> Option<u8> {
+        while self.raw(0) == Some(b'\\') && self.raw(1) == Some(b'\n') {
+            self.at += 2;
+            self.line += 1;
+        }
+        self.raw(0)
+    }
+    /// Takes the next byte as it stands.
+    pub fn next(&mut self) -> Option<u8> {
+        let byte = self.raw(0)?;
+        self.at += 1;
+        if byte == b'\n' {
+            self.line += 1;
+        }
+        Some(byte)
+    }
+    pub fn take(&mut self, byte: u8) -> bool {
+        let is = self.peek() == Some(byte);
+        if is {
+            self.next();
+        }
+        is
+    }
+    /// At the end of the text: fails where more may come.
+    pub fn ended(&self) -> Result<(), Fault> {
+        if self.whole { Ok(()) } else { Err(Fault::Incomplete) }
+    }
+    pub fn is_whole(&self) -> bool {
+        self.whole
+    }
+    pub fn fault(&self, text: impl Into<String>) -> Fault {
+        Fault::Syntax { line: self.line, text: text.into() }
+    }
+    /// What is wrong at the end of the text, where nothing more comes.
+    pub fn cut<T>(&self, text: &str) -> Result<T, Fault> {
+        self.ended()?;
+        Err(self.fault(text))
+    }
+
+    pub fn deeper(&mut self) -> Result<(), Fault> {
+        self.depth += 1;
+        if self.depth > DEPTH { Err(self.fault(format!("nested more than {DEPTH} deep"))) } else { Ok(()) }
+    }
+    pub fn shallower(&mut self) {
+        self.depth -= 1;
+    }
+    pub fn depth(&self) -> u32 {
+        self.depth
+    }
+    pub fn at_depth(mut self, depth: u32) -> Scanner {
+        self.depth = depth;
+        self
+    }
+
+    /// Blanks and comments.
+    pub fn skip_blanks(&mut self) {
+        while let Some(byte) = self.peek() {
+            match byte {
+                b' ' | b'\t' => {
+                    self.next();
+                }
+                b'#' => {
+                    while self.raw(0).is_some_and(|b| b != b'\n') {
+                        self.next();
+                    }
+                }
+                _ => break,
+            }
+        }
+    }
+
+    /// Puts an alias's text in the place of `name`, which was just read and began at `from`. False where `name` is none, or is
+    /// read from its own text; else whether the next word is looked up too.
+    pub fn substitute(&mut self, aliases: &Aliases, name: &[u8], from: usize) -> Option<bool> {
+        let behind = |scanner: &Scanner| scanner.text.len() - scanner.at;
+        let left = behind(self);
+        self.active.retain(|(_, tail)| left > *tail);
+        let value = aliases.get(name)?;
+        if self.active.iter().any(|(known, _)| known == name) || self.aliased + value.len() > MAX_ALIASED {
+            return None;
+        }
+        self.aliased += value.len();
+        self.active.push((name.to_vec(), left));
+        self.text.splice(from..self.at, value.iter().copied());
+        self.at = from;
+        Some(value.last().is_some_and(|b| matches!(b, b' ' | b'\t')))
+    }
+}
+
+/// The lines of a here-document, cut off the text.
+pub(super) fn heredoc(scanner: &mut Scanner, end: &[u8], tabs: bool) -> Result<Vec<u8>, Fault> {
+    let mut text = Vec::new();
+    let mut lines: VecDeque<u8> = VecDeque::new();
+    loop {
+        lines.clear();
+        let mut whole = false;
+        while let Some(byte) = scanner.next() {
+            if byte == b'\n' {
+                whole = true;
+                break;
+            }
+            lines.push_back(byte);
+        }
+        if tabs {
+            while lines.front() == Some(&b'\t') {
+                lines.pop_front();
+            }
+        }
+        let line = lines.make_contiguous();
+        if line == end && (whole || scanner.is_whole()) {
+            return Ok(text);
+        }
+        if !whole {
+            // dash takes what is there where the text ends.
+            scanner.ended()?;
+            text.extend_from_slice(line);
+            return Ok(text);
+        }
+        text.extend_from_slice(line);
+        text.push(b'\n');
+    }
+}
