@@ -10,20 +10,23 @@
 //!                              ├─ Template   env, cwd, label, limits: what a process starts with          template.rs
 //!                              ├─ life       new ─► running ⇄ stopped, exited, destroyed                   life.rs
 //!                              └─ ctl        the commands that change all this                            ctl/
-//!              └─► Snapshots   files under a name, for any container; on a host root they last             snapshots.rs
+//!              └─► Snapshots   files under a name, for any container; on a host root they last             snapshots.rs, shelf.rs
 //! ```
 
 mod answers;
+mod archive;
 mod container;
 pub mod ctl;
 mod files;
 mod life;
 mod process;
 mod report;
+mod shelf;
 mod snapshots;
 mod table;
 
 pub use answers::Answers;
+pub use archive::{Incoming, Outgoing};
 pub use container::{Container, Settings};
 pub use files::{Files, Furnish};
 pub use life::State;

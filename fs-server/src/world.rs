@@ -4,7 +4,7 @@
 use crate::fault::Fault;
 use crate::ninep::{Export, Reception};
 use crate::observe::Observer;
-use container::ContainerTable;
+use container::{ContainerTable, Snapshots};
 use runtime_sh::Sh;
 use runtime_wasi::WasiRuntime;
 use std::path::{Path, PathBuf};
@@ -136,7 +136,11 @@ impl World {
         let table = TaskTable::new(config).map_err(broken)?;
         let observer = Observer::new();
         let trees = services::Services::new(&table).map_err(broken)?;
-        let containers = container::Config::new(&table, trees.furniture());
+        let mut containers = container::Config::new(&table, trees.furniture());
+        if let RootSpec::Host(dir) = root {
+            containers.snapshots = Snapshots::on_host(dir)
+                .map_err(|e| Fault::no_input(format!("--root host:{}: snapshots: {e}", dir.display())))?;
+        }
         let containers = ContainerTable::new(containers).map_err(broken)?;
         let trees = trees.observed(observer.observation(&table)).containing(&containers);
         trees.mount(&ns).map_err(broken)?;

@@ -6,7 +6,7 @@ use crate::snapshots::{Snapshot, check_name};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use task::ctl::language::{Command, Wrong};
-use vfs::{Caller, Errno, Error, Follow, Op, Result, Time};
+use vfs::{Caller, Errno, Error, Follow, Op, Result};
 
 pub(super) const LAYER: Verb = Verb {
     name: "layer",
@@ -103,11 +103,7 @@ impl Command<Container> for Keep {
     fn apply<'a>(&'a self, container: &'a Arc<Container>, _who: &'a Caller) -> Op<'a, ()> {
         Op::started(async move {
             let _turn = container.turn.lock().await;
-            let snapshot = Snapshot {
-                files: container.files().fork()?,
-                layers: container.layer_trees(),
-                made: Time::now(),
-            };
+            let snapshot = Snapshot { files: container.files().fork()?, layers: container.layer_trees() };
             let table = container.table()?;
             table.snapshots().keep(container.owner().0, &self.0, snapshot).await?;
             container.say_life(&["snapshot", &self.0]);
@@ -124,7 +120,7 @@ impl Command<Container> for Restore {
             let _turn = container.turn.lock().await;
             container.must_be_quiet("restore")?;
             let table = container.table()?;
-            let snapshot = table.snapshots().get(container.owner().0, &self.0).await?;
+            let snapshot = table.snapshots().get(container.identity(), &self.0).await?;
             container.set_files(snapshot.files.fork()?, Some(snapshot.layers)).await?;
             container.say_life(&["restore", &self.0]);
             Ok(())

@@ -3,7 +3,7 @@
 use crate::container::make::{Forks, new};
 use crate::container::report::{self, Report};
 use crate::container::setting::{self, Setting};
-use crate::container::{attr, ctl, events, file, ports, processes};
+use crate::container::{archive, attr, ctl, events, file, ports, processes};
 use crate::synth::{Attr, OpenDir, only_truncates};
 use ::container::Container;
 use std::sync::{Arc, Weak};
@@ -31,16 +31,20 @@ enum Entry {
     Processes,
     Ports,
     Events,
+    Export,
+    Import,
     Fork,
 }
 
-const ENTRIES: [(&str, Entry); 10] = [
+const ENTRIES: [(&str, Entry); 12] = [
     ("ctl", Entry::Ctl),
     ("status", Entry::Report(Report::Status)),
     ("mount", Entry::Mount),
     ("processes", Entry::Processes),
     ("ports", Entry::Ports),
     ("events", Entry::Events),
+    ("export", Entry::Export),
+    ("import", Entry::Import),
     ("fork", Entry::Fork),
     ("limits", Entry::Setting(Setting::Limits)),
     ("caps", Entry::Setting(Setting::Caps)),
@@ -60,6 +64,8 @@ impl Entry {
             Entry::Processes => processes::node(container),
             Entry::Ports => ports::node(container),
             Entry::Events => events::node(container),
+            Entry::Export => archive::export(container),
+            Entry::Import => archive::import(container),
             Entry::Fork => new(attr(&container, Kind::File, file::FORK, 0o400), Forks(container)),
         }
     }

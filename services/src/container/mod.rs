@@ -3,7 +3,7 @@
 //! ```text
 //! /web/container/new        a container is made by the first read of an open file; its number is what is read
 //!                clone      a container is made by the open; the open file is its ctl, reading gives its number
-//!                snapshots  NAME BYTES FILES UID, a line a snapshot
+//!                snapshots  NAME UID, a line a snapshot
 //!                <id>/      one container                                       directory.rs
 //!                  ctl                                                          ctl.rs
 //!                  status usage        to see                                   report.rs
@@ -12,11 +12,13 @@
 //!                  processes/          new, clone, and a task's directory a process: the same files as in /task
 //!                  events              a line an event, from when it was opened events.rs
 //!                  ports/<n>/          what listens inside, and a way in            ports.rs
+//!                  export import       its files as a tar stream, out and in     archive.rs
 //!                  fork                a container with the same files is made by the first read, which gives its number
 //! ```
 //!
 //! Looking makes nothing, as in /task. Containers are for those outside: a task, of a container or not, sees none here.
 
+mod archive;
 mod ctl;
 mod directory;
 mod events;
@@ -55,6 +57,8 @@ mod file {
     pub const EVENTS: u64 = 7;
     pub const FORK: u64 = 8;
     pub const PORTS: u64 = 9;
+    pub const EXPORT: u64 = 10;
+    pub const IMPORT: u64 = 11;
     pub const SETTINGS: u64 = 32;
     pub const REPORTS: u64 = 64;
 }

@@ -38,7 +38,7 @@ impl Show for Snapshots {
         Op::ok(Vec::new())
     }
     fn show_to<'a>(&'a self, who: &'a Caller) -> Op<'a, Vec<u8>> {
-        Op::ok(self.0.snapshots().list(who.uid).into_bytes())
+        self.0.snapshots().list(who.uid).map(String::into_bytes).into()
     }
 }
 
