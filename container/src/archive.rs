@@ -7,7 +7,7 @@ use crate::Container;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use task::group::Event;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, SimplexStream, WriteHalf, simplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::watch;
 use vfs::archive::{Bounds, pack, unpack};
 use vfs::{Caller, Errno, Error, Gid, Result, Uid};
@@ -31,7 +31,7 @@ async fn end_of(mut end: watch::Receiver<End>) -> Result<()> {
 
 /// A tar archive on its way out.
 pub struct Outgoing {
-    stream: tokio::sync::Mutex<ReadHalf<SimplexStream>>,
+    stream: tokio::sync::Mutex<DuplexStream>,
     end: watch::Receiver<End>,
 }
 
@@ -40,7 +40,7 @@ impl Container {
     pub fn export(self: &Arc<Container>) -> Result<Outgoing> {
         self.must_be_there()?;
         let files = self.files().fork()?;
-        let (read, mut write) = simplex(PIPE);
+        let (read, mut write) = duplex(PIPE);
         let (ending, end) = watch::channel(None);
         self.table()?.config.handle.spawn(async move {
             let root = files.bare("export").root();
@@ -55,7 +55,7 @@ impl Container {
     /// Takes an archive's bytes, to be made files when it ends.
     pub fn import(self: &Arc<Container>) -> Result<Incoming> {
         self.must_be_there()?;
-        let (read, write) = simplex(PIPE);
+        let (read, write) = duplex(PIPE);
         let (ending, end) = watch::channel(None);
         let container = self.clone();
         self.table()?.config.handle.spawn(async move {
@@ -70,7 +70,7 @@ impl Container {
         Ok(Incoming { stream, taken: Mutex::new(0), end })
     }
 
-    async fn take(&self, from: ReadHalf<SimplexStream>) -> Result<()> {
+    async fn take(&self, from: DuplexStream) -> Result<()> {
         let root = self.files().bare("import").root();
         let unpacked = unpack(self.identity(), from, &root, self.import_bounds()).await;
         let unpacked = unpacked.map_err(|error| error.context("import"))?;
@@ -106,7 +106,7 @@ impl Outgoing {
 
 /// A tar archive on its way in.
 pub struct Incoming {
-    stream: tokio::sync::Mutex<Option<WriteHalf<SimplexStream>>>,
+    stream: tokio::sync::Mutex<Option<DuplexStream>>,
     taken: Mutex<u64>,
     end: watch::Receiver<End>,
 }
@@ -138,10 +138,7 @@ impl Incoming {
         if *self.taken.lock() == 0 && self.end.borrow().is_none() {
             return Ok(());
         }
-        if let Some(mut open) = self.stream.lock().await.take() {
-            // The other side may have gone already.
-            let _ = open.shutdown().await;
-        }
+        drop(self.stream.lock().await.take());
         end_of(self.end.clone()).await
     }
 }

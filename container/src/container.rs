@@ -321,6 +321,7 @@ impl World {
         layers: Vec<(NodeRef, String)>,
     ) -> Result<World> {
         files.make_directories(owner).await?;
+        files.tell_full(group);
         let spec = format!("#container/{}", group.id);
         let (inside, outside) = (files.bare(&spec), files.bare(&spec));
         table.config.furnish.furnish(&inside, group, owner)?;

@@ -40,6 +40,15 @@ impl Files {
     pub fn usage(&self) -> (u64, u64) {
         self.overlay.usage()
     }
+    /// Tells `group` of what there is no room for.
+    pub(crate) fn tell_full(&self, group: &Arc<Group>) {
+        let group = Arc::downgrade(group);
+        self.overlay.when_full(move |full| {
+            if let Some(group) = group.upgrade() {
+                group.tell_full(full);
+            }
+        });
+    }
     pub fn set_room(&self, bytes: Option<u64>, inodes: Option<u64>) {
         self.overlay.set_room(bytes, inodes);
     }

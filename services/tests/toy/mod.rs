@@ -3,6 +3,7 @@
 //! A program is a file that begins `TOY name`; its words are argv.
 #![allow(dead_code)] // Each test file uses its part.
 
+use container::ContainerTable;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -189,6 +190,7 @@ async fn all(file: &FileRef) -> Result<Vec<u8>> {
 pub struct Server {
     pub ns: Namespace,
     pub table: Arc<TaskTable>,
+    pub containers: Arc<ContainerTable>,
     pub who: Caller,
 }
 
@@ -210,9 +212,12 @@ impl Server {
         let mut config = task::Config::new(Registry::new(vec![Arc::new(Toy)]));
         change(&mut config);
         let table = TaskTable::new(config).expect("a table");
-        services::mount_all(&ns, &table).expect("services");
+        let services = services::Services::new(&table).expect("services");
+        let containers = ContainerTable::new(container::Config::new(&table, services.furniture()));
+        let containers = containers.expect("a table");
+        services.containing(&containers).mount(&ns).expect("services");
         table.set_home(ns.clone());
-        let server = Server { ns, table, who };
+        let server = Server { ns, table, containers, who };
         for program in PROGRAMS {
             server.make(&format!("/bin/{program}"), format!("TOY {program}\n").as_bytes()).await;
         }
@@ -270,6 +275,29 @@ impl Server {
     pub async fn rmdir(&self, dir: &str, name: &str) -> Result<()> {
         let name = vfs::Name::new(name.as_bytes())?;
         self.place(dir).await?.rmdir(&self.who, name).await
+    }
+
+    /// `cat /web/container/new`, and the container's directory, with the toys in its /bin.
+    pub async fn new_container(&self) -> String {
+        let id = self.cat("/web/container/new").await.expect("a container");
+        let container = format!("/web/container/{}", id.trim_end());
+        for program in PROGRAMS {
+            let path = format!("{container}/mount/bin/{program}");
+            self.make(&path, format!("TOY {program}\n").as_bytes()).await;
+        }
+        container
+    }
+    /// `echo command > ctl`.
+    pub async fn ctl(&self, dir: &str, command: &str) -> Result<()> {
+        self.echo(command, &format!("{dir}/ctl")).await
+    }
+    /// A process of `container` that runs `cmd`: its directory.
+    pub async fn process(&self, container: &str, cmd: &str) -> String {
+        let id = self.cat(&format!("{container}/processes/new")).await.expect("a process");
+        let process = format!("{container}/processes/{}", id.trim_end());
+        self.echo(cmd, &format!("{process}/cmd")).await.expect(cmd);
+        self.ctl(&process, "start").await.expect(cmd);
+        process
     }
 
     /// `cat /task/new`, and the task's directory.

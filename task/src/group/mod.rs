@@ -30,6 +30,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use vfs::overlay::Full;
 use vfs::{Errno, Error, Result, TaskId};
 
 /// Whether tasks of a group may run.
@@ -322,6 +323,18 @@ impl Group {
             self.say(Event::Limit { name: limit.to_owned(), message: text.to_owned() });
         }
     }
+    /// Its files have no room for more.
+    pub fn tell_full(&self, full: Full) {
+        let limits = self.limits();
+        let reached = match full {
+            Full::Bytes => limits.disk.map(|disk| ("disk", crate::limits::show_size(disk))),
+            Full::Inodes => limits.inodes.map(|inodes| ("inodes", inodes.to_string())),
+        };
+        if let Some((name, value)) = reached {
+            self.tell_struck(name, &format!("limit {name}={value} of container {} reached", self.id));
+        }
+    }
+
     /// Begins a new time: what was reached before is forgotten.
     pub fn forgive(&self) {
         *self.struck.lock() = None;

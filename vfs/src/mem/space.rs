@@ -1,10 +1,21 @@
 //! How much a tree holds, and how much it may.
 
 use crate::{Errno, Error, Result};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The unit in which file data is counted.
 pub(crate) const PAGE: u64 = 4096;
+
+/// Is told of what there is no room for.
+type Teller = Box<dyn Fn(Full) + Send + Sync>;
+
+/// What a tree may hold no more of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Full {
+    Bytes,
+    Inodes,
+}
 
 /// Bytes and inodes in use, against their limits.
 pub(crate) struct Space {
@@ -12,6 +23,7 @@ pub(crate) struct Space {
     bytes: AtomicU64,
     max_inodes: AtomicU64,
     inodes: AtomicU64,
+    told: OnceLock<Teller>,
 }
 
 /// What is counted, as messages have it.
@@ -35,6 +47,7 @@ impl Space {
             bytes: AtomicU64::new(0),
             max_inodes: AtomicU64::new(max_inodes),
             inodes: AtomicU64::new(0),
+            told: OnceLock::new(),
         }
     }
 
@@ -44,18 +57,31 @@ impl Space {
         self.max_inodes.store(max_inodes, Ordering::Relaxed);
     }
 
+    /// From now on `tell` hears of each refusal. It is called with locks of the tree held: it must neither wait nor ask the
+    /// tree anything. The first that is set stays.
+    pub(crate) fn tell(&self, tell: impl Fn(Full) + Send + Sync + 'static) {
+        // It has one already.
+        let _ = self.told.set(Box::new(tell));
+    }
+    fn refused(&self, full: Full) {
+        if let Some(tell) = self.told.get() {
+            tell(full);
+        }
+    }
+
     pub(crate) fn take_bytes(&self, more: u64) -> Result<()> {
-        take(&self.bytes, more, &self.max_bytes, BYTES)
+        take(&self.bytes, more, &self.max_bytes, BYTES).inspect_err(|_| self.refused(Full::Bytes))
     }
     pub(crate) fn give_bytes(&self, less: u64) {
         self.bytes.fetch_sub(less, Ordering::Relaxed);
     }
     pub(crate) fn take_inode(&self) -> Result<()> {
-        take(&self.inodes, 1, &self.max_inodes, INODES)
+        take(&self.inodes, 1, &self.max_inodes, INODES).inspect_err(|_| self.refused(Full::Inodes))
     }
     /// For many inodes and what they hold, all or nothing.
     pub(crate) fn take_all(&self, bytes: u64, inodes: u64) -> Result<()> {
-        take(&self.inodes, inodes, &self.max_inodes, INODES)?;
+        let taken = take(&self.inodes, inodes, &self.max_inodes, INODES);
+        taken.inspect_err(|_| self.refused(Full::Inodes))?;
         self.take_bytes(bytes).inspect_err(|_| {
             self.inodes.fetch_sub(inodes, Ordering::Relaxed);
         })

@@ -41,6 +41,7 @@ mod rename;
 mod table;
 
 use crate::lock::LockTable;
+pub use crate::mem::space::Full;
 use crate::mem::space::Space;
 use crate::*;
 use cell::{Body, Cell, Dir, Slot, State};
@@ -167,6 +168,12 @@ impl Overlay {
     /// Bytes and inodes that it has beyond its layers.
     pub fn usage(&self) -> (u64, u64) {
         (self.tree.space.used_bytes(), self.tree.space.used_inodes())
+    }
+
+    /// From now on `tell` hears of each thing that is refused for want of room; a fork has no such yet. It is called where the
+    /// tree's locks are held, so it must neither wait nor ask the tree anything. The first that is set stays.
+    pub fn when_full(&self, tell: impl Fn(Full) + Send + Sync + 'static) {
+        self.tree.space.tell(tell);
     }
 
     /// Other bounds from now on, none where nothing is given; ENOSPC beyond. What is there already stays.
