@@ -42,7 +42,7 @@ help:
 setup:
 	@setup/setup all
 
-build: workers
+build: workers npm
 	$(CARGO) build --profile $(PROFILE) -p fs-server
 
 # The executables that Node programs run in, one an engine, beside taskfs. V8 is linked from a prebuilt archive: the one of
@@ -57,6 +57,14 @@ $(NODE_WORKERS):
 	@CARGO='$(CARGO)' runtime-node/worker/build $(@F:taskfs-node-%=%) $@ || \
 	echo '$(@F) was not built: the server will not offer that engine for Node programs' >&2
 
+# npm for Node programs, as setup brought it from the registry: taskfs shows what lies beside it.
+NPM := build/npm-cli/node_modules/npm
+.PHONY: npm
+npm:
+	@to='$(dir $(TASKFS_BIN))npm'; mkdir -p "$$to"; if [ ! -d $(NPM) ]; then \
+	echo 'there is no npm (make setup brings it): Node programs will have none' >&2; rmdir "$$to" 2>/dev/null || true; \
+	elif ! cmp -s $(NPM)/package.json "$$to/package.json"; then rm -rf "$$to"; cp -R $(NPM) "$$to"; fi
+
 guests: setup
 	@$(GUESTS)
 
@@ -68,7 +76,7 @@ demo:
 
 # Test harnesses and binaries are built in one go: built apart, cargo would resolve other features for them and
 # compile the large dependencies twice.
-test: setup guests workers
+test: setup guests workers npm
 	@cp build/not-set-up.txt $(SKIPPED)
 	$(CARGO) build --profile $(PROFILE) --workspace --bins --tests
 	@status=0; \

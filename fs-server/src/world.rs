@@ -71,6 +71,8 @@ impl FromStr for BindSpec {
 pub struct NodeSpec {
     /// The one worker executable that is used; else those that are found.
     pub executable: Option<PathBuf>,
+    /// The directory that is the package npm; else the one that is found, if there is one.
+    pub npm: Option<PathBuf>,
     pub config: runtime_node::Config,
 }
 
@@ -127,7 +129,9 @@ impl World {
         let mut runtimes: Vec<Arc<dyn Runtime>> = vec![Arc::new(wasi), Arc::new(sh)];
         let engines = runtime_node::find_engines(node.executable.as_deref());
         let engines = engines.map_err(|e| Fault::no_input(format!("--node {e}")))?;
-        let nodes = runtime_node::runtimes(engines, &node.config);
+        let npm = npm(node.npm.as_deref())?;
+        let config = runtime_node::Config { npm: !npm.is_empty(), ..node.config.clone() };
+        let nodes = runtime_node::runtimes(engines, &config);
         runtimes.extend(nodes.map_err(|e| Fault::os(format!("the Node runtime: {e}")))?);
         let mut config = task::Config::new(Registry::new(runtimes));
         if let Some(tasks) = tasks {
@@ -135,7 +139,7 @@ impl World {
         }
         let table = TaskTable::new(config).map_err(broken)?;
         let observer = Observer::new();
-        let trees = services::Services::new(&table).map_err(broken)?;
+        let trees = services::Services::new(&table).map_err(broken)?.with_packages(npm);
         let mut containers = container::Config::new(&table, trees.furniture());
         if let RootSpec::Host(dir) = root {
             containers.snapshots = Snapshots::on_host(dir)
@@ -162,6 +166,23 @@ impl World {
     pub async fn stop(&self) {
         self.table.stop().await;
     }
+}
+
+/// The package npm, for reading: `given`, or what lies beside this program or in ../lib/taskfs.
+fn npm(given: Option<&Path>) -> Result<Vec<(&'static str, NodeRef)>, Fault> {
+    let found = || {
+        let program = std::env::current_exe().ok()?;
+        let beside = program.parent()?;
+        let places = [beside.join("npm"), beside.join("../lib/taskfs/npm")];
+        places.into_iter().find(|dir| dir.join("bin/npm-cli.js").is_file())
+    };
+    let (given, found) = (given.map(Path::to_owned), if given.is_none() { found() } else { None });
+    if let Some(dir) = given.as_ref().filter(|dir| !dir.join("bin/npm-cli.js").is_file()) {
+        return Err(Fault::no_input(format!("--npm {}: it has no bin/npm-cli.js", dir.display())));
+    }
+    let Some(dir) = given.or(found) else { return Ok(Vec::new()) };
+    let tree = host(&dir, true).map_err(|e| Fault::no_input(format!("--npm {}: {e}", dir.display())))?;
+    Ok(vec![("npm", tree)])
 }
 
 /// What cannot fail on a machine that works.

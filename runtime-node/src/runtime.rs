@@ -20,13 +20,18 @@ pub struct Config {
     pub pool: usize,
     /// Programs run also where the machine lacks a part of the wall.
     pub weak_walls: bool,
+    /// npm is at [`NPM`] in the namespaces of programs.
+    pub npm: bool,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { pool: 2, weak_walls: false }
+        Config { pool: 2, weak_walls: false, npm: false }
     }
 }
+
+/// Where namespaces have the package npm.
+pub const NPM: &str = "/lib/node/lib/node_modules/npm";
 
 /// Extensions that Node programs go by.
 const EXTENSIONS: [&[u8]; 6] = [b".js", b".mjs", b".cjs", b".ts", b".mts", b".cts"];
@@ -35,6 +40,18 @@ const EXTENSIONS: [&[u8]; 6] = [b".js", b".mjs", b".cjs", b".ts", b".mts", b".ct
 pub struct NodeRuntime {
     name: &'static str,
     pool: Arc<Pool>,
+    /// It is the one that /bin has its programs of.
+    programs: Vec<(&'static str, Vec<u8>)>,
+}
+
+/// /bin/node, and /bin/npm and /bin/npx where there is npm: programs that load its own.
+fn programs(npm: bool) -> Vec<(&'static str, Vec<u8>)> {
+    let script = |name: &str| format!("#!/bin/node\nrequire('{NPM}/bin/{name}-cli.js')\n").into_bytes();
+    let mut programs = vec![("node", spec::NODE.to_vec())];
+    if npm {
+        programs.extend([("npm", script("npm")), ("npx", script("npx"))]);
+    }
+    programs
 }
 
 /// The runtimes for `engines`, the best first: `nodejs`, which is that, and each by its own name.
@@ -54,9 +71,13 @@ pub fn runtimes(engines: Vec<Engine>, config: &Config) -> Result<Vec<Arc<dyn Run
         let size = if best { config.pool } else { 0 };
         let pool = Pool::start(engine, Door::new(tag), exchange.clone(), size, config.weak_walls)?;
         if best {
-            runtimes.push(Arc::new(NodeRuntime { name: "nodejs", pool: pool.clone() }));
+            runtimes.push(Arc::new(NodeRuntime {
+                name: "nodejs",
+                pool: pool.clone(),
+                programs: programs(config.npm),
+            }));
         }
-        runtimes.push(Arc::new(NodeRuntime { name, pool }));
+        runtimes.push(Arc::new(NodeRuntime { name, pool, programs: Vec::new() }));
     }
     Ok(runtimes)
 }
@@ -165,7 +186,7 @@ impl Runtime for NodeRuntime {
     }
 
     fn programs(&self) -> Vec<(&'static str, Vec<u8>)> {
-        if self.name == "nodejs" { vec![("node", spec::NODE.to_vec())] } else { Vec::new() }
+        self.programs.clone()
     }
 
     fn stats(&self) -> String {

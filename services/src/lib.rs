@@ -5,6 +5,7 @@
 //! /task        #task      tasks                        task/
 //! /runtime     #runtime   what this server can run     runtimes.rs
 //! /bin         #bin       the runtimes' own programs, behind what the root tree has   bin.rs
+//! /lib         #lib       node: packages that come with the server, behind it as well   packages.rs
 //! /dev         #dev       null, zero, random …, ns, metrics, trace9   dev.rs
 //! /web         #web       containers                   container/
 //! /n /srv      empty, for what is imported and posted
@@ -16,6 +17,7 @@ mod bin;
 mod container;
 mod dev;
 mod messages;
+mod packages;
 mod runtimes;
 mod server_ns;
 mod synth;
@@ -33,7 +35,7 @@ use std::sync::Arc;
 use vfs::{BindFlags, Caller, Errno, Error, Follow, Kind, Namespace, NodeRef, Result, TreeTag};
 
 /// Directories that a namespace has even where its root tree has them not.
-const SKELETON: [&str; 7] = ["bin", "dev", "n", "runtime", "srv", "task", "web"];
+const SKELETON: [&str; 8] = ["bin", "dev", "lib", "n", "runtime", "srv", "task", "web"];
 
 /// The trees of one server.
 pub struct Services {
@@ -43,6 +45,9 @@ pub struct Services {
     dev_inside: TreeTag,
     runtime: TreeTag,
     bin: TreeTag,
+    lib: TreeTag,
+    /// Node's packages that come with the server.
+    packages: Vec<(&'static str, NodeRef)>,
     observation: Option<Observation>,
     containers: Option<Arc<ContainerTable>>,
 }
@@ -51,14 +56,31 @@ impl Services {
     /// Fails where the process has no tree number left.
     pub fn new(table: &Arc<TaskTable>) -> Result<Services> {
         let tag = || TreeTag::take().ok_or_else(|| Error::new(Errno::ENFILE, "too many trees"));
-        let (bin, dev, dev_inside, runtime) = (tag()?, tag()?, tag()?, tag()?);
+        let (bin, lib, dev, dev_inside, runtime) = (tag()?, tag()?, tag()?, tag()?, tag()?);
         let (table, tag) = (table.clone(), tag()?);
-        Ok(Services { table, tag, dev, dev_inside, runtime, bin, observation: None, containers: None })
+        let packages = Vec::new();
+        Ok(Services {
+            table,
+            tag,
+            dev,
+            dev_inside,
+            runtime,
+            bin,
+            lib,
+            packages,
+            observation: None,
+            containers: None,
+        })
     }
 
     /// With what `/dev` is to show of the server's work.
     pub fn observed(self, observation: Observation) -> Services {
         Services { observation: Some(observation), ..self }
+    }
+
+    /// With `packages` in /lib/node.
+    pub fn with_packages(self, packages: Vec<(&'static str, NodeRef)>) -> Services {
+        Services { packages, ..self }
     }
 
     /// With containers, which are to be furnished with [`Services::furniture`].
@@ -68,7 +90,12 @@ impl Services {
     /// What containers find in their namespaces besides their files.
     pub fn furniture(&self) -> Arc<dyn Furnish> {
         let dev = dev::tree_inside(&self.dev_inside);
-        Arc::new(container::Furniture { dev, task: self.task_tree(), bin: self.bin_tree() })
+        Arc::new(container::Furniture {
+            dev,
+            task: self.task_tree(),
+            bin: self.bin_tree(),
+            lib: self.lib_tree(),
+        })
     }
 
     /// `#task`.
@@ -86,6 +113,10 @@ impl Services {
     /// `#bin`.
     pub fn bin_tree(&self) -> NodeRef {
         bin::tree(&self.bin, self.table.registry())
+    }
+    /// `#lib`.
+    pub fn lib_tree(&self) -> NodeRef {
+        packages::tree(&self.lib, &self.packages)
     }
     /// `#skeleton`: empty directories to mount on.
     pub fn skeleton(&self) -> NodeRef {
@@ -105,6 +136,7 @@ impl Services {
             ("#runtime", self.runtime_tree(), BindFlags::empty()),
             ("#dev", self.dev_tree(), BindFlags::empty()),
             ("#bin", self.bin_tree(), BindFlags::AFTER),
+            ("#lib", self.lib_tree(), BindFlags::AFTER),
         ];
         if let Some(containers) = &self.containers {
             trees.push(("#web", container::tree(containers), BindFlags::empty()));
@@ -117,7 +149,7 @@ impl Services {
             ns.mount(tree, spec, &place.map_err(|e| e.context(&path))?, flags)?;
         }
         // The numbers are the trees' for as long as the process lives: nodes of theirs may be held anywhere.
-        std::mem::forget((self.tag, self.dev, self.dev_inside, self.runtime, self.bin));
+        std::mem::forget((self.tag, self.dev, self.dev_inside, self.runtime, self.bin, self.lib));
         Ok(())
     }
 }

@@ -65,6 +65,9 @@ pub struct WorldArgs {
     /// What runs Node programs (default: taskfs-node-v8, taskfs-node-quickjs beside this program, in ../lib/taskfs or on PATH)
     #[arg(long, value_name = "FILE", env = "TASKFS_NODE")]
     node: Option<PathBuf>,
+    /// The directory of the package npm, for /bin/npm and /bin/npx (default: npm beside this program or in ../lib/taskfs)
+    #[arg(long, value_name = "DIR", env = "TASKFS_NPM")]
+    npm: Option<PathBuf>,
     /// Run Node programs also where this machine cannot wall them off completely
     #[arg(long)]
     weak_walls: bool,
@@ -73,8 +76,8 @@ pub struct WorldArgs {
 impl WorldArgs {
     /// With `pool` workers for Node programs kept warm.
     pub async fn make(&self, pool: usize) -> Result<World, Fault> {
-        let config = runtime_node::Config { pool, weak_walls: self.weak_walls };
-        let node = NodeSpec { executable: self.node.clone(), config };
+        let config = runtime_node::Config { pool, weak_walls: self.weak_walls, npm: false };
+        let node = NodeSpec { executable: self.node.clone(), npm: self.npm.clone(), config };
         World::new(&self.root, &self.bind, self.cache.as_deref(), self.tasks, self.memory, &node).await
     }
 }

@@ -1,5 +1,5 @@
-//! What is mounted in the namespaces of containers, besides their own files: /dev and /task for processes, and /bin for
-//! everyone who looks.
+//! What is mounted in the namespaces of containers, besides their own files: /dev and /task for processes, and /bin and /lib
+//! for everyone who looks.
 
 use ::container::Furnish;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ pub(crate) struct Furniture {
     pub dev: NodeRef,
     pub task: NodeRef,
     pub bin: NodeRef,
+    pub lib: NodeRef,
 }
 
 /// Mounts `tree` where the files have a directory for it; where they have something else of that name, it is that.
@@ -36,6 +37,7 @@ impl Furnish for Furniture {
         self.furnish_outside(ns, who)
     }
     fn furnish_outside(&self, ns: &Namespace, who: &Caller) -> Result<()> {
-        mount(ns, who, "/bin", &self.bin, BindFlags::AFTER)
+        mount(ns, who, "/bin", &self.bin, BindFlags::AFTER)?;
+        mount(ns, who, "/lib", &self.lib, BindFlags::AFTER)
     }
 }
