@@ -26,6 +26,11 @@ pub(super) enum What {
     Link(Vec<u8>),
 }
 
+/// A name, for messages.
+pub(super) fn shown(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).escape_debug().to_string()
+}
+
 /// The prefix of extended attributes among pax's keywords.
 pub(super) const XATTR: &[u8] = b"SCHILY.xattr.";
 

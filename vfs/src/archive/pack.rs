@@ -1,6 +1,6 @@
 //! From a place to an archive.
 
-use super::header::{XATTR, record};
+use super::header::{XATTR, record, shown};
 use crate::*;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,11 +36,11 @@ pub async fn pack(who: &Caller, from: &Place, sink: impl AsyncWrite + Unpin + Se
             Ok(place) => place,
             // It went meanwhile.
             Err(error) if error.is(Errno::ENOENT) => continue,
-            Err(error) => return Err(error.context(path.escape_ascii())),
+            Err(error) => return Err(error.context(shown(&path))),
         };
-        packer.add(&place, &path).await.map_err(|error| error.context(path.escape_ascii()))?;
+        packer.add(&place, &path).await.map_err(|error| error.context(shown(&path)))?;
         if place.kind().is_dir() && place.nature() == Nature::Storage {
-            let names = names_in(who, &place).await.map_err(|error| error.context(path.escape_ascii()))?;
+            let names = names_in(who, &place).await.map_err(|error| error.context(shown(&path)))?;
             path.push(b'/');
             todo.push((place, path, names.into_iter()));
         }

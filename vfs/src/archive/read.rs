@@ -1,6 +1,6 @@
 //! An archive's entries, one after the other, as they come in.
 
-use super::header::{Entry, What, XATTR, number, records, time};
+use super::header::{Entry, What, XATTR, number, records, shown, time};
 use super::squeezed::Plain;
 use crate::{Errno, Error, Result, Time};
 use tar::{EntryType, Header};
@@ -156,7 +156,7 @@ impl<'a> Archive<'a> {
 
     fn entry(&mut self, header: &Header, extended: Extended) -> Result<Entry> {
         let path = extended.path.unwrap_or_else(|| header.path_bytes().into_owned());
-        let context = |error: Error| error.context(path.escape_ascii());
+        let context = |error: Error| error.context(shown(&path));
         let link = || {
             let link = extended.link.clone();
             link.unwrap_or_else(|| header.link_name_bytes().unwrap_or_default().into_owned())
@@ -212,7 +212,7 @@ impl<'a> Archive<'a> {
 impl Extended {
     fn add(&mut self, data: &[u8]) -> Result<()> {
         let bad = |keyword: &[u8]| {
-            let what = format!("a pax header is damaged: {}", keyword.escape_ascii());
+            let what = format!("a pax header is damaged: {}", shown(keyword));
             Error::new(Errno::EIO, what)
         };
         for (keyword, value) in records(data)? {

@@ -1,6 +1,6 @@
 //! From an archive into a staging overlay, and from there into the place.
 
-use super::header::{Entry, What, check_target, names};
+use super::header::{Entry, What, check_target, names, shown};
 use super::read::Archive;
 use super::squeezed::Plain;
 use super::{Bounds, Unpacked};
@@ -29,10 +29,10 @@ pub async fn unpack(
 ) -> Result<Unpacked> {
     onto.access(who, Access::WRITE | Access::EXEC).await?;
     let mut archive = Archive::new(Plain::of(reader, &bounds).await?);
-    let mut stage = Stage::new(who, bounds)?;
+    let mut stage = Stage::new(who, onto.path(), bounds)?;
     while let Some(entry) = archive.next().await? {
         let made = stage.make(&entry, &mut archive).await;
-        made.map_err(|error| error.context(entry.path.escape_ascii()))?;
+        made.map_err(|error| error.context(shown(&entry.path)))?;
     }
     let unpacked = stage.finish().await?;
     graft(who, stage.overlay, onto.node()).await?;
@@ -41,6 +41,8 @@ pub async fn unpack(
 
 struct Stage<'w> {
     who: &'w Caller,
+    /// Where it will be.
+    onto: Vec<u8>,
     bounds: Bounds,
     overlay: Overlay,
     /// The directories, by name: what is in the archive lies mostly beside what came before.
@@ -62,7 +64,7 @@ fn joined(names: &[&[u8]]) -> Vec<u8> {
 }
 
 impl<'w> Stage<'w> {
-    fn new(who: &'w Caller, bounds: Bounds) -> Result<Stage<'w>> {
+    fn new(who: &'w Caller, onto: Vec<u8>, bounds: Bounds) -> Result<Stage<'w>> {
         let options = MemOptions {
             max_bytes: bounds.bytes,
             // Its root is none of the archive's.
@@ -74,7 +76,7 @@ impl<'w> Stage<'w> {
         let overlay = Overlay::new(Vec::new(), options)?;
         let dirs = HashMap::from([(Vec::new(), overlay.root())]);
         let done = Unpacked::default();
-        Ok(Stage { who, bounds, overlay, dirs, times: Vec::new(), done, busy: 0 })
+        Ok(Stage { who, onto, bounds, overlay, dirs, times: Vec::new(), done, busy: 0 })
     }
 
     /// What the limits of the stage say is said of the archive.
@@ -105,7 +107,7 @@ impl<'w> Stage<'w> {
                 Ok(node) => {
                     let kind = if node.kind() == Kind::Symlink { "a symbolic link" } else { "no directory" };
                     let path = joined(&names[..=at]);
-                    let what = format!("{} is {kind} in this archive", path.escape_ascii());
+                    let what = format!("{} is {kind} in this archive", shown(&path));
                     return Err(Error::new(Errno::ENOTDIR, what));
                 }
                 Err(_) => {
@@ -135,6 +137,10 @@ impl<'w> Stage<'w> {
                 _ => Err(Error::new(Errno::EISDIR, "the root of an archive is a directory")),
             };
         };
+        if let Some(guard) = &self.who.guard {
+            let onto = if self.onto == b"/" { &[][..] } else { &self.onto[..] };
+            guard.allow(&[onto, b"/", &joined(&names)].concat(), Access::WRITE)?;
+        }
         if let What::Dir = entry.what {
             let dir = self.dir(&names).await?;
             self.dress(&dir, entry).await?;
@@ -182,7 +188,7 @@ impl<'w> Stage<'w> {
 
     async fn link(&mut self, dir: &NodeRef, name: Name<'_>, target: &[u8]) -> Result<()> {
         let who = maker();
-        let context = |error: Error| error.context(format_args!("link to {}", target.escape_ascii()));
+        let context = |error: Error| error.context(format_args!("link to {}", shown(target)));
         let names = names(target).map_err(context)?;
         let mut node = self.overlay.root();
         for part in names {

@@ -118,7 +118,8 @@ impl Graft<'_> {
             for (name, slot) in self.entries(number) {
                 let mut path: Vec<u8> = path.clone();
                 path.extend_from_slice(&name);
-                let context = |error: Error| Stop::Fail(error.context(path.escape_ascii()));
+                let context =
+                    |error: Error| Stop::Fail(error.context(String::from_utf8_lossy(&path).escape_debug()));
                 match dir.lookup_if_there(name.as_name())? {
                     Some(there) if there.is_dir() && slot.kind.is_dir() => {
                         path.push(b'/');

@@ -249,6 +249,32 @@ fn what_others_unpack_belongs_to_them_and_goes_where_they_may_write() {
     drop(inside);
 }
 
+/// Lets its caller write below /home only.
+#[derive(Debug)]
+struct HomeOnly;
+
+impl Guard for HomeOnly {
+    fn allow(&self, path: &[u8], want: Access) -> Result<()> {
+        if path.starts_with(b"/home") || path == b"/" || !want.contains(Access::WRITE) {
+            return Ok(());
+        }
+        Err(Error::new(Errno::EACCES, "not below /home"))
+    }
+}
+
+#[test]
+fn capabilities_hold_for_each_entry() {
+    let (archive, bound) = (world(), world());
+    archive.mkdir("home").unwrap();
+    archive.put("home/f", b"");
+    let guard: std::sync::Arc<dyn Guard> = std::sync::Arc::new(HomeOnly);
+    let bound = World { who: Caller { guard: Some(guard), ..bound.who }, ..bound };
+    unpacked(&bound, &packed(&archive)).unwrap();
+    archive.put("\u{e4}", b"");
+    let error = unpacked(&bound, &packed(&archive)).unwrap_err();
+    assert_eq!(error.text(), "\u{e4}: not below /home");
+}
+
 #[test]
 fn later_entries_take_the_place_of_earlier_ones() {
     let dir = tempfile::tempdir().unwrap();

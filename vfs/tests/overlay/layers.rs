@@ -256,6 +256,23 @@ fn what_is_beyond_the_bounds_says_which_and_removing_needs_no_room() {
     done(file.write(4096, b"x")).unwrap();
 }
 
+#[test]
+fn who_asked_is_told_what_there_is_no_room_for() {
+    let w = over_in(&[], MemOptions { max_bytes: 4096, max_inodes: 2, ..MemOptions::default() });
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let heard = told.clone();
+    w.tree.overlay().when_full(move |full| heard.lock().push(full));
+    let file = w.create("one").unwrap();
+    done(file.write(0, b"x")).unwrap();
+    assert!(told.lock().is_empty());
+    fails(w.create("two"), Errno::ENOSPC);
+    fails(done(file.write(4096, b"x")), Errno::ENOSPC);
+    let mut told = told.lock().clone();
+    // A call may look twice whether there is room.
+    told.dedup();
+    assert_eq!(told, [overlay::Full::Inodes, overlay::Full::Bytes]);
+}
+
 /// Notes what it is told.
 #[derive(Default)]
 struct Ear(Mutex<Vec<u64>>);
