@@ -84,6 +84,9 @@ impl Job {
         tasks.retain(|task| task.upgrade().is_some_and(|task| task.life.end().is_none()));
         tasks.push(Arc::downgrade(task));
     }
+    pub fn set_stopped(&self) {
+        self.stopped.send_replace(true);
+    }
     pub fn is_stopped(&self) -> bool {
         *self.stopped.borrow()
     }

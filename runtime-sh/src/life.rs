@@ -149,8 +149,25 @@ impl Shell {
             Some(text) => self.run_from(&text, 1).await,
             None => {
                 self.options.set('s', true);
+                let terminal =
+                    [0, 2].iter().all(|fd| self.fds.get(*fd).is_some_and(|file| file.is_terminal()));
+                if terminal || self.options.has('i') {
+                    self.be_interactive();
+                }
                 self.run_input().await
             }
+        }
+    }
+
+    /// Signals of the terminal's are for what runs, not for the shell.
+    fn be_interactive(&mut self) {
+        self.interactive = true;
+        self.options.set('i', true);
+        self.options.set('m', true);
+        for (signal, caught) in
+            [(libc::SIGINT, true), (libc::SIGTSTP, true), (libc::SIGQUIT, false), (libc::SIGTERM, false)]
+        {
+            self.process().signals.set(signal, caught, !caught);
         }
     }
 

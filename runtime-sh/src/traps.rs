@@ -90,6 +90,10 @@ impl Signals {
         self.pending.fetch_and(!(1 << signal), Ordering::SeqCst);
         Some(signal as i32)
     }
+    /// It was seen to.
+    pub fn forget(&self, signal: i32) {
+        self.pending.fetch_and(!(1u64 << (signal & 63)), Ordering::SeqCst);
+    }
     /// The signal that interrupts a wait.
     pub async fn came(&self) -> i32 {
         loop {

@@ -31,6 +31,7 @@ pub mod stdio;
 mod table;
 mod task;
 mod trace;
+pub mod tty;
 mod usage;
 
 pub use caps::{Cap, Caps, Peer};

@@ -4,6 +4,7 @@ use crate::life::Life;
 use crate::lineage::Lineage;
 use crate::spec::{self, Spec};
 use crate::stdio::{Full, Log, Stdio};
+use crate::tty::Tty;
 use crate::{Caps, Exit, Group, Limits, TaskTable, Template, Trace, Usage};
 use parking_lot::{Mutex, RwLock};
 use std::fmt;
@@ -38,6 +39,7 @@ pub struct Task {
     /// Held while the trace is turned on or off.
     tracing: Mutex<()>,
     pub stdio: Stdio,
+    pub tty: Tty,
     /// Open files that its maker gave it for stdio/0, 1 and 2, until it is started.
     given: Mutex<[Option<FileRef>; 3]>,
     pub life: Life,
@@ -80,6 +82,7 @@ impl Task {
             tracing: Mutex::new(()),
             trace_log: Arc::new(Log::new(TRACE_BOUND, Full::Drop)),
             stdio: Stdio::new(),
+            tty: Tty::default(),
             given: Mutex::default(),
             life: Life::new(id),
             ctl_files: AtomicUsize::new(0),

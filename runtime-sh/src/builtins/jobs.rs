@@ -221,16 +221,23 @@ pub(super) async fn fg(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> {
     let job = chosen(shell, argv).await?;
     shell.put("fg", &[&job.text[..], b"\n"].concat()).await?;
     job.signal(libc::SIGCONT);
-    let status = ended(shell, &job).await;
-    match status {
-        Some(status) => {
+    loop {
+        if let Some(status) = ended(shell, &job).await {
             shell.jobs.forget(&job);
-            Ok(status)
+            return Ok(status);
         }
-        None => {
-            job.signal(libc::SIGINT);
+        let process = shell.process().clone();
+        let signal = process.signals.came().await;
+        if !shell.interactive {
             shell.act_on_signals().await?;
-            Ok(128 + libc::SIGINT as u8)
+            return Ok(128 + signal as u8);
+        }
+        process.signals.forget(signal);
+        job.signal(signal);
+        if signal == libc::SIGTSTP {
+            let text = lossy(&job.text);
+            shell.tell(format!("[{}] + Stopped {text}\n", job.number).as_bytes()).await;
+            return Ok(128 + signal as u8);
         }
     }
 }

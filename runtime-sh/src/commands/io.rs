@@ -82,7 +82,8 @@ impl Input {
     }
     /// This input as it stands; what is left behind is at its end.
     pub fn surrender(&mut self) -> Input {
-        let rest = Input { ended: true, ..Input::new(self.file.clone()) };
+        let mut rest = Input::new(self.file.clone());
+        rest.ended = true;
         std::mem::replace(self, rest)
     }
     /// Counts `bytes` that are kept of it, where they are many.
@@ -145,6 +146,16 @@ impl Input {
     /// [`Input::read_until`] a line end.
     pub async fn read_line(&mut self, line: &mut Vec<u8>) -> Result<bool> {
         self.read_until(b'\n', line).await
+    }
+}
+
+impl Drop for Input {
+    /// What was read of a shell's open file and not used is there for whoever reads it next.
+    fn drop(&mut self) {
+        let file: &dyn std::any::Any = &*self.file;
+        if let Some(file) = file.downcast_ref::<crate::files::Description>() {
+            file.give_back(&self.buffer[self.taken.min(self.buffer.len())..]);
+        }
     }
 }
 

@@ -113,7 +113,11 @@ impl Shell {
         let mut failed = 0;
         for stage in &mut running {
             // None comes of a task that has ended, and takes us along.
-            status = (&mut stage.0).await.ok().flatten().unwrap_or(128 + 9);
+            let ended = tokio::select! {
+                ended = &mut stage.0 => ended,
+                () = self.interrupted() => return Err(Stop::Interrupted),
+            };
+            status = ended.ok().flatten().unwrap_or(128 + 9);
             if status != 0 {
                 failed = status;
             }

@@ -2,9 +2,10 @@
 
 use crate::commands::{Call, words};
 use crate::files::closed;
+use crate::jobs::deliver;
 use crate::runner::Runner;
 use crate::setting::{Child, Found};
-use crate::shell::{Outcome, Shell};
+use crate::shell::{Outcome, Shell, Stop};
 use task::Exit;
 use vfs::{Errno, Error, FileRef, Place};
 
@@ -34,8 +35,19 @@ impl Shell {
                     job.settle(None);
                 }
                 let (setting, who) = (self.setting.clone(), self.who.clone());
-                self.status = Runner::new(&setting, &who).command(command, call).await;
-                Ok(())
+                let runner = Runner::new(&setting, &who);
+                let running = runner.command(command, call);
+                let status = tokio::select! {
+                    status = running => Some(status),
+                    () = self.interrupted() => None,
+                };
+                match status {
+                    Some(status) => {
+                        self.status = status;
+                        Ok(())
+                    }
+                    None => Err(Stop::Interrupted),
+                }
             }
             Found::Program(place) => self.start(call, &place, "auto", &shown, last).await,
             Found::Script(place) => self.start(call, &place, "sh", &shown, last).await,
@@ -55,19 +67,65 @@ impl Shell {
             job.add_task(&child.task);
             job.settle(Some(child.task.id.0));
         }
-        self.await_child(&child, shown).await;
-        Ok(())
+        self.await_child(child, shown).await
     }
 
-    async fn await_child(&mut self, child: &Child, shown: &str) {
-        let exit = child.ended().await;
+    /// Waits for a program. In an interactive shell the terminal's signals are handed on to it; one that is stopped becomes a
+    /// job.
+    async fn await_child(&mut self, child: Child, shown: &str) -> Outcome {
+        let exit = loop {
+            let process = self.process().clone();
+            let signal = tokio::select! {
+                exit = child.ended() => break exit,
+                signal = process.signals.came(), if self.interactive => signal,
+            };
+            process.signals.forget(signal);
+            if signal == libc::SIGTSTP && child.task.life.stop().is_ok() {
+                return self.suspend(child, shown).await;
+            }
+            deliver(&child.task, signal);
+        };
         self.status = exit.code as u8;
-        if let Some(text) = end_of(&exit) {
+        if let (Some(text), None) = (end_of(&exit), &self.job) {
             match text.strip_prefix("killed by SIG") {
                 Some(signal) => self.tell(format!("{}\n", signal_words(signal)).as_bytes()).await,
                 None => self.say(format!("{shown}: {text}")).await,
             }
         }
+        Ok(())
+    }
+
+    /// A program that was stopped: it goes on with `fg` or `bg`.
+    async fn suspend(&mut self, child: Child, shown: &str) -> Outcome {
+        let job = self.jobs.add(shown.as_bytes().to_vec());
+        job.add_task(&child.task);
+        job.settle(Some(child.task.id.0));
+        job.set_stopped();
+        self.tell(format!("[{}] + Stopped {shown}\n", job.number).as_bytes()).await;
+        let its = job.clone();
+        let life = async move {
+            let exit = child.ended().await;
+            its.finish(exit.code as u8);
+        };
+        if self.process().spawn(life).is_err() {
+            return Err(self.fail("Cannot fork").await);
+        }
+        self.last_job = Some(job);
+        self.status = 128 + libc::SIGTSTP as u8;
+        Ok(())
+    }
+
+    /// The terminal's interrupt, in an interactive shell.
+    pub async fn interrupted(&self) {
+        if !self.interactive {
+            return std::future::pending().await;
+        }
+        let signals = &self.process().signals;
+        while signals.came().await != libc::SIGINT {
+            // What a command within the shell cannot do with another signal is left for later.
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        signals.forget(libc::SIGINT);
     }
 
     /// Says why a program was not run: 127 where there is none, 126 where it cannot be.

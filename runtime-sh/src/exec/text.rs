@@ -8,6 +8,9 @@ use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use vfs::{Errno, OpenFlags, Place};
 
+/// The variables of the prompts, and what they are where nothing is set.
+const FIRST: (&[u8], &[u8]) = (b"PS1", b"$ ");
+const NEXT: (&[u8], &[u8]) = (b"PS2", b"> ");
 /// The longest script, in bytes.
 const LONGEST: usize = 64 << 20;
 
@@ -64,9 +67,16 @@ impl Shell {
     pub async fn run_input(&mut self) -> Outcome {
         let mut parser = Parser::new(1);
         let mut part = vec![0; 8 << 10];
+        let mut prompt: (&[u8], &[u8]) = FIRST;
         loop {
             let aliases = self.aliases.clone();
             match parser.next(&aliases) {
+                Ok(Some(items)) if self.interactive => {
+                    prompt = FIRST;
+                    let outcome = self.list(&items).await;
+                    self.survive(outcome).await?;
+                    self.tell_of_jobs().await;
+                }
                 Ok(Some(items)) => {
                     let input = self.fds.get(0).cloned();
                     let rest = parser.take_rest();
@@ -81,13 +91,56 @@ impl Shell {
                         parser.end();
                         continue;
                     };
-                    match self.more(&input, &mut part).await? {
-                        0 => parser.end(),
-                        count => parser.add(&part[..count]),
+                    if self.interactive {
+                        let text = self.prompt(prompt.0, prompt.1).await;
+                        self.tell(&text).await;
+                        prompt = NEXT;
                     }
+                    match self.more(&input, &mut part).await {
+                        Ok(0) => parser.end(),
+                        Ok(count) => parser.add(&part[..count]),
+                        Err(Stop::Interrupted) => {
+                            // What was typed of a command is given up.
+                            parser = Parser::new(1);
+                            prompt = FIRST;
+                            self.status = 128 + libc::SIGINT as u8;
+                        }
+                        Err(stop) => return Err(stop),
+                    }
+                }
+                Err(fault) if self.interactive => {
+                    let _said = self.syntax(fault, parser.line()).await;
+                    parser = Parser::new(1);
+                    prompt = FIRST;
                 }
                 Err(fault) => return Err(self.syntax(fault, parser.line()).await),
             }
+        }
+    }
+
+    /// What ends a script, an interactive shell lives through.
+    async fn survive(&mut self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Err(Stop::Failed(status)) => {
+                self.status = status;
+                Ok(())
+            }
+            Err(Stop::Interrupted) => {
+                self.status = 128 + libc::SIGINT as u8;
+                Ok(())
+            }
+            Err(Stop::Break(_) | Stop::Continue(_)) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Jobs that have ended since they were last told of.
+    async fn tell_of_jobs(&mut self) {
+        let over: Vec<_> = self.jobs.iter().filter(|job| job.status().is_some()).cloned().collect();
+        for job in over {
+            let text = String::from_utf8_lossy(&job.text).into_owned();
+            self.tell(format!("[{}] Done {text}\n", job.number).as_bytes()).await;
+            self.jobs.forget(&job);
         }
     }
 

@@ -16,6 +16,7 @@ mod remove;
 mod start;
 mod stdin;
 mod stop;
+mod tty;
 
 pub use language::MAX_WRITE;
 
@@ -39,6 +40,8 @@ const VERBS: &[Verb] = &[
     namespace::CD,
     stdin::EOF,
     stdin::HANGUP,
+    tty::TTY,
+    tty::WINSIZE,
     output::OUTPUT,
     limit::LIMIT,
     cap::CAP,

@@ -46,6 +46,9 @@ impl OpenFile for Metered {
     fn nature(&self) -> Nature {
         self.file.nature()
     }
+    fn is_terminal(&self) -> bool {
+        self.file.is_terminal()
+    }
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
         self.file.read(offset, buf)
     }

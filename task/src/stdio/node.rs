@@ -131,6 +131,32 @@ struct OpenStdio {
 }
 
 impl OpenStdio {
+    /// All that is shown goes to stdio/1; what is written to stdio/0 is typed.
+    fn write_terminal<'a>(&'a self, data: &'a [u8]) -> Op<'a, usize> {
+        let task = &self.stdio.task;
+        if self.stdio.number == 0 {
+            return task.type_in(data);
+        }
+        let shown = task.tty.output(data);
+        self.wait(Op::started(async move {
+            let mut left = task.stdio.stdout.append(&shown, self.own).await?;
+            let mut taken = 0;
+            for byte in data {
+                let width = if shown.len() > data.len() && *byte == b'\n' { 2 } else { 1 };
+                if left < width {
+                    break;
+                }
+                (left, taken) = (left - width, taken + 1);
+            }
+            if taken == 0 && !data.is_empty() {
+                // Only half of a line's end found room.
+                task.stdio.stdout.append(b"\n", self.own).await?;
+                taken = 1;
+            }
+            Ok(taken)
+        }))
+    }
+
     fn wait<'a, T>(&self, op: Op<'a, T>) -> Op<'a, T> {
         if self.nonblock { Op::Done(op.or_again()) } else { op }
     }
@@ -162,6 +188,10 @@ impl OpenFile for OpenStdio {
         if !self.write {
             return Op::err(if self.read { self.stdio.refuse("write") } else { Errno::EBADF.into() });
         }
+        let task = &self.stdio.task;
+        if task.tty.is_on() {
+            return self.write_terminal(data);
+        }
         let op = match self.stdio.log() {
             Some(log) => log.append(data, self.own),
             None => {
@@ -177,6 +207,10 @@ impl OpenFile for OpenStdio {
             }
         };
         self.wait(op)
+    }
+
+    fn is_terminal(&self) -> bool {
+        self.stdio.task.tty.is_on()
     }
 
     fn ready(&self, interest: Interest) -> Op<'_, ()> {

@@ -33,6 +33,8 @@ struct Inner {
     was_read: bool,
     hangup: bool,
     ended: bool,
+    /// So many reads at the end of what is there find the end, and the next wait again (a terminal's ^D).
+    ends: usize,
     finished: bool,
 }
 
@@ -79,6 +81,19 @@ impl Pipe {
         self.inner.lock().ended = true;
         self.filled.notify_waiters();
         self.drained.notify_waiters();
+    }
+    /// The next read that finds nothing finds the end; those behind it wait again.
+    pub fn end_once(&self) {
+        self.inner.lock().ends += 1;
+        self.filled.notify_waiters();
+    }
+    /// Takes what there is room for; the rest is lost (a terminal's input).
+    pub fn put(&self, data: &[u8]) {
+        let mut inner = self.inner.lock();
+        let room = inner.room();
+        inner.bytes.extend(&data[..data.len().min(room)]);
+        drop(inner);
+        self.filled.notify_waiters();
     }
     /// The task has ended: nobody reads any more.
     pub fn finish(&self) {
@@ -143,6 +158,10 @@ impl Pipe {
     fn try_read(&self, buf: &mut [u8]) -> Option<usize> {
         let mut inner = self.inner.lock();
         if inner.bytes.is_empty() {
+            if inner.ends > 0 && !buf.is_empty() {
+                inner.ends -= 1;
+                return Some(0);
+            }
             return (inner.ended || inner.finished || buf.is_empty()).then_some(0);
         }
         let count = buf.len().min(inner.bytes.len());
@@ -159,7 +178,7 @@ impl Pipe {
     pub fn readable(&self) -> Op<'_, ()> {
         wait_until(&self.filled, || {
             let inner = self.inner.lock();
-            !inner.bytes.is_empty() || inner.ended || inner.finished
+            !inner.bytes.is_empty() || inner.ends > 0 || inner.ended || inner.finished
         })
     }
     pub fn writable(&self) -> Op<'_, ()> {

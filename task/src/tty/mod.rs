@@ -1,0 +1,107 @@
+//! A task's terminal: stdio/0, 1 and 2 as one, with a line discipline between who types and who reads.
+//!
+//! `tty on` of ctl makes it, before the task is started. What is written to stdio/0 is typed; what is read of stdio/1 is shown:
+//! the echo, and all output. Who shows it (taskfs run -t) sets the window's size; who runs sets the mode.
+
+mod discipline;
+
+pub use discipline::Mode;
+
+use crate::Task;
+use discipline::{Discipline, shown};
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use vfs::{Op, Result};
+
+/// Rows and columns.
+pub type Window = (u16, u16);
+
+#[derive(Default)]
+pub struct Tty {
+    on: AtomicBool,
+    state: Mutex<State>,
+}
+
+struct State {
+    discipline: Discipline,
+    window: Window,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State { discipline: Discipline::default(), window: (24, 80) }
+    }
+}
+
+impl Tty {
+    pub fn is_on(&self) -> bool {
+        self.on.load(Ordering::Acquire)
+    }
+    pub fn turn(&self, on: bool) {
+        self.on.store(on, Ordering::Release);
+    }
+    pub fn window(&self) -> Window {
+        self.state.lock().window
+    }
+    pub fn mode(&self) -> Mode {
+        self.state.lock().discipline.mode
+    }
+    /// Output as it goes to the terminal: a raw one is sent it as it is.
+    pub fn output(&self, data: &[u8]) -> Vec<u8> {
+        if self.mode().cooked { shown(data) } else { data.to_vec() }
+    }
+}
+
+impl Task {
+    /// Sets the window's size; the program is told by SIGWINCH where it is another.
+    pub fn set_window(&self, window: Window) {
+        let before = std::mem::replace(&mut self.tty.state.lock().window, window);
+        if before != window
+            && let Some(running) = self.life.running()
+        {
+            running.signal(libc::SIGWINCH);
+        }
+    }
+
+    pub fn set_tty_mode(&self, mode: Mode) {
+        let rest = self.tty.state.lock().discipline.set(mode);
+        if let Some(rest) = rest {
+            self.stdio.stdin.put(&rest);
+        }
+    }
+
+    /// Bytes are typed. What nobody reads in time is lost, as at any terminal.
+    pub(crate) fn type_in(&self, bytes: &[u8]) -> Op<'static, usize> {
+        let typed = self.tty.state.lock().discipline.type_in(bytes);
+        if !typed.echo.is_empty() {
+            let echo = self.tty.output(&typed.echo);
+            // An echo that finds no room is not waited for.
+            let _shown: Option<Result<usize>> = self.stdio.stdout.append(&echo, true).now();
+        }
+        for part in &typed.parts {
+            if part.is_empty() {
+                self.stdio.stdin.end_once();
+            } else {
+                self.stdio.stdin.put(part);
+            }
+        }
+        for signal in typed.signals {
+            self.interrupt(signal);
+        }
+        Op::ok(bytes.len())
+    }
+
+    /// A signal that was typed: a program that takes none is ended by it, or stopped.
+    fn interrupt(&self, signal: i32) {
+        let Some(running) = self.life.running() else { return };
+        if running.signal(signal) {
+            return;
+        }
+        if signal == libc::SIGTSTP {
+            // It may have stopped or ended in the meantime.
+            let _ = self.life.stop();
+        } else if let Ok(signal) = crate::Signal::parse(&signal.to_string()) {
+            let _ = self.life.kill(signal.exit());
+        }
+    }
+}
