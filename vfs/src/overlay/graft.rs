@@ -79,10 +79,11 @@ impl Graft<'_> {
                 }
             };
 
-            // From here on nothing fails.
+            // From here on nothing fails, and nobody looks into any of the directories: nobody else waits for one while he holds
+            // another.
+            let mut states: Vec<_> = owned.iter().map(|cell| cell.state.write()).collect();
             let mut planted = Planted { graft: self, turn: &turn, numbers: HashMap::new(), todo: Vec::new() };
-            for (merge, cell) in merges.iter().zip(owned) {
-                let mut state = cell.state.write();
+            for ((merge, cell), state) in merges.iter().zip(&owned).zip(&mut states) {
                 let mut names = Vec::new();
                 for (name, slot, there) in &merge.new {
                     let slot = planted.number(*slot, merge.dir.number());
@@ -100,7 +101,7 @@ impl Graft<'_> {
                     }
                     names.push((name.clone(), there.clone()));
                 }
-                cell.changed(&mut state);
+                cell.changed(state);
                 changed.push(Changed { dir: merge.dir.clone(), names });
             }
         }

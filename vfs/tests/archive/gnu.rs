@@ -249,6 +249,41 @@ fn what_others_unpack_belongs_to_them_and_goes_where_they_may_write() {
     drop(inside);
 }
 
+#[test]
+fn who_looks_meanwhile_sees_nothing_of_an_archive_or_all() {
+    let w = world();
+    for dir in ["a", "b", "c"] {
+        w.mkdir(dir).unwrap();
+    }
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            let mut seen = 0;
+            loop {
+                let last = stop.load(std::sync::atomic::Ordering::Relaxed);
+                for (first, second) in [("a", "c"), ("c", "b"), ("b", "a")] {
+                    let newest = w.names(first).len();
+                    assert!(w.names(second).len() >= newest, "{second} lacks what {first} has");
+                    seen = seen.max(newest);
+                }
+                if last {
+                    return seen;
+                }
+            }
+        });
+        for round in 0..100 {
+            let archive = world();
+            for dir in ["a", "b", "c"] {
+                archive.mkdir(dir).unwrap();
+                archive.put(&format!("{dir}/{round}"), b"");
+            }
+            unpacked(&w, &packed(&archive)).unwrap();
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(looking.join().unwrap(), 100);
+    });
+}
+
 /// Lets its caller write below /home only.
 #[derive(Debug)]
 struct HomeOnly;
