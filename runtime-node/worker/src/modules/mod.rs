@@ -3,6 +3,7 @@
 //! Resolution is crate `node_resolver`'s over the task's namespace; loading (types stripped, CommonJS wrapped for
 //! `import`) is here. Every part of it works without waiting, because `require` cannot wait.
 
+mod listed;
 mod loader;
 mod require;
 mod seen;
@@ -20,6 +21,7 @@ use deno_resolver::loader::NpmModuleLoader;
 use deno_resolver::npm::{
     ByonmNpmResolver, ByonmNpmResolverCreateOptions, CreateInNpmPkgCheckerOptions, DenoInNpmPackageChecker,
 };
+use listed::Listed;
 use node_resolver::analyze::{CjsModuleExportAnalyzer, NodeCodeTranslator, NodeCodeTranslatorMode};
 use node_resolver::cache::NodeResolutionSys;
 use node_resolver::{DenoIsBuiltInNodeModuleChecker, NodeResolver, NodeResolverOptions, PackageJsonResolver};
@@ -49,8 +51,9 @@ pub struct Modules {
 
 impl Modules {
     pub fn new(tree: &Tree) -> Modules {
-        let packages =
-            Arc::new(PackageJsonResolver::new(tree.clone(), Some(Arc::new(PackageJsons::new(tree)))));
+        let listed = Arc::new(Listed::new(tree));
+        let jsons = PackageJsons::new(tree, listed.clone());
+        let packages = Arc::new(PackageJsonResolver::new(tree.clone(), Some(Arc::new(jsons))));
         let checker = DenoInNpmPackageChecker::new(CreateInNpmPkgCheckerOptions::Byonm);
         let sys = NodeResolutionSys::new(tree.clone(), None);
         let folders = ByonmNpmResolver::new(ByonmNpmResolverCreateOptions {
@@ -84,7 +87,7 @@ impl Modules {
         ));
         let translator = Arc::new(NodeCodeTranslator::new(exports, NodeCodeTranslatorMode::ModuleLoader));
         let loader = Rc::new(NpmModuleLoader::new(tracker.clone(), checker, translator, tree.clone()));
-        Modules { tree: tree.clone(), resolver, tracker, loader, packages, seen: Arc::default() }
+        Modules { tree: tree.clone(), resolver, tracker, loader, packages, seen: Arc::new(Seen::new(listed)) }
     }
 
     /// What Node's own modules need for `require`.

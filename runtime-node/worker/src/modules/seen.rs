@@ -1,18 +1,20 @@
 //! What a program's module loader has seen, so that it is not asked for again: a file's kind, its real path and its text come
 //! in one round trip, and a `package.json` that was read, as in Node, once.
 //!
-//! That there is none is believed for a moment, and not beyond the program's own next change of a name.
+//! That there is none is believed for a moment, and not beyond the program's own next change of a name. Where a module's path
+//! really leads is remembered for good, as in Node.
 
+use super::listed::{Entry, Listed};
 use crate::files::{Follow, Tree};
 use deno_package_json::{PackageJsonCache, PackageJsonCacheResult, PackageJsonRc};
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a missing `package.json` is believed to be missing.
-const MOMENT: Duration = Duration::from_secs(1);
+/// How long it is believed that a file is not there.
+pub(super) const MOMENT: Duration = Duration::from_secs(1);
 
 /// How the names of modules end.
 const MODULES: [&str; 7] = ["js", "cjs", "mjs", "json", "ts", "cts", "mts"];
@@ -24,9 +26,14 @@ struct Glance {
     text: Vec<u8>,
 }
 
-/// The last file that was looked at.
-#[derive(Default)]
-pub struct Seen(Mutex<Option<Glance>>);
+/// What the loader has looked at.
+pub struct Seen {
+    /// The last file, with its text.
+    last: Mutex<Option<Glance>>,
+    /// Where paths really lead.
+    real: Mutex<HashMap<PathBuf, PathBuf>>,
+    listed: Arc<Listed>,
+}
 
 /// What `require` wants to know of a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,14 +44,33 @@ pub enum Kind {
 }
 
 impl Seen {
+    pub fn new(listed: Arc<Listed>) -> Seen {
+        Seen { last: Mutex::default(), real: Mutex::default(), listed }
+    }
+
     fn last(&self) -> std::sync::MutexGuard<'_, Option<Glance>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, asked: &Path, real: &Path) {
+        let mut known = self.real.lock().unwrap_or_else(PoisonError::into_inner);
+        for path in [asked, real] {
+            known.insert(path.to_path_buf(), real.to_path_buf());
+        }
     }
 
     /// Looks at a path; if it is a module's file, what comes next will want its text.
     pub fn look(&self, tree: &Tree, path: &Path) -> Kind {
+        let is_module =
+            path.extension().is_some_and(|extension| MODULES.iter().any(|module| extension == *module));
+        match self.listed.entry(path) {
+            Some(Entry::Missing) => return Kind::Nothing,
+            Some(Entry::Directory) => return Kind::Directory,
+            Some(Entry::File) if !is_module => return Kind::File,
+            _ => {}
+        }
         // Reading anything else may do something.
-        if !path.extension().is_some_and(|extension| MODULES.iter().any(|module| extension == *module)) {
+        if !is_module {
             return match crate::link::now(tree.stat(path, Follow::Yes)) {
                 Ok(meta) if meta.is_dir() => Kind::Directory,
                 Ok(_) => Kind::File,
@@ -54,6 +80,7 @@ impl Seen {
         match crate::link::now(tree.glance(path)) {
             Ok((meta, _, _)) if meta.is_dir() => Kind::Directory,
             Ok((_, real, Some(text))) => {
+                self.remember(path, &real);
                 *self.last() = Some(Glance { asked: path.to_path_buf(), real, text });
                 Kind::File
             }
@@ -65,10 +92,12 @@ impl Seen {
     /// # Errors
     /// That of finding it.
     pub fn real_path(&self, tree: &Tree, path: &Path) -> io::Result<PathBuf> {
-        if let Some(glance) = self.last().as_ref().filter(|g| g.asked == path || g.real == path) {
-            return Ok(glance.real.clone());
+        if let Some(real) = self.real.lock().unwrap_or_else(PoisonError::into_inner).get(path) {
+            return Ok(real.clone());
         }
-        crate::link::now(tree.real_path(path))
+        let real = crate::link::now(tree.real_path(path))?;
+        self.remember(path, &real);
+        Ok(real)
     }
 
     /// # Errors
@@ -88,11 +117,12 @@ pub struct PackageJsons {
     tree: Tree,
     found: Mutex<HashMap<PathBuf, PackageJsonRc>>,
     missing: Mutex<HashMap<PathBuf, (Instant, u64)>>,
+    listed: Arc<Listed>,
 }
 
 impl PackageJsons {
-    pub fn new(tree: &Tree) -> PackageJsons {
-        PackageJsons { tree: tree.clone(), found: Mutex::default(), missing: Mutex::default() }
+    pub fn new(tree: &Tree, listed: Arc<Listed>) -> PackageJsons {
+        PackageJsons { tree: tree.clone(), found: Mutex::default(), missing: Mutex::default(), listed }
     }
 }
 
@@ -100,6 +130,9 @@ impl PackageJsonCache for PackageJsons {
     fn get(&self, path: &Path) -> PackageJsonCacheResult {
         if let Some(found) = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(path) {
             return PackageJsonCacheResult::Hit(Some(found.clone()));
+        }
+        if self.listed.entry(path) == Some(Entry::Missing) {
+            return PackageJsonCacheResult::Hit(None);
         }
         let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
         match missing.get(path) {
