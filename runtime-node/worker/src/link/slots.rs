@@ -1,7 +1,6 @@
 //! Who waits for which tag.
 
 use nine::wire::Tag;
-use std::collections::HashMap;
 use std::task::Waker;
 
 /// A request that was sent.
@@ -11,28 +10,39 @@ enum Slot {
     Answered(Vec<u8>),
     /// Nobody waits any more.
     Forgotten,
-    /// A Tflush of that tag, which is free once this is answered.
+    /// Nobody waits any more, and a Tflush says so: the tag stays taken until that is answered, lest it mean another request.
+    Flushed,
+    /// A Tflush of that tag.
     Flush(Tag),
 }
 
-/// All requests in flight.
+/// All requests in flight: a tag is a place here.
 #[derive(Default)]
 pub struct Slots {
-    slots: HashMap<u16, Slot>,
-    next: u16,
+    slots: Vec<Option<Slot>>,
+    free: Vec<u16>,
 }
 
 impl Slots {
     fn put(&mut self, slot: Slot) -> Option<Tag> {
-        for _ in 0..u16::MAX {
-            let tag = self.next;
-            self.next = if tag >= u16::MAX - 1 { 0 } else { tag + 1 };
-            if let std::collections::hash_map::Entry::Vacant(free) = self.slots.entry(tag) {
-                free.insert(slot);
-                return Some(Tag(tag));
-            }
+        if let Some(tag) = self.free.pop() {
+            self.slots[usize::from(tag)] = Some(slot);
+            return Some(Tag(tag));
         }
-        None
+        // The last number means no tag.
+        let tag = u16::try_from(self.slots.len()).ok().filter(|tag| *tag < u16::MAX)?;
+        self.slots.push(Some(slot));
+        Some(Tag(tag))
+    }
+
+    fn get(&mut self, tag: Tag) -> Option<&mut Slot> {
+        self.slots.get_mut(usize::from(tag.0))?.as_mut()
+    }
+
+    fn remove(&mut self, tag: Tag) -> Option<Slot> {
+        let slot = self.slots.get_mut(usize::from(tag.0))?.take()?;
+        self.free.push(tag.0);
+        Some(slot)
     }
 
     /// A tag for somebody who will wait.
@@ -47,18 +57,24 @@ impl Slots {
 
     /// The request was never sent.
     pub fn cancel(&mut self, tag: Tag) {
-        self.slots.remove(&tag.0);
+        self.remove(tag);
     }
 
     /// Gives up waiting: nothing to do if the answer is there, else the tag of a Tflush to be sent.
     pub fn abandon(&mut self, tag: Tag) -> Option<Tag> {
-        match self.slots.get_mut(&tag.0) {
+        match self.get(tag) {
             Some(slot @ Slot::Waiting(_)) => {
-                *slot = Slot::Forgotten;
-                self.put(Slot::Flush(tag))
+                *slot = Slot::Flushed;
+                let flush = self.put(Slot::Flush(tag));
+                if flush.is_none()
+                    && let Some(slot) = self.get(tag)
+                {
+                    *slot = Slot::Forgotten;
+                }
+                flush
             }
             Some(Slot::Answered(_)) => {
-                self.slots.remove(&tag.0);
+                self.remove(tag);
                 None
             }
             _ => None,
@@ -66,7 +82,7 @@ impl Slots {
     }
 
     pub fn answer(&mut self, tag: Tag, frame: &[u8], wakers: &mut Vec<Waker>) {
-        match self.slots.get_mut(&tag.0) {
+        match self.get(tag) {
             Some(slot @ Slot::Waiting(_)) => {
                 let was = std::mem::replace(slot, Slot::Answered(frame.to_vec()));
                 if let Slot::Waiting(Some(waker)) = was {
@@ -74,16 +90,16 @@ impl Slots {
                 }
             }
             Some(Slot::Forgotten) => {
-                self.slots.remove(&tag.0);
+                self.remove(tag);
             }
             Some(Slot::Flush(old)) => {
                 let old = *old;
-                self.slots.remove(&tag.0);
-                if matches!(self.slots.get(&old.0), Some(Slot::Forgotten)) {
-                    self.slots.remove(&old.0);
+                self.remove(tag);
+                if matches!(self.get(old), Some(Slot::Flushed)) {
+                    self.remove(old);
                 }
             }
-            Some(Slot::Answered(_)) | None => {}
+            Some(Slot::Answered(_) | Slot::Flushed) | None => {}
         }
     }
 
@@ -92,7 +108,7 @@ impl Slots {
         let mut all = true;
         // Answers come in order more often than not: waiting for the last wakes once.
         for tag in tags.iter().rev() {
-            if let Some(Slot::Waiting(wanted)) = self.slots.get_mut(&tag.0) {
+            if let Some(Slot::Waiting(wanted)) = self.get(*tag) {
                 all = false;
                 if let Some(waker) = waker {
                     *wanted = Some(waker.clone());
@@ -105,9 +121,39 @@ impl Slots {
 
     /// The frame that answers a tag, which is free then.
     pub fn take(&mut self, tag: Tag) -> Option<Vec<u8>> {
-        match self.slots.remove(&tag.0) {
+        match self.remove(tag) {
             Some(Slot::Answered(frame)) => Some(frame),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_free_when_it_is_answered_and_a_flushed_one_when_its_flush_is() {
+        let (mut slots, mut woken) = (Slots::default(), Vec::new());
+        let first = slots.wait().expect("a tag");
+        slots.answer(first, b"answer", &mut woken);
+        assert_eq!(slots.take(first).as_deref(), Some(&b"answer"[..]));
+        let second = slots.wait().expect("a tag");
+        assert_eq!(second, first);
+        let flush = slots.abandon(second).expect("a tag for the flush");
+        slots.answer(second, b"too late", &mut woken);
+        let third = slots.wait().expect("a tag");
+        assert!(third != second && third != flush);
+        slots.answer(flush, b"", &mut woken);
+        let taken = [slots.wait(), slots.wait()].map(|tag| tag.expect("a tag"));
+        assert!(taken.contains(&second) && taken.contains(&flush));
+    }
+
+    #[test]
+    fn there_are_as_many_tags_as_numbers_less_the_one_that_means_none() {
+        let mut slots = Slots::default();
+        let all: Vec<_> = std::iter::from_fn(|| slots.forget()).collect();
+        assert_eq!(all.len(), usize::from(u16::MAX));
+        assert!(!all.contains(&Tag::NONE));
     }
 }
