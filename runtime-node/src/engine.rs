@@ -25,6 +25,11 @@ impl Engine {
         &self.name
     }
 
+    /// Whether its workers are forked from one that is warm: it begins without threads, and has no snapshot to begin from.
+    pub(crate) fn has_parent(&self) -> bool {
+        self.name == "quickjs"
+    }
+
     /// All that it says of its version, in one line.
     pub fn version(&self) -> &str {
         self.version.get_or_init(|| match Engine::ask(&self.executable) {

@@ -5,14 +5,17 @@ use crate::engine::Engine;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 use tokio::sync::oneshot;
-use wall::Hello;
+use wall::{Hello, Parent};
 
 /// A worker says hello before it does anything that takes time.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A parent may take so long until it has loaded its engine, on a machine that is busy.
+const LOADING: Duration = Duration::from_secs(60);
 
 /// A worker's process that waits for the server's word.
 pub(crate) struct Spawned {
@@ -42,9 +45,86 @@ impl Spawner {
 }
 
 fn work(engine: &Engine, asked: &Receiver<oneshot::Sender<io::Result<Spawned>>>) {
+    let mut nursery = None;
     while let Ok(answer) = asked.recv() {
+        let spawned = if engine.has_parent() { spawn_of_parent(engine, &mut nursery) } else { spawn(engine) };
         // Whoever asked may have gone; then what was made ends with its socket.
-        let _gone = answer.send(spawn(engine));
+        let _gone = answer.send(spawned);
+    }
+}
+
+/// The process that an engine's workers are forked from, with what is the same for all of them loaded.
+struct Nursery {
+    process: Child,
+    parent: Parent,
+}
+
+impl Nursery {
+    fn start(engine: &Engine) -> io::Result<Nursery> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let process = Command::new(&engine.executable)
+            .arg("--parent")
+            .env_clear()
+            .current_dir("/")
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
+            .spawn()?;
+        Ok(Nursery { process, parent: Parent::new(ours, LOADING)? })
+    }
+}
+
+impl Drop for Nursery {
+    fn drop(&mut self) {
+        let _ended = self.process.kill();
+        let _waited = self.process.wait();
+    }
+}
+
+fn spawn_of_parent(engine: &Engine, nursery: &mut Option<Nursery>) -> io::Result<Spawned> {
+    let (ours, theirs) = UnixStream::pair()?;
+    ours.set_read_timeout(Some(PATIENCE))?;
+    let (log, said) = io::pipe()?;
+    let (theirs, said) = (OwnedFd::from(theirs), OwnedFd::from(said));
+    let before = children();
+    let bear = |nursery: &mut Option<Nursery>| {
+        let there = match nursery.take() {
+            Some(there) => there,
+            None => Nursery::start(engine)?,
+        };
+        let born = there.parent.bear(&theirs, &said);
+        // One that does not answer is of no use to the next either.
+        *nursery = born.is_ok().then_some(there);
+        born
+    };
+    // It may have ended since the last time.
+    let had = nursery.is_some();
+    let launcher = match bear(nursery) {
+        Err(_) if had => bear(nursery),
+        born => born,
+    }?;
+    drop((theirs, said));
+    let socket = OwnedFd::from(ours);
+    match Hello::hear(&socket) {
+        Ok(hello) => {
+            if !hello.report.spaces.is_empty() {
+                wait(launcher);
+            }
+            Ok(Spawned { socket, hello, log: log.into() })
+        }
+        Err(error) => {
+            // The parent is waited for by who keeps it.
+            let parent = nursery.as_ref().map(|there| there.process.id() as i32);
+            let others = |pid: &i32| !before.contains(pid) && Some(*pid) != parent;
+            children().into_iter().filter(others).for_each(put_away);
+            Err(error)
+        }
+    }
+}
+
+/// Waits for a child that ends at once.
+fn wait(pid: u32) {
+    if let Some(pid) = rustix::process::Pid::from_raw(pid as i32) {
+        let _waited = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
     }
 }
 

@@ -155,7 +155,7 @@ impl Hello {
     }
 }
 
-fn send(socket: &OwnedFd, data: &[u8], fds: &[RawFd]) -> io::Result<()> {
+pub(crate) fn send(socket: &impl AsRawFd, data: &[u8], fds: &[RawFd]) -> io::Result<()> {
     let mut control = Control([0; 64]);
     let bytes = size_of_val(fds);
     let mut part = libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: data.len() };
@@ -178,7 +178,8 @@ fn send(socket: &OwnedFd, data: &[u8], fds: &[RawFd]) -> io::Result<()> {
     if sent as usize == data.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 
-fn receive(socket: &OwnedFd) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
+/// What one message brings; nothing at the end.
+pub(crate) fn receive(socket: &impl AsRawFd) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     let mut control = Control([0; 64]);
     let mut data = vec![0; MOST];
     let mut part = libc::iovec { iov_base: data.as_mut_ptr().cast(), iov_len: data.len() };

@@ -17,9 +17,11 @@ mod filter;
 mod hello;
 mod landlock;
 mod limits;
+mod parent;
 mod spaces;
 
 pub use hello::{Hello, Report};
+pub use parent::{Parent, bear};
 
 use std::io;
 use std::os::fd::OwnedFd;

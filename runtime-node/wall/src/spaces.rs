@@ -9,6 +9,7 @@ use crate::{Report, caps};
 use std::ffi::CStr;
 use std::fs;
 use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
@@ -100,6 +101,7 @@ fn init(
     if has_user && root {
         become_user(0)?;
     }
+    let heap = heap();
     let emptied = empty_root().is_ok();
     // A worker without a loopback is none the worse for it, but for programs that talk to themselves.
     let _loopback = loopback_up();
@@ -122,9 +124,23 @@ fn init(
             // The socket's end is the worker's to hold alone: were it here too, the server would not see it end.
             // SAFETY: nothing here is used any more.
             unsafe { libc::syscall(libc::SYS_close_range, 0, libc::c_uint::MAX, 0) };
+            // A parent's may be large, and what the worker changes of it would be kept here as it was.
+            if let Some(heap) = heap {
+                // SAFETY: whole pages that are this process's own; from here on it allocates nothing and looks at nothing there.
+                unsafe { libc::madvise(heap.start as *mut libc::c_void, heap.len(), libc::MADV_DONTNEED) };
+            }
             reap(worker as libc::pid_t)
         }
     }
+}
+
+/// Where the C library's heap lies (proc_pid_maps(5)).
+fn heap() -> Option<Range<usize>> {
+    let maps = fs::read_to_string("/proc/self/maps").ok()?;
+    let line = maps.lines().find(|line| line.ends_with("[heap]"))?;
+    let (start, end) = line.split_once(' ')?.0.split_once('-')?;
+    let address = |text| usize::from_str_radix(text, 16).ok();
+    Some(address(start)?..address(end)?)
 }
 
 /// Waits for the worker's end and ends as it did, in a shell's words: 128 and its signal, or its status.

@@ -59,6 +59,15 @@ hide();
 
 /** The task is known: `args` are what follows the script's name. `thread` is what a thread of it was given. */
 function start({ args, argv0, versions, target }, thread) {
+  // An engine that was forked would say the same numbers in every worker.
+  if (core.ops.op_is_forked()) {
+    const { random } = {
+      random() {
+        return core.ops.op_random();
+      },
+    };
+    Object.defineProperty(Math, "random", { value: random, writable: true, configurable: true });
+  }
   show();
   Object.assign(version, versions);
   core.setBuildInfo(target);

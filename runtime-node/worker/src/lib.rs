@@ -12,6 +12,7 @@ mod link;
 mod log;
 mod modules;
 mod ops;
+mod resident;
 mod signals;
 mod status;
 
@@ -24,22 +25,32 @@ use link::{Link, TASK};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// By then a program has started, and most of what it goes on to do needs other code.
+const STARTED: Duration = Duration::from_millis(300);
 
 /// What `taskfs-node` does.
 pub fn main(seed: Seed) {
-    clock::start();
+    let mut warm = None;
     let socket = match std::env::args().nth(1).as_deref() {
         None => wall::enter(),
+        // An engine that begins without threads of its own can be forked when it is warm.
+        Some("--parent") if cfg!(feature = "quickjs") => {
+            warm = Some(warm_up(seed));
+            wall::bear().and_then(|()| wall::enter())
+        }
         // For who trusts the programs, and for the tests of this crate.
         Some("--no-wall") => std::io::stdin().as_fd().try_clone_to_owned(),
         Some("--version") => return println!("{}", version()),
         Some(_) => {
             eprintln!(
-                "usage: taskfs-node [--no-wall], its standard input a socket of a taskfs server\n       taskfs-node --version"
+                "usage: taskfs-node [--parent | --no-wall], its standard input a socket of a taskfs server\n       taskfs-node --version"
             );
             std::process::exit(status::USAGE);
         }
     };
+    clock::start();
     let socket = match socket {
         Ok(socket) => socket,
         Err(e) => fail("wall", &e),
@@ -51,9 +62,16 @@ pub fn main(seed: Seed) {
         Err(e) => fail("runtime", &e),
     };
     let local = tokio::task::LocalSet::new();
-    if let Err(e) = local.block_on(&runtime, work(socket, seed)) {
+    if let Err(e) = local.block_on(&runtime, work(socket, || warm.unwrap_or_else(|| warm_up(seed)))) {
         fail("worker", &e);
     }
+}
+
+fn warm_up(seed: Seed) -> (engine::Shared, engine::Warm) {
+    let shared = engine::Shared::new(seed);
+    let warm = engine::Warm::new(&shared);
+    resident::give_back();
+    (shared, warm)
 }
 
 fn fail(what: &str, error: &io::Error) -> ! {
@@ -72,13 +90,12 @@ fn version() -> String {
     )
 }
 
-async fn work(socket: OwnedFd, seed: Seed) -> io::Result<()> {
+async fn work(socket: OwnedFd, warm: impl FnOnce() -> (engine::Shared, engine::Warm)) -> io::Result<()> {
     // TLS asks for the process's one choice of cryptography.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let link = Link::connect(socket)?;
     let control = Control::attach(&link)?;
-    let shared = engine::Shared::new(seed);
-    let warm = engine::Warm::new(&shared);
+    let (shared, warm) = warm();
     let spec = Arc::new(control.wait_for_task()?);
     link::now(link.ask(&Link::attach(TASK, "worker", "")))?.done()?;
     for (name, value) in &spec.env {
@@ -101,6 +118,10 @@ async fn work(socket: OwnedFd, seed: Seed) -> io::Result<()> {
     };
     let desk = signals::Desk::open(&control, &link)?;
     tokio::task::spawn_local(link.clone().drive());
+    tokio::task::spawn_local(async {
+        tokio::time::sleep(STARTED).await;
+        resident::give_back();
+    });
     let task = ops::Task { spec, control: control.clone(), desk, main, args: args.into(), stdio, shared };
     let exit = engine::run(warm, tree, task).await;
     control.exit(exit)

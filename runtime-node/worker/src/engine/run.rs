@@ -44,7 +44,7 @@ struct Calls {
 }
 
 impl Warm {
-    /// Inside a tokio runtime.
+    /// For V8 inside a tokio runtime.
     pub fn new(shared: &Shared) -> Warm {
         Warm::within(shared, None)
     }
@@ -64,6 +64,10 @@ impl Warm {
         shared.seed.plant(&mut options);
         let mut js = JsRuntime::new(options);
         let calls = Calls::take(&mut js);
+        if cfg!(feature = "quickjs") {
+            // What loading has left behind; a collection touches every object, which those who share them had better not.
+            js.v8_isolate().low_memory_notification();
+        }
         Warm { js, modules, calls }
     }
 

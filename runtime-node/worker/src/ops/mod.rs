@@ -11,6 +11,7 @@ mod ipc;
 mod mail;
 mod names;
 mod process;
+mod random;
 mod require;
 mod threads;
 
@@ -69,6 +70,8 @@ deno_core::extension!(
         mail::op_node_worker_thread_set_listener_count,
         process::op_current_thread_cpu_usage,
         process::op_napi_open,
+        random::op_is_forked,
+        random::op_random,
         threads::op_thread_cpu_time,
         threads::op_thread_end,
         threads::op_thread_over,
