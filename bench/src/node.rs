@@ -21,6 +21,8 @@ const RUNS: usize = 5;
 const AT_ONCE: usize = 200;
 /// The pool refills in this time.
 const REFILL: Duration = Duration::from_millis(600);
+/// A task that does nothing is asked for its memory so long after it has said something.
+const AT_REST: Duration = Duration::from_secs(1);
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// What an engine is to reach.
@@ -57,9 +59,21 @@ pub fn run(report: &mut Report) {
         let runtime = runtime.expect("threads");
         runtime.block_on(tasks(report, &engine, &worker)).expect("the server answers");
         whole(report, &worker);
+        let is_v8 = engine.name == "v8";
         for (script, what, goal, of_interpreters) in SCRIPTS {
-            let goal = (engine.name == "v8" || of_interpreters).then_some(Goal::AtMost(goal));
-            beside_node(report, &worker, script, what, goal);
+            let goal = (is_v8 || of_interpreters).then_some(Goal::AtMost(goal));
+            beside(report, &worker, script, what, &["node"], goal);
+        }
+        if is_v8 {
+            // Of the same V8 where it is of the same version: `deno --version`.
+            beside(
+                report,
+                &worker,
+                "compute.cjs",
+                "the same computing",
+                &["deno", "run", "-A"],
+                Some(Goal::AtMost(1.1)),
+            );
         }
     }
 }
@@ -98,7 +112,15 @@ async fn tasks(report: &mut Report, engine: &Engine, worker: &Path) -> Result<()
 
     let idle = task(&root, "/bench/idle.cjs").await?;
     assert_eq!(read_in(&root, &idle, "stdio/1").await?, "idle\n");
-    report.limit("one idle task, PSS", pss(server.pid()) as f64 / MIB, "MiB", engine.idle);
+    tokio::time::sleep(AT_REST).await;
+    let mib = |whose| pss(server.pid(), whose) as f64 / MIB;
+    report.limit("one idle task, PSS", mib(Whose::Tasks), "MiB", engine.idle);
+    if mib(Whose::Parent) > 0.0 {
+        report.note(
+            "what its worker was forked from, PSS beside it",
+            &format!("{:.1} MiB", mib(Whose::Parent)),
+        );
+    }
     let began = Instant::now();
     let mut many = vec![idle];
     for _ in 1..AT_ONCE {
@@ -110,7 +132,7 @@ async fn tasks(report: &mut Report, engine: &Engine, worker: &Path) -> Result<()
     report.time(&format!("{AT_ONCE} at once, until the last has said something"), began.elapsed());
     report.note(
         &format!("{AT_ONCE} at once, PSS of each"),
-        &format!("{:.1} MiB", pss(server.pid()) as f64 / MIB / AT_ONCE as f64),
+        &format!("{:.1} MiB", mib(Whose::Tasks) / AT_ONCE as f64),
     );
     for task in &many {
         end(&root, task).await?;
@@ -132,14 +154,31 @@ async fn first_output(root: &Fid) -> Result<Duration, ClientError> {
     Ok(took)
 }
 
-/// The memory of all processes below `server`, shared pages divided among those that share them, in bytes.
-fn pss(server: u32) -> u64 {
+/// Whose memory is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Tasks,
+    /// What workers are forked from, where they are.
+    Parent,
+}
+
+/// The memory of processes below `server`, shared pages divided among those that share them, in bytes.
+fn pss(server: u32, whose: Whose) -> u64 {
     let parent = |pid: u32| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse::<u32>().ok()
     };
     let is_below =
         |pid: u32| std::iter::successors(parent(pid), |pid| parent(*pid)).any(|above| above == server);
+    // A worker has its parent's command line; the parent is the server's child, as an init is, and the worker an init's.
+    let is_parent = |pid: u32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let in_one_space = status
+            .lines()
+            .any(|line| line.starts_with("NSpid:") && line.split_ascii_whitespace().count() == 2);
+        line.ends_with(b"\0--parent\0") && in_one_space
+    };
     let of = |pid: u32| {
         let all = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
         let line = all.lines().find_map(|line| line.strip_prefix("Pss:"))?;
@@ -147,7 +186,8 @@ fn pss(server: u32) -> u64 {
     };
     let processes = fs::read_dir("/proc").expect("/proc").flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| is_below(*pid)).filter_map(of).sum::<u64>() * 1024
+    let pids = pids.filter(|pid| is_below(*pid) && is_parent(*pid) == (whose == Whose::Parent));
+    pids.filter_map(of).sum::<u64>() * 1024
 }
 
 /// Hello as a whole program, from nothing to its end.
@@ -177,10 +217,11 @@ fn whole(report: &mut Report, worker: &Path) {
     }
 }
 
-/// What `script` says it took, in a task and in Node on tmpfs.
-fn beside_node(report: &mut Report, worker: &Path, script: &str, what: &str, goal: Option<Goal>) {
-    if !there_is("node") {
-        return report.note(what, "not run: there is no node on this machine to stand beside");
+/// What `script` says it took, in a task and in another's hands on tmpfs.
+fn beside(report: &mut Report, worker: &Path, script: &str, what: &str, peer: &[&str], goal: Option<Goal>) {
+    if !there_is(peer[0]) {
+        return report
+            .note(what, &format!("not run: there is no {} on this machine to stand beside", peer[0]));
     }
     let dir = tmpfs();
     let folder = dir.path().join("bench");
@@ -193,9 +234,11 @@ fn beside_node(report: &mut Report, worker: &Path, script: &str, what: &str, goa
         let mut run = taskfs();
         run.args(["run", "--node"]).arg(worker).args(["--bind", &bench, "--bind", &modules, "-C", "/tmp"]);
         mine.push(said(run.arg(format!("/bench/{script}"))));
-        other.push(said(Command::new("node").current_dir(dir.path()).arg(folder.join(script))));
+        let mut run = Command::new(peer[0]);
+        run.args(&peer[1..]).current_dir(dir.path()).arg(folder.join(script));
+        other.push(said(&mut run));
     }
-    report.times(what, median(&mine), "node", median(&other), goal);
+    report.times(what, median(&mine), peer[0], median(&other), goal);
 }
 
 /// Runs a script that prints its milliseconds.
