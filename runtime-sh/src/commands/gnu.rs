@@ -13,13 +13,23 @@ pub struct Program {
     stops: bool,
     raw: bool,
     shows_usage: bool,
+    hints_by_name: bool,
     trouble: u8,
 }
 
 impl Program {
     /// `options` as [`options::read`] takes them.
     pub const fn new(usage: &'static str, about: &'static str, options: &'static str) -> Program {
-        Program { usage, about, options, stops: false, raw: false, shows_usage: false, trouble: 1 }
+        Program {
+            usage,
+            about,
+            options,
+            stops: false,
+            raw: false,
+            shows_usage: false,
+            hints_by_name: false,
+            trouble: 1,
+        }
     }
     /// Its options end at the first operand.
     pub const fn stops(mut self) -> Program {
@@ -34,6 +44,11 @@ impl Program {
     /// It says how it is called before it says where help is.
     pub const fn shows_usage(mut self) -> Program {
         self.shows_usage = true;
+        self
+    }
+    /// It says its name before it says where help is.
+    pub const fn hints_by_name(mut self) -> Program {
+        self.hints_by_name = true;
         self
     }
     /// Its exit status where it could not do its work, if that is not 1.
@@ -131,7 +146,8 @@ impl Invocation<'_> {
             Err(Failure::Said(text)) => self.warn(text).await,
             Err(Failure::Usage(text)) => {
                 let name = self.name();
-                let hint = format!("Try '{name} --help' for more information.\n");
+                let again = if program.hints_by_name { format!("{name}: ") } else { String::new() };
+                let hint = format!("{again}Try '{name} --help' for more information.\n");
                 let usage = format!("Usage: {name} {}\n", program.usage);
                 let usage = if program.shows_usage { usage } else { String::new() };
                 self.warn_bare(&say!(name, ": ", text, "\n", usage, hint)).await;

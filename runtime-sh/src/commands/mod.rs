@@ -16,45 +16,64 @@
 //! compiler than the WASI target of the distributions has. awk's crates are programs with the same ways. What is kept as libraries and does
 //! no I/O is used: regex-automata, jiff, parse_datetime.
 
+mod base64;
 mod basename;
 mod cat;
 mod chmod;
+mod cmp;
 #[cfg(test)]
 mod compared;
 mod constant;
 mod copy;
 mod cp;
+mod cut;
 mod date;
+mod diff;
+mod digest;
+mod du;
 mod echo;
 mod env;
 mod find;
+mod fold;
 mod glob;
 mod gnu;
 mod grep;
 mod head;
 mod io;
+mod joining;
 mod ln;
 mod ls;
 mod messages;
 mod mkdir;
+mod mktemp;
 mod mode;
 mod mv;
+mod nl;
+mod node;
 mod options;
 mod pattern;
 mod people;
+mod printf;
 mod pwd;
 mod reach;
 mod realpath;
 mod remove;
+mod reversed;
 mod rmdir;
 mod sed;
+mod seq;
 mod size;
 mod sleep;
 mod sort;
+mod split;
+mod stat;
+mod system;
 mod tail;
 mod tee;
+mod test;
 mod times;
 mod touch;
+mod tr;
 mod uniq;
 mod walk;
 mod wc;
@@ -104,42 +123,82 @@ macro_rules! gnu {
 
 /// All of them, in the order of their names.
 pub const ALL: &[(&str, Command)] = &[
+    ("[", command!(test::bracket)),
+    ("base64", gnu!(base64)),
     ("basename", gnu!(basename)),
     ("cat", gnu!(cat)),
     ("chmod", gnu!(chmod)),
+    ("cmp", gnu!(cmp)),
+    ("comm", gnu!(joining::COMM, joining::comm)),
     ("cp", gnu!(cp)),
+    ("cut", gnu!(cut)),
     ("date", gnu!(date)),
+    ("df", gnu!(du::DF, du::df)),
+    ("diff", gnu!(diff)),
     ("dirname", gnu!(basename::DIRNAME, basename::dirname)),
+    ("du", gnu!(du)),
     ("echo", command!(echo::echo)),
     ("egrep", gnu!(grep::PROGRAM, grep::extended)),
     ("env", gnu!(env)),
+    ("expand", gnu!(fold::EXPAND, fold::expand)),
     ("false", command!(constant::no)),
     ("fgrep", gnu!(grep::PROGRAM, grep::fixed)),
     ("find", gnu!(find)),
+    ("fold", gnu!(fold)),
     ("grep", gnu!(grep)),
+    ("groups", gnu!(system::GROUPS, system::show_groups)),
     ("head", gnu!(head)),
+    ("hostname", gnu!(system::HOSTNAME, system::hostname)),
+    ("id", gnu!(system::ID, system::id)),
+    ("install", gnu!(node::INSTALL, node::install)),
+    ("join", gnu!(joining::JOIN, joining::join)),
     ("link", gnu!(ln::LINK, ln::link)),
     ("ln", gnu!(ln)),
     ("ls", gnu!(ls)),
+    ("md5sum", gnu!(digest)),
     ("mkdir", gnu!(mkdir)),
+    ("mkfifo", gnu!(node::MKFIFO, node::mkfifo)),
+    ("mktemp", gnu!(mktemp)),
     ("mv", gnu!(mv)),
+    ("nl", gnu!(nl)),
+    ("nproc", gnu!(system::NPROC, system::nproc)),
+    ("paste", gnu!(joining::PASTE, joining::paste)),
     ("printenv", gnu!(env::PRINTENV, env::printenv)),
+    ("printf", gnu!(printf)),
     ("pwd", command!(pwd::pwd)),
     ("readlink", gnu!(realpath::READLINK, realpath::readlink)),
     ("realpath", gnu!(realpath)),
+    ("rev", gnu!(reversed::REV, reversed::rev)),
     ("rm", gnu!(remove)),
     ("rmdir", gnu!(rmdir)),
     ("sed", gnu!(sed)),
+    ("seq", gnu!(seq)),
+    ("sha1sum", gnu!(digest)),
+    ("sha224sum", gnu!(digest)),
+    ("sha256sum", gnu!(digest)),
+    ("sha384sum", gnu!(digest)),
+    ("sha512sum", gnu!(digest)),
     ("sleep", gnu!(sleep)),
     ("sort", gnu!(sort)),
+    ("split", gnu!(split)),
+    ("stat", gnu!(stat)),
+    ("tac", gnu!(reversed::TAC, reversed::tac)),
     ("tail", gnu!(tail)),
     ("tee", gnu!(tee)),
+    ("test", command!(test::test)),
     ("touch", gnu!(touch)),
+    ("tr", gnu!(tr)),
     ("true", command!(constant::yes)),
+    ("truncate", gnu!(node::TRUNCATE, node::truncate)),
+    ("uname", gnu!(system::UNAME, system::uname)),
+    ("unexpand", gnu!(fold::UNEXPAND, fold::unexpand)),
     ("uniq", gnu!(uniq)),
+    ("unlink", gnu!(node::UNLINK, node::unlink)),
     ("wc", gnu!(wc)),
     ("which", gnu!(which)),
+    ("whoami", gnu!(system::WHOAMI, system::whoami)),
     ("xargs", gnu!(xargs)),
+    ("yes", gnu!(seq::YES, seq::yes)),
 ];
 
 /// The command called `name`.

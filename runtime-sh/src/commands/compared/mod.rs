@@ -3,6 +3,7 @@
 
 mod files;
 mod lines;
+mod more;
 mod mutations;
 mod text;
 
