@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// `SOCK_DIAG_BY_FAMILY`.
-const BY_FAMILY: u16 = 20;
+pub(crate) const BY_FAMILY: u16 = 20;
 /// TCP_LISTEN's bit among the states that are asked for.
 const LISTENING: u32 = 1 << 10;
 /// `struct inet_diag_sockid`.
@@ -60,6 +60,11 @@ pub(crate) fn hear_of_closed(socket: BorrowedFd<'_>) -> io::Result<()> {
     ];
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut() };
     set(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)?;
+    hear_of_all_closed(socket)
+}
+
+/// From now on `socket` hears of every TCP socket that is closed.
+pub(crate) fn hear_of_all_closed(socket: BorrowedFd<'_>) -> io::Result<()> {
     // One without an address of its own is taken for the sender, and not told.
     bind(socket, &SocketAddrNetlink::new(0, 0))?;
     for group in GONE {

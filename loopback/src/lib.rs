@@ -14,6 +14,7 @@
 //!
 //! A network is gone when its [`Loopback`] is dropped and its last socket is closed.
 
+mod carried;
 mod diag;
 mod maker;
 mod netlink;
@@ -21,6 +22,7 @@ mod traffic;
 mod watch;
 mod wire;
 
+pub use carried::{Carried, Connection};
 pub use traffic::Traffic;
 pub use watch::{Change, Listeners};
 
@@ -112,11 +114,19 @@ impl Loopback {
 
 /// The number of the network that a socket is of.
 pub fn cookie_of(socket: BorrowedFd<'_>) -> io::Result<u64> {
+    cookie(socket, libc::SO_NETNS_COOKIE)
+}
+/// The number of the socket itself.
+fn cookie_of_socket(socket: BorrowedFd<'_>) -> io::Result<u64> {
+    cookie(socket, libc::SO_COOKIE)
+}
+
+fn cookie(socket: BorrowedFd<'_>, option: i32) -> io::Result<u64> {
     let (mut cookie, mut length) = (0u64, size_of::<u64>() as libc::socklen_t);
     // SAFETY: eight bytes are written to where eight bytes are.
     let done = unsafe {
         let at = (&raw mut cookie).cast();
-        libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_NETNS_COOKIE, at, &raw mut length)
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, at, &raw mut length)
     };
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(cookie) }
 }

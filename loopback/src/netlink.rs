@@ -54,6 +54,11 @@ fn next<'b>(rest: &mut &'b [u8]) -> Option<(u16, u16, &'b [u8])> {
     Some((kind, flags, body))
 }
 
+/// The messages of a datagram, without their heads.
+pub(crate) fn messages(mut datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || next(&mut datagram).map(|(_, _, body)| body))
+}
+
 /// An error's number is negative; none is an acknowledgement.
 fn refused(body: &[u8]) -> io::Result<()> {
     match number(body, 0).map_or(libc::EBADMSG, |n| (n as i32).wrapping_neg()) {

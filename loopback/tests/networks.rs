@@ -1,6 +1,6 @@
 //! Networks of one's own: who meets whom, what is told of listeners, what is counted.
 
-use loopback::{Change, Loopback, cookie_of};
+use loopback::{Carried, Change, Connection, Loopback, cookie_of};
 use rustix::net::{AddressFamily, SocketType, bind, listen, sockopt};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -124,4 +124,96 @@ async fn what_goes_through_is_counted() {
     let bytes = network.traffic().unwrap().bytes - before;
     assert!((1 << 20..(1 << 20) + (1 << 17)).contains(&bytes), "{bytes}");
     assert_eq!(other.traffic().unwrap().bytes, 0);
+}
+
+#[tokio::test]
+async fn what_connections_of_the_machine_carry_is_counted_to_their_end() {
+    let carried = Carried::new().unwrap();
+    let listening = TcpListener::bind((ME, 0)).await.unwrap();
+    let stream = tokio::net::TcpStream::connect(listening.local_addr().unwrap()).await.unwrap();
+    let (mut peer, _) = listening.accept().await.unwrap();
+    let connection = Connection::of(stream.as_fd(), listening.local_addr().unwrap()).unwrap();
+    let (mut input, mut output) = stream.into_split();
+    peer.write_all(&[1; 1000]).await.unwrap();
+    input.read_exact(&mut [0; 1000]).await.unwrap();
+    output.write_all(&[1; 50_000]).await.unwrap();
+    peer.read_exact(&mut vec![0; 50_000]).await.unwrap();
+    let so_far = carried.so_far(&connection).unwrap().expect("it is open");
+    assert!((51_000..51_010).contains(&so_far), "{so_far}");
+    output.write_all(&[1; 7000]).await.unwrap();
+    peer.read_exact(&mut vec![0; 7000]).await.unwrap();
+    drop((input, output));
+    drop(peer);
+    let last = loop {
+        let gone = carried.gone().await.unwrap();
+        if let Some((_, bytes)) = gone.iter().find(|(cookie, _)| *cookie == connection.cookie) {
+            break *bytes;
+        }
+    };
+    assert!((58_000..58_010).contains(&last), "{last}");
+    assert_eq!(carried.so_far(&connection).unwrap(), None);
+}
+
+/// Whether this test is run again as an ordinary user; where it can be, it is.
+fn as_an_ordinary_user(test: &str) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    if std::env::var_os("AS_A_USER").is_some() || rustix::process::geteuid().as_raw() != 0 {
+        return true;
+    }
+    // Where that user can get at it.
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let program = dir.path().join("networks");
+    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let mut command = std::process::Command::new(program);
+    command.args(["--exact", test, "--nocapture"]).env("AS_A_USER", "1").uid(54_321).gid(54_321);
+    let done = command.output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(
+        done.status.success() && said.contains("1 passed"),
+        "{said}{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    false
+}
+
+#[tokio::test]
+async fn an_ordinary_user_has_networks_too() {
+    if !as_an_ordinary_user("an_ordinary_user_has_networks_too") {
+        return;
+    }
+    let (one, two) = (Loopback::new().unwrap(), Loopback::new().unwrap());
+    let _answers = answering(listener(&one, (ANY, 80)).unwrap(), "one");
+    assert_eq!(word(&one, 80).await.unwrap(), "one");
+    assert!(word(&two, 80).await.is_err());
+    assert_eq!(one.listeners().unwrap().len(), 1);
+}
+
+/// The processes whose parent is this one.
+fn children() -> Vec<rustix::process::Pid> {
+    let me = std::process::id();
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let of =
+        |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+    let all: String = tasks.map(|task| of(task.unwrap())).collect();
+    assert_ne!(me, 0);
+    all.split_whitespace().filter_map(|pid| rustix::process::Pid::from_raw(pid.parse().ok()?)).collect()
+}
+
+#[tokio::test]
+async fn networks_outlive_a_maker_that_is_killed() {
+    // In a process of its own, since the maker is one for all tests of this one.
+    if !as_an_ordinary_user("networks_outlive_a_maker_that_is_killed") {
+        return;
+    }
+    let network = Loopback::new().unwrap();
+    let _answers = answering(listener(&network, (ANY, 3000)).unwrap(), "still here");
+    let makers = children();
+    assert_eq!(makers.len(), 1);
+    rustix::process::kill_process(makers[0], rustix::process::Signal::KILL).unwrap();
+    assert_eq!(word(&network, 3000).await.unwrap(), "still here");
+    let _more = listener(&network, (ANY, 3001)).unwrap();
+    assert!(Loopback::new().is_ok());
+    assert_eq!(children().len(), 1, "the one that was killed is buried");
 }

@@ -285,6 +285,10 @@ impl Caps {
         let has = |cap: &&Cap| !other.0.iter().any(|have| have.covers(cap));
         Caps(self.0.iter().filter(has).cloned().collect())
     }
+    /// Grants all of it to `other`, too.
+    pub(crate) fn append_to(self, other: &mut Caps) {
+        self.0.into_iter().filter(|cap| !matches!(cap, Cap::Deny(_))).for_each(|cap| other.grant(cap));
+    }
     /// What it denies.
     pub fn denials(&self) -> impl Iterator<Item = &Cap> {
         self.0.iter().filter(|cap| matches!(cap, Cap::Deny(_)))

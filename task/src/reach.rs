@@ -49,7 +49,7 @@ impl Reach {
     /// Whether it may connect to `peer`, or send there.
     pub fn connect(&self, peer: SocketAddr) -> Result<()> {
         self.within_ceiling(|ceiling| self.connect_by(ceiling, peer))?;
-        self.connect_by(&self.caps, peer)
+        self.by_own(|caps| self.connect_by(caps, peer))
     }
     fn connect_by(&self, caps: &Caps, peer: SocketAddr) -> Result<()> {
         let (ip, port) = (peer.ip().to_canonical(), peer.port());
@@ -67,20 +67,32 @@ impl Reach {
     /// Whether there is anything but a loopback that it may connect to.
     pub fn leaves_the_loopback(&self) -> bool {
         let ceiling = self.group.as_ref().is_none_or(|group| group.caps().connects_beyond_loopback());
-        ceiling && self.caps.connects_beyond_loopback()
+        let own = self.caps.connects_beyond_loopback();
+        ceiling
+            && (own || self.group.as_ref().is_some_and(|group| group.granted().connects_beyond_loopback()))
     }
 
     /// Whether it may listen at `local`.
     pub fn listen(&self, local: SocketAddr) -> Result<()> {
         let host = local.ip().to_canonical().to_string();
         self.within_ceiling(|ceiling| ceiling.allow_listen(&host, local.port()))?;
-        self.caps.allow_listen(&host, local.port())
+        self.by_own(|caps| caps.allow_listen(&host, local.port()))
     }
 
     /// Whether it may ask for the addresses of `name`.
     pub fn look_up(&self, name: &str) -> Result<()> {
         self.within_ceiling(|ceiling| ceiling.allow_look_up(name))?;
-        self.caps.allow_look_up(name)
+        self.by_own(|caps| caps.allow_look_up(name))
+    }
+
+    /// By what it has itself, and by what its group was given since; what it is denied itself stays so.
+    fn by_own(&self, ask: impl Fn(&Caps) -> Result<()>) -> Result<()> {
+        ask(&self.caps).or_else(|missing| {
+            let Some(group) = &self.group else { return Err(missing) };
+            let mut granted = group.granted();
+            self.caps.denials().for_each(|deny| granted.grant(deny.clone()));
+            ask(&granted).map_err(|_| missing)
+        })
     }
 
     fn within_ceiling(&self, ask: impl FnOnce(&Caps) -> Result<()>) -> Result<()> {
@@ -145,6 +157,22 @@ mod tests {
         group.set_caps(caps(&["net:connect 10.0.0.3:*"]));
         assert!(reach.connect(peer("10.0.0.2:80")).is_err());
         assert!(reach.connect(peer("10.0.0.3:80")).is_ok());
+    }
+
+    #[test]
+    fn what_a_group_is_given_while_it_runs_its_programs_have_and_what_one_is_denied_it_stays_denied() {
+        let group = Group::new(1);
+        group.set_caps(Caps::default());
+        let given = Arc::new(caps(&["net:deny 10.0.0.9:*"]));
+        let reach = Reach::new(given, None, Trace::default()).of_group(Some(group.clone()));
+        let peer = |address: &str| address.parse().expect("an address");
+        assert!(reach.connect(peer("10.0.0.1:80")).is_err());
+        group.set_caps(caps(&["net:connect *:80"]));
+        assert!(reach.connect(peer("10.0.0.1:80")).is_ok());
+        assert!(reach.connect(peer("10.0.0.1:81")).is_err());
+        assert!(reach.connect(peer("10.0.0.9:80")).is_err());
+        group.set_caps(Caps::default());
+        assert!(reach.connect(peer("10.0.0.1:80")).is_err(), "what is taken away is gone at once");
     }
 
     #[test]

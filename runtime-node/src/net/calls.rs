@@ -121,6 +121,9 @@ impl Calls {
                 let text = "permission denied: a container has a loopback of its own";
                 return Err(vfs::Error::new(vfs::Errno::EACCES, text));
             }
+            if let Some(group) = &given.group {
+                group.charge_network(0)?;
+            }
             given.reach.connect(peer)
         })
     }
@@ -180,7 +183,12 @@ impl Calls {
             Some(peer) => sendto(&call.socket.fd, &data, flags, &peer),
             None => rustix::net::send(&call.socket.fd, &data, flags),
         };
-        sent.map(|count| count as i64).map_err(number)
+        let sent = sent.map_err(number)?;
+        if let (Of::Machine, Some(group)) = (call.socket.of, call.group()) {
+            // The next one is refused where this was too much.
+            let _told = group.charge_network(sent as u64);
+        }
+        Ok(sent as i64)
     }
 }
 

@@ -2,11 +2,12 @@
 
 use super::address::is_own;
 use super::calls::{Answer, Call, Calls, done, errno, number, wait_until_connected};
+use super::meter::Meter;
 use super::socket::Of;
 use rustix::io::Errno;
 use rustix::net::connect;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 impl Calls {
     pub(super) async fn connect(&self, call: &Call<'_>, peer: SocketAddr) -> Answer {
@@ -56,7 +57,8 @@ impl Calls {
         if call.socket.of == Of::Machine && !call.socket.is_stream() {
             return done(connect(&call.socket.fd, &peer));
         }
-        self.connect_new(call, call.socket.like(None).map_err(errno)?, peer).await
+        let new = call.socket.like(None).map_err(errno)?;
+        self.connect_new(call, new, peer).await
     }
 
     /// Connects `new`, which takes the place of the worker's socket once it is.
@@ -72,6 +74,11 @@ impl Calls {
         };
         if pending && !call.socket.nonblocking {
             wait_until_connected(&new).await.map_err(errno)?;
+        }
+        if !is_own(&peer)
+            && let (Some(group), Some(meter)) = (call.group(), Meter::get())
+        {
+            meter.add(group, new.as_fd(), peer);
         }
         self.put(call, &new)?;
         if pending && call.socket.nonblocking { Err(libc::EINPROGRESS) } else { Ok(0) }

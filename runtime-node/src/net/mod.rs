@@ -12,6 +12,7 @@ mod calls;
 mod connect;
 mod dns;
 mod listen;
+mod meter;
 mod notify;
 mod socket;
 

@@ -48,6 +48,8 @@ pub struct Group {
     hold: watch::Sender<Hold>,
     bounds: Mutex<Bounds>,
     caps: RwLock<Arc<Caps>>,
+    /// What was added to them since its first task may have been made.
+    granted: RwLock<Caps>,
     /// Bytes to and from outside that runtimes told of.
     network: AtomicU64,
     /// What those used that have ended.
@@ -81,6 +83,7 @@ impl Group {
             hold: watch::Sender::new(Hold::Open),
             bounds: Mutex::default(),
             caps: RwLock::new(Arc::new(Caps::everything())),
+            granted: RwLock::default(),
             network: AtomicU64::new(0),
             past: Mutex::default(),
             since: Mutex::new(None),
@@ -105,7 +108,14 @@ impl Group {
         self.caps.read().clone()
     }
     pub fn set_caps(&self, caps: Caps) {
-        *self.caps.write() = Arc::new(caps);
+        let mut now = self.caps.write();
+        caps.beyond(&now).append_to(&mut self.granted.write());
+        *now = Arc::new(caps);
+    }
+    /// What was added to its ceiling since it was made: its tasks have that beside their own, as far as they have a use for
+    /// it while they run, which is the network.
+    pub(crate) fn granted(&self) -> Caps {
+        self.granted.read().clone()
     }
 
     pub fn limits(&self) -> Bounds {
