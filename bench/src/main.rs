@@ -1,11 +1,12 @@
 //! The figures of docs/performance.md: each is taken beside a peer or a limit in the same run, and printed as a ratio.
 //!
 //! `make bench` runs all but kernel, which takes long where its guest is emulated; `cargo run --release -p bench -- NAME…`
-//! some: guest, start, many, mount, fuse, ninep, hold, node, kernel. This program is also the server that it measures: as
+//! some: guest, start, many, mount, fuse, ninep, hold, node, gateway, kernel. This program is also the server that it measures: as
 //! `bench taskfs …` it is the `taskfs` command, so that nothing else has to be built, and what is measured is never of another
 //! build.
 
 mod fuse;
+mod gateway;
 mod guest;
 mod hold;
 mod kernel;
@@ -73,7 +74,7 @@ fn main() -> ExitCode {
 fn measure(wanted: &[String]) {
     let mut report = Report::default();
     type Section = fn(&mut Report);
-    let all: [(&str, Section); 9] = [
+    let all: [(&str, Section); 10] = [
         ("guest", guest::run),
         ("start", start::run),
         ("many", many::run),
@@ -82,6 +83,7 @@ fn measure(wanted: &[String]) {
         ("ninep", ninep::run),
         ("hold", hold::run),
         ("node", node::run),
+        ("gateway", gateway::run),
         ("kernel", kernel::run),
     ];
     for (name, run) in all {
