@@ -10,6 +10,7 @@ import {
   op_get_ext_import_meta_proto,
   op_internal_log,
   op_napi_open,
+  op_require_is_maybe_cjs,
   op_require_read_file,
   op_set_format_exception_callback,
 } from "ext:core/ops";
@@ -30,6 +31,8 @@ import "ext:deno_node/internal/fs/promises.ts";
 import "ext:deno_node/internal/fs/streams.mjs";
 import nodeProcess from "node:process";
 import { Module } from "node:module";
+import "ext:deno_node/_process/streams.mjs";
+import "ext:runtime/process.js";
 import "node:buffer";
 import "node:events";
 import "node:fs";
@@ -40,6 +43,7 @@ import "node:timers";
 const event = core.loadExtScript("ext:deno_web/02_event.js");
 const performance = core.loadExtScript("ext:deno_web/15_performance.js");
 const os = core.loadExtScript("ext:deno_os/30_os.js");
+const ticks = core.loadExtScript("ext:deno_node/_next_tick.ts");
 const { inspectArgs, setNoColorFns } = core.loadExtScript("ext:deno_web/01_console.js");
 
 setNoColorFns(() => op_bootstrap_stdout_no_color(), () => op_bootstrap_stderr_no_color());
@@ -58,7 +62,8 @@ delete globalThis.nodeBootstrap;
 hide();
 
 /** The task is known: `args` are what follows the script's name. `thread` is what a thread of it was given. */
-function start({ args, argv0, versions, target }, thread) {
+function start({ args, execArgv, options: given, isText, argv0, versions, target }, thread) {
+  options = given;
   // An engine that was forked would say the same numbers in every worker.
   if (core.ops.op_is_forked()) {
     const { random } = {
@@ -97,7 +102,33 @@ function start({ args, argv0, versions, target }, thread) {
     denoVersion: version,
   };
   internals.__nodeBootstrapArgs = nodeArgs;
+  core.loadExtScript("ext:deno_node/internal_binding/node_options.ts").setOptionSourceExecArgv(execArgv);
+  nodeProcess.execArgv.push(...execArgv);
   initialize(nodeArgs);
+  if (isText && thread === null) nodeProcess.argv.splice(1, 1);
+  if (options.stackTraceLimit !== 10) Error.stackTraceLimit = options.stackTraceLimit;
+  if (options.traceWarnings) nodeProcess.traceProcessWarnings = true;
+  if (options.traceDeprecation) nodeProcess.traceDeprecation = true;
+  if (options.throwDeprecation) nodeProcess.throwDeprecation = true;
+  if (options.noDeprecation) nodeProcess.noDeprecation = true;
+  if (options.envFile && thread === null) nodeProcess.loadEnvFile(options.envFile);
+}
+let options;
+
+/** `-r`: loaded as the directory's own modules would. */
+function preload(names) {
+  const require = Module.createRequire(`${nodeProcess.cwd()}/[preload]`);
+  for (const name of names) require(name);
+}
+
+/** The main module waits for ever, and nothing else is left to do: where, if that is known. */
+function unsettled(place) {
+  const own = nodeProcess.exitCode === undefined;
+  if (own) nodeProcess.exitCode = 13;
+  exiting();
+  if (!own || nodeProcess.exitCode !== 13) return;
+  const where = place && ` at ${place.file}:${place.line}\n${place.source}\n${place.mark}\n\n\n`;
+  core.print(`Warning: Detected unsettled top-level await${where ?? ""}\n`, true);
 }
 
 /**
@@ -106,7 +137,14 @@ function start({ args, argv0, versions, target }, thread) {
  */
 function runCommonJs(path) {
   try {
+    if (options.check) {
+      const wrong = core.compileFunction(op_require_read_file(path), `file://${path}`, [false], [])[1];
+      if (wrong) throw wrong.thrown;
+      return;
+    }
     Module._load(path, null, true);
+    // What the program left to do first is done before anything that happens.
+    ticks.runNextTicks();
   } catch (error) {
     if (error?.code !== "ERR_REQUIRE_ASYNC_MODULE" || isScript(path)) throw error;
     return true;
@@ -133,8 +171,22 @@ function runText(text, show, name) {
   for (const [name, value] of Object.entries(names)) {
     Object.defineProperty(globalThis, name, core.propNonEnumerable(value));
   }
-  const value = new Script(text, { filename: name }).runInThisContext();
+  let script;
+  try {
+    script = new Script(text, { filename: name });
+  } catch (error) {
+    if (error?.name !== "SyntaxError" || options.inputType === "commonjs" || show || !isModule(error.message)) throw error;
+    return true;
+  }
+  const value = script.runInThisContext({ displayErrors: false });
   if (show) console.log(value);
+  ticks.runNextTicks();
+}
+
+/** Whether a syntax error says that a script is an ES module. */
+function isModule(message) {
+  return /^(Cannot use import statement outside a module|Unexpected token 'export'|Cannot use 'import\.meta' outside a module|await is only valid)/
+    .test(message);
 }
 
 /** An error that nobody caught: for a listener of the process, or the end. `place` is where it was, if that is known. */
@@ -153,6 +205,8 @@ function raise(error, place) {
 
 function rejected(promise, reason) {
   let handled = false;
+  const mode = options.unhandledRejections;
+  if (mode === "none" || mode === "warn" || mode === "strict") return rejectedBy(mode, promise, reason);
   try {
     internals.nodeProcessUnhandledRejectionCallback?.({
       promise,
@@ -163,9 +217,33 @@ function rejected(promise, reason) {
     raise(thrown);
     return true;
   }
-  if (!handled) end(named(reason), 1);
+  if (!handled) end(named(reason), 1, undefined, false);
   return true;
 }
+
+/** As `--unhandled-rejections` says. */
+function rejectedBy(mode, promise, reason) {
+  if (mode === "strict") {
+    const error = named(reason);
+    if (nodeProcess.listenerCount("uncaughtException") === 0) end(error, 1);
+    nodeProcess.emit("uncaughtException", error, "unhandledRejection");
+  }
+  const isHeard = nodeProcess.emit("unhandledRejection", reason, promise);
+  if (mode === "none" || (mode === "strict" && isHeard)) return true;
+  rejections += 1;
+  const name = "UnhandledPromiseRejectionWarning";
+  const warning = new Error(
+    "Unhandled promise rejection. This error originated either by throwing inside of an async function without a catch " +
+      "block, or by rejecting a promise which was not handled with .catch(). To terminate the node process on unhandled " +
+      "promise rejection, use the CLI flag `--unhandled-rejections=strict` (see " +
+      `https://nodejs.org/api/cli.html#cli_unhandled_rejections_mode). (rejection id: ${rejections})`,
+  );
+  warning.name = name;
+  nodeProcess.emitWarning(reason instanceof Error ? reason.stack : inspectArgs([reason]), name);
+  nodeProcess.emitWarning(warning);
+  return true;
+}
+let rejections = 0;
 
 /** What is shown of a rejection whose reason is no error. */
 function named(reason) {
@@ -175,14 +253,14 @@ function named(reason) {
       "or by rejecting a promise which was not handled with .catch(). " +
       `The promise rejected with the reason "${inspectArgs([reason])}".`,
   );
+  error.stack = `UnhandledPromiseRejection: ${error.message}\n    at`;
   error.name = "UnhandledPromiseRejection";
   error.code = "ERR_UNHANDLED_REJECTION";
-  error.stack = undefined;
   return error;
 }
 
 /** Says the error as Node does and ends the task; that of a thread goes to its maker. */
-function end(error, code, place) {
+function end(error, code, place, wasThrown = true) {
   if (internals.threadFailed) {
     nodeProcess.exitCode = code;
     internals.threadFailed(error);
@@ -190,7 +268,7 @@ function end(error, code, place) {
   }
   let text;
   try {
-    text = describe(error, place);
+    text = describe(error, place, wasThrown);
   } catch {
     text = "Uncaught:\n(an error that cannot be shown)";
   }
@@ -206,21 +284,43 @@ function end(error, code, place) {
   os.exit(nodeProcess.exitCode ?? code);
 }
 
-function describe(error, known) {
+function describe(error, known, wasThrown) {
   const { inspect } = core.loadExtScript("ext:deno_node/internal/util/inspect.mjs");
   const isError = core.isNativeError(error) || error instanceof Error;
-  const place = known ?? (isError || error === null || typeof error !== "object" ? op_fault_place(error) : null) ??
-    (isError ? placeInStack(error) : null);
-  const where = place === null ? "" : `${place.file}:${place.line}\n${place.source}\n${place.mark}\n\n`;
-  if (isError) return `${where}${inspect(error)}`;
-  return `${where}Uncaught:\n${inspect(error)}\n(Use \`node --trace-uncaught ...\` to show where the exception was thrown)`;
+  const place = known ?? (isError || error === null || typeof error !== "object" ? op_fault_place(error, wasThrown) : null) ??
+    (isError ? placeInStack(error, wasThrown) : null);
+  const where = place === null ? "" : `${fileOf(place.file)}:${place.line}\n${place.source}\n${place.mark}\n`;
+  if (isError) return `${where && `${where}\n`}${unframed(inspect(error), error)}`;
+  if (place === null) return `Uncaught:\n${inspect(error)}\n${hint}`;
+  // Node shows a primitive as a text, and no advice about an object.
+  return typeof error === "object" && error !== null
+    ? `${where}\n${inspect(error)}`
+    : `\n${where}${String(error)}\n${hint}`;
+}
+
+const hint = "(Use `node --trace-uncaught ...` to show where the exception was thrown)";
+
+/** Node names what is CommonJS by its path, and ES modules by their address. */
+function fileOf(name) {
+  if (!name.startsWith("file://")) return name;
+  const path = core.loadExtScript("ext:deno_node/internal/url.ts").fileURLToPath?.(name) ?? decodeURI(name.slice(7));
+  return path in Module._cache || !/\.m[jt]s$/.test(path) && op_require_is_maybe_cjs(path) ? path : name;
+}
+
+/** An error without frames is shown in brackets by whoever inspects it; the engine's own are not. */
+function unframed(text, error) {
+  if (!text.startsWith("[") || /\n\s+at /.test(error.stack ?? "")) return text;
+  const code = typeof error.code === "string" && error.code.startsWith("ERR_") ? ` [${error.code}]` : "";
+  const close = text.indexOf("]", text.lastIndexOf(error.message, text.length) + error.message.length);
+  const head = text.slice(1, close);
+  return (code && !head.includes(code) ? head.replace(error.name, `${error.name}${code}`) : head) + text.slice(close + 1);
 }
 
 /** For an engine that keeps no more of an error's place than its stack says: where that begins in the program. */
-function placeInStack({ stack }) {
+function placeInStack({ stack }, wasThrown) {
   const frame = /^\s+at .*$/m.exec(stack)?.[0] ?? "";
   const place = /(file:\/\/[^\s()]+):(\d+):(\d+)\)?$/.exec(frame);
-  return place && op_fault_line(place[1], Number(place[2]), Number(place[3]));
+  return place && op_fault_line(place[1], Number(place[2]), Number(place[3]), wasThrown);
 }
 
 /** 'beforeExit'; whether there is more to do. */
@@ -228,4 +328,4 @@ const beforeExit = () => internals.dispatchProcessBeforeExitEvent?.() ?? false;
 /** 'exit', once. */
 const exiting = () => internals.dispatchProcessExitEvent?.();
 
-globalThis.taskfs = { start, runCommonJs, runText, raise, beforeExit, exiting };
+globalThis.taskfs = { start, preload, runCommonJs, runText, raise, beforeExit, exiting, unsettled };

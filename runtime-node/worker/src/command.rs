@@ -1,10 +1,17 @@
-//! Node's own command line, where a task was started as `node …` and not as a script.
+//! Node's own command line, where a task was started as `node …` and not as a script, and NODE_OPTIONS. Which options there
+//! are is known to Deno's parser; what they mean here, to [`Options`].
+
+use deno_node::ops::node_cli_parser::{ParseResult, parse_args, parse_node_options_env_var};
+use serde::Serialize;
 
 /// What is to be run, and what follows it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Command {
     pub program: Program,
     pub args: Vec<String>,
+    /// The words before it: `process.execArgv`.
+    pub exec_argv: Vec<String>,
+    pub options: Options,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -21,71 +28,116 @@ pub enum Program {
     Version,
 }
 
-/// Options that take the next word as their value.
-const WITH_VALUE: &[&str] = &[
-    "-r",
-    "--require",
-    "--import",
-    "--loader",
-    "--experimental-loader",
-    "-C",
-    "--conditions",
-    "--env-file",
-    "--input-type",
-    "--title",
-    "--max-http-header-size",
-    "--stack-trace-limit",
-    "--unhandled-rejections",
-];
+/// What a command line changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Options {
+    /// Modules to load before the program: `-r` and `--import`.
+    pub require: Vec<String>,
+    pub import: Vec<String>,
+    pub conditions: Vec<String>,
+    pub env_file: String,
+    pub input_type: String,
+    pub unhandled_rejections: String,
+    pub stack_trace_limit: i64,
+    pub throw_deprecation: bool,
+    pub trace_deprecation: bool,
+    pub trace_warnings: bool,
+    pub no_deprecation: bool,
+    /// Whether the program is only looked at.
+    pub check: bool,
+}
 
-impl Command {
-    /// Reads a command line without its first word.
+impl Options {
+    fn of(parsed: &ParseResult) -> Options {
+        let isolate = &parsed.options.per_isolate;
+        let given = &isolate.per_env;
+        Options {
+            require: given.preload_cjs_modules.clone(),
+            import: given.preload_esm_modules.clone(),
+            conditions: given.conditions.clone(),
+            env_file: given.env_file.clone(),
+            input_type: given.input_type.clone(),
+            unhandled_rejections: given.unhandled_rejections.clone(),
+            stack_trace_limit: isolate.stack_trace_limit,
+            throw_deprecation: given.throw_deprecation,
+            trace_deprecation: given.trace_deprecation,
+            trace_warnings: given.trace_warnings,
+            no_deprecation: !given.deprecation,
+            check: given.syntax_check_only,
+        }
+    }
+
+    /// Those of NODE_OPTIONS alone.
     ///
     /// # Errors
-    /// An option without the value that it needs.
-    pub fn parse(words: &[String]) -> Result<Command, String> {
-        let mut words = words.iter();
-        let mut text: Option<(String, bool)> = None;
-        let rest = |words: std::slice::Iter<'_, String>| words.cloned().collect();
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "-v" | "--version" => {
-                    return Ok(Command { program: Program::Version, args: Vec::new() });
-                }
-                "-e" | "--eval" | "-p" | "--print" | "-pe" => {
-                    let given = words.next().ok_or_else(|| format!("{word} requires an argument"))?;
-                    text = Some((given.clone(), word != "-e" && word != "--eval"));
-                }
-                "--" => match (text, words.next()) {
-                    (None, Some(script)) => {
-                        return Ok(Command { program: Program::Script(script.clone()), args: rest(words) });
-                    }
-                    (None, None) => return Ok(Command { program: Program::Stdin, args: Vec::new() }),
-                    (Some((text, show)), first) => {
-                        let args = first.into_iter().chain(words).cloned().collect();
-                        return Ok(Command { program: Program::Text { text, show }, args });
-                    }
-                },
-                "-" => return Ok(Command { program: Program::Stdin, args: rest(words) }),
-                option if WITH_VALUE.contains(&option) => {
-                    words.next().ok_or_else(|| format!("{option} requires an argument"))?;
-                }
-                option if option.starts_with('-') => {}
-                first if text.is_some() => {
-                    let (text, show) = text.expect("just looked");
-                    let args = std::iter::once(first.to_owned()).chain(words.cloned()).collect();
-                    return Ok(Command { program: Program::Text { text, show }, args });
-                }
-                script => {
-                    return Ok(Command { program: Program::Script(script.to_owned()), args: rest(words) });
-                }
-            }
+    /// What is wrong with them.
+    pub fn of_environment(text: &str) -> Result<Options, String> {
+        Ok(Options::of(&parse(environment(text)?)?))
+    }
+}
+
+/// How options of V8 begin that make a difference to nobody here, or to the engine alone.
+const V8: [&str; 12] = [
+    "--max-old-space-size",
+    "--max_old_space_size",
+    "--max-semi-space-size",
+    "--expose-gc",
+    "--expose_gc",
+    "--stack-size",
+    "--stack_size",
+    "--harmony",
+    "--allow-natives-syntax",
+    "--no-opt",
+    "--jitless",
+    "--stack-trace-limit",
+];
+
+fn environment(text: &str) -> Result<Vec<String>, String> {
+    parse_node_options_env_var(text).map_err(|errors| errors.join("\n"))
+}
+
+fn parse(words: Vec<String>) -> Result<ParseResult, String> {
+    let parsed = parse_args(words).map_err(|errors| errors.join("\n"))?;
+    match parsed.v8_args.iter().find(|word| !V8.iter().any(|known| word.starts_with(known))) {
+        Some(unknown) => Err(format!("bad option: {unknown}")),
+        None => Ok(parsed),
+    }
+}
+
+impl Command {
+    /// Reads a command line without its first word; `node_options` are the variable's.
+    ///
+    /// # Errors
+    /// An option that there is not, or one without the value that it needs.
+    pub fn parse(words: &[String], node_options: &str) -> Result<Command, String> {
+        let mut line = environment(node_options)?;
+        line.extend_from_slice(words);
+        let parsed = parse(line)?;
+        let options = Options::of(&parsed);
+        let given = &parsed.options.per_isolate.per_env;
+        let mut rest = parsed.remaining_args.clone();
+        let before = words.len().saturating_sub(rest.len());
+        let mut exec_argv = words[..before].to_vec();
+        exec_argv.retain(|word| word != "--");
+        if parsed.options.print_version {
+            return Ok(Command { program: Program::Version, args: Vec::new(), exec_argv, options });
         }
-        let program = match text {
-            Some((text, show)) => Program::Text { text, show },
-            None => Program::Stdin,
+        if given.has_eval_string || given.print_eval {
+            let mut text = given.eval_string.clone();
+            // `-p` takes the next word where `-e` gave none.
+            if text.is_empty() && given.print_eval && !rest.is_empty() {
+                text = rest.remove(0);
+                exec_argv.push(text.clone());
+            }
+            let program = Program::Text { text, show: given.print_eval };
+            return Ok(Command { program, args: rest, exec_argv, options });
+        }
+        let program = match rest.first() {
+            Some(script) if script != "-" => Program::Script(rest.remove(0)),
+            _ => Program::Stdin,
         };
-        Ok(Command { program, args: Vec::new() })
+        Ok(Command { program, args: rest, exec_argv, options })
     }
 }
 
@@ -95,7 +147,7 @@ mod tests {
 
     fn parse(line: &str) -> Command {
         let words: Vec<String> = line.split(' ').filter(|w| !w.is_empty()).map(str::to_owned).collect();
-        Command::parse(&words).unwrap()
+        Command::parse(&words, "").unwrap()
     }
 
     #[test]
@@ -103,23 +155,34 @@ mod tests {
         let command = parse("--no-warnings -r dotenv app.js -e x");
         assert_eq!(command.program, Program::Script("app.js".into()));
         assert_eq!(command.args, ["-e", "x"]);
+        assert_eq!(command.exec_argv, ["--no-warnings", "-r", "dotenv"]);
+        assert_eq!(command.options.require, ["dotenv"]);
     }
 
     #[test]
     fn a_text_may_be_given_and_shown() {
         assert_eq!(parse("-p 1+1 a").program, Program::Text { text: "1+1".into(), show: true });
         assert_eq!(parse("-e f() -- a").args, ["a"]);
+        assert_eq!(parse("-e f() a").exec_argv, ["-e", "f()"]);
     }
 
     #[test]
     fn without_a_script_the_program_comes_on_standard_input() {
         assert_eq!(parse("").program, Program::Stdin);
-        assert_eq!(parse("- a").args, ["a"]);
+        assert_eq!(parse("- a").args, ["-", "a"]);
         assert_eq!(parse("--version").program, Program::Version);
     }
 
     #[test]
-    fn an_option_without_its_value_is_an_error() {
-        assert_eq!(Command::parse(&["-e".into()]), Err("-e requires an argument".into()));
+    fn what_is_no_option_or_lacks_its_value_is_an_error() {
+        assert_eq!(Command::parse(&["-e".into()], ""), Err("-e requires an argument".into()));
+        assert_eq!(Command::parse(&["--frob".into()], ""), Err("bad option: --frob".into()));
+    }
+
+    #[test]
+    fn options_of_the_environment_are_in_force_and_not_in_exec_argv() {
+        let command = Command::parse(&["a.js".into()], "--import ./first.mjs").unwrap();
+        assert_eq!(command.options.import, ["./first.mjs"]);
+        assert_eq!(command.exec_argv, [""; 0]);
     }
 }

@@ -18,7 +18,7 @@ mod status;
 
 pub use engine::{Seed, write_seed};
 
-use command::{Command, Program};
+use command::{Command, Options, Program};
 use control::{Control, Exit, Spec};
 use engine::Main;
 use link::{Link, TASK};
@@ -112,9 +112,13 @@ async fn work(socket: OwnedFd, warm: impl FnOnce() -> (engine::Shared, engine::W
     tree.set_cwd(spec.cwd.clone().into());
     tree.umask(Some(spec.umask));
     let stdio = [control.stdio(0)?, control.stdio(1)?, control.stdio(2)?];
-    let (main, args) = match program(&spec, &tree, &control) {
+    let started = match program(&spec, &tree, &stdio[0]) {
         Ok(found) => found,
-        Err(message) => control.exit(Exit { code: Some(1), message: Some(message), ..Exit::default() }),
+        Err(message) => {
+            let said = format!("{}: {message}\n", ops::EXEC_PATH);
+            let _ = link::now(stdio[2].write_from(0, said.as_bytes()));
+            control.exit(Exit { code: Some(status::BAD_OPTION), ..Exit::default() })
+        }
     };
     let desk = signals::Desk::open(&control, &link)?;
     tokio::task::spawn_local(link.clone().drive());
@@ -122,25 +126,30 @@ async fn work(socket: OwnedFd, warm: impl FnOnce() -> (engine::Shared, engine::W
         tokio::time::sleep(STARTED).await;
         resident::give_back();
     });
-    let task = ops::Task { spec, control: control.clone(), desk, main, args: args.into(), stdio, shared };
+    let (main, started) = started;
+    let task = ops::Task { spec, control: control.clone(), desk, main, started, stdio, shared };
     let exit = engine::run(warm, tree, task).await;
     control.exit(exit)
 }
 
-/// What the task is to run, and with which arguments.
-fn program(spec: &Spec, tree: &files::Tree, control: &Control) -> Result<(Main, Vec<String>), String> {
+/// What the task is to run, and how it was called.
+fn program(spec: &Spec, tree: &files::Tree, stdin: &files::OpenFile) -> Result<(Main, ops::Started), String> {
+    let node_options = spec.env.get("NODE_OPTIONS").map_or("", String::as_str);
     let command = match &spec.program {
-        Some(script) => Command { program: Program::Script(script.clone()), args: spec.args.clone() },
-        None => Command::parse(&spec.args).map_err(|e| format!("node: {e}"))?,
+        Some(script) => Command {
+            program: Program::Script(script.clone()),
+            args: spec.args.clone(),
+            exec_argv: Vec::new(),
+            options: Options::of_environment(node_options)?,
+        },
+        None => Command::parse(&spec.args, node_options)?,
     };
     let main = match command.program {
-        Program::Script(path) => {
-            Main::File(Main::file(tree, &path).map_err(|e| format!("Cannot find module '{path}': {e}"))?)
-        }
+        Program::Script(path) => Main::file(tree, &path).map_err(|e| format!("{path}: {e}"))?,
         Program::Text { text, show } => Main::Text { text, show, name: "[eval]" },
         Program::Stdin => {
             let mut text = Vec::new();
-            let read = control.stdio(0).and_then(|stdin| link::now(stdin.read_to_end(0, &mut text)));
+            let read = link::now(stdin.read_to_end(0, &mut text));
             read.map_err(|e| format!("standard input: {e}"))?;
             Main::Text { text: String::from_utf8_lossy(&text).into_owned(), show: false, name: "[stdin]" }
         }
@@ -149,5 +158,10 @@ fn program(spec: &Spec, tree: &files::Tree, control: &Control) -> Result<(Main, 
             Main::Text { text, show: false, name: "[eval]" }
         }
     };
-    Ok((main, command.args))
+    let started = ops::Started {
+        args: command.args.into(),
+        exec_argv: command.exec_argv.into(),
+        options: Arc::new(command.options),
+    };
+    Ok((main, started))
 }

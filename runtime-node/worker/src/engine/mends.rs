@@ -162,6 +162,31 @@ const MENDS: &[(&str, &str, &str)] = &[
         "  const writeFn = serialization === \"json\"\n    ? (...args) => {\n      args[1] = JSON.parse(JSON.stringify(args[1]));\n      \
          return op_node_ipc_write_json(...args);\n    }\n",
     ),
+    // Listeners of signals hear their numbers, too, and some cannot be listened for.
+    (
+        "node:process",
+        "    wrapper = () => listener(event);\n",
+        "    wrapper = () => listener(event, constants.os.signals[event]);\n",
+    ),
+    // The first warning says how to learn where it comes from.
+    (
+        "deno_node/internal/process/warning.ts",
+        "  process.stderr.write(msg + \"\\n\");\n",
+        "  if (!trace) {\n    const kind = isDeprecation ? \"deprecation\" : \"warnings\";\n    if (!told[kind] && (!isDeprecation || !told.warnings)) {\n      \
+         told[kind] = true;\n      msg += `\\n(Use \\`node --trace-${kind} ...\\` to show where the warning was created)`;\n    }\n  }\n  \
+         process.stderr.write(msg + \"\\n\");\n",
+    ),
+    (
+        "deno_node/internal/process/warning.ts",
+        "let disableWarningSet;\n",
+        "let disableWarningSet;\nconst told = {};\n",
+    ),
+    // What is no terminal does not say so.
+    (
+        "deno_node/_process/streams.mjs",
+        "  let getIsTTY = () => writer?.isTerminal();\n",
+        "  let getIsTTY = () => writer?.isTerminal() || undefined;\n",
+    ),
     // A socket belongs to the process that has it, and a child is another.
     (
         "deno_node/internal/child_process.ts",

@@ -8,12 +8,13 @@
 
 use super::extensions;
 use super::thread::{Reins, Shared};
+use crate::command::Options;
 use crate::control::Exit;
 use crate::files::Tree;
 use crate::modules::{Modules, Slot};
 use crate::ops::{Channel, MODE, Names, Place, Task};
 use deno_core::error::{CoreError, CoreErrorKind, JsError};
-use deno_core::{DetachedBuffer, JsRuntime, RuntimeOptions, serde_v8, v8};
+use deno_core::{DetachedBuffer, JsRuntime, ModuleId, RuntimeOptions, serde_v8, v8};
 use deno_io::fs::{File, FileResource};
 use deno_node::ops::worker_threads::ResolvedResourceLimits;
 use deno_os::ExitCode;
@@ -21,7 +22,6 @@ use deno_permissions::{Permissions, PermissionsContainer, RuntimePermissionDescr
 use deno_web::{JsMessageData, Transferable, serialize_transferables};
 use serde::Serialize;
 use std::io;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use url::Url;
@@ -38,6 +38,8 @@ struct Calls {
     start: v8::Global<v8::Function>,
     run_common_js: v8::Global<v8::Function>,
     run_text: v8::Global<v8::Function>,
+    preload: v8::Global<v8::Function>,
+    unsettled: v8::Global<v8::Function>,
     raise: v8::Global<v8::Function>,
     before_exit: v8::Global<v8::Function>,
     exiting: v8::Global<v8::Function>,
@@ -99,6 +101,8 @@ impl Calls {
             start: take("start"),
             run_common_js: take("runCommonJs"),
             run_text: take("runText"),
+            preload: take("preload"),
+            unsettled: take("unsettled"),
             raise: take("raise"),
             before_exit: take("beforeExit"),
             exiting: take("exiting"),
@@ -110,6 +114,10 @@ impl Calls {
 #[serde(rename_all = "camelCase")]
 struct Start<'a> {
     args: &'a [String],
+    exec_argv: &'a [String],
+    options: &'a Options,
+    /// There is no script's name in `process.argv`.
+    is_text: bool,
     argv0: &'a str,
     versions: Versions,
     target: String,
@@ -128,12 +136,26 @@ pub(super) struct Worker {
     calls: Calls,
     modules: Modules,
     exit_code: ExitCode,
+    cwd: String,
     reins: Option<Arc<Reins>>,
+    options: Arc<Options>,
+    /// An ES module that waits for what will never come: where.
+    unsettled: Option<v8::Global<v8::Value>>,
+    /// The main module has been evaluated: what comes now is thrown by callbacks.
+    is_settled: bool,
+}
+
+/// Whether the engine says that a module waits for what will never come. V8 knows where.
+fn never_settles(error: &CoreError) -> bool {
+    match &*error.0 {
+        CoreErrorKind::ModuleEvaluationDeadlock => true,
+        _ => error.to_string().contains("Top-level await promise never resolved"),
+    }
 }
 
 /// What a call of JavaScript failed with: an error for the program, or one of the engine.
 enum Thrown {
-    Error(v8::Global<v8::Value>),
+    Error(v8::Global<v8::Value>, Option<Place>),
     Engine(String),
 }
 
@@ -154,7 +176,10 @@ impl Worker {
         match result {
             Some(result) => Ok(result),
             None => Err(match scope.exception() {
-                Some(error) => Thrown::Error(v8::Global::new(scope, error)),
+                Some(error) => {
+                    let place = scope.message().and_then(|message| Place::of_message(scope, message));
+                    Thrown::Error(v8::Global::new(scope, error), place)
+                }
                 None => Thrown::Engine("the script was terminated".into()),
             }),
         }
@@ -170,7 +195,10 @@ impl Worker {
     fn raise(&mut self, error: Thrown) -> Result<(), String> {
         match error {
             Thrown::Engine(message) => Err(message),
-            Thrown::Error(error) => self.report(&[error]),
+            Thrown::Error(error, place) => {
+                let place = self.value(&place);
+                self.report(&[error, place])
+            }
         }
     }
 
@@ -188,7 +216,7 @@ impl Worker {
         let (error, place) = {
             deno_core::scope!(scope, &mut self.js);
             match *error.0 {
-                CoreErrorKind::Js(js) => (error_value(scope, &js), Place::of_error(&js)),
+                CoreErrorKind::Js(js) => (error_value(scope, &js), Place::of_error(&js, self.is_settled)),
                 other => {
                     let value = deno_core::error::to_v8_error(scope, &CoreError(Box::new(other)));
                     (v8::Global::new(scope, value), None)
@@ -208,20 +236,81 @@ impl Worker {
 
     async fn load_and_evaluate(&mut self, main: &Url) -> Result<(), CoreError> {
         let id = self.js.load_main_es_module(main).await?;
+        self.evaluate(id).await
+    }
+
+    async fn evaluate(&mut self, id: ModuleId) -> Result<(), CoreError> {
         let mut evaluated = std::pin::pin!(self.js.mod_evaluate(id));
-        tokio::select! {
+        let done = tokio::select! {
             biased;
-            done = &mut evaluated => done,
-            done = self.js.run_event_loop(Default::default()) => {
-                done?;
-                evaluated.await
+            done = &mut evaluated => Some(done),
+            done = self.js.run_event_loop(Default::default()) => match done {
+                // Whoever has nothing left to do settles nothing.
+                Ok(()) => tokio::select! {
+                    biased;
+                    done = &mut evaluated => Some(done),
+                    () = std::future::ready(()) => None,
+                },
+                Err(error) => Some(Err(error)),
+            }
+        };
+        let Some(done) = done else {
+            self.unsettled = Some(self.value(&None::<Place>));
+            return Ok(());
+        };
+        match done {
+            Err(error) if never_settles(&error) => {
+                let place = match &*error.0 {
+                    CoreErrorKind::Js(js) => Place::of_error(js, false),
+                    _ => None,
+                };
+                self.unsettled = Some(self.value(&place));
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    /// A text that is an ES module, as the command line or its own syntax says.
+    async fn run_text_module(&mut self, text: &str) -> Result<(), String> {
+        let name = format!("file://{}/[eval1]", self.cwd.trim_end_matches('/'));
+        let done = match Url::parse(&name) {
+            Ok(url) => match self.js.load_main_es_module_from_code(&url, text.to_owned()).await {
+                Ok(id) => self.evaluate(id).await,
+                Err(error) => Err(error),
+            },
+            Err(_) => return Err(format!("{name}: no address of a module")),
+        };
+        done.or_else(|error| self.raise_core(error))
+    }
+
+    /// What is to be loaded before the program.
+    async fn preload(&mut self) -> Result<(), String> {
+        let options = self.options.clone();
+        if !options.require.is_empty() {
+            let names = self.value(&options.require);
+            if let Err(error) = self.call(|calls| &calls.preload, &[names]) {
+                self.raise(error)?;
             }
         }
+        for name in &options.import {
+            let from = format!("file://{}/", self.cwd.trim_end_matches('/'));
+            let done = match self.modules.find(name, &from) {
+                Ok(url) => match self.js.load_side_es_module(&url).await {
+                    Ok(id) => self.evaluate(id).await,
+                    Err(error) => Err(error),
+                },
+                Err(error) => Err(error.into()),
+            };
+            done.or_else(|error| self.raise_core(error))?;
+        }
+        Ok(())
     }
 
     /// To its end, without a word of why where it was ended from outside.
     pub(super) async fn run(&mut self, main: &Main) -> Result<(), String> {
         let modules = self.modules.clone();
+        self.preload().await?;
         match main {
             Main::File(url) if url.scheme() == "file" && modules.is_common_js(url) => {
                 let path = url.to_file_path().map_err(|()| format!("{url} is no file"))?;
@@ -233,27 +322,39 @@ impl Worker {
                 }
             }
             Main::File(url) => self.run_es_module(url).await?,
+            Main::Text { text, .. } if self.options.input_type == "module" => {
+                self.run_text_module(text).await?
+            }
             Main::Text { text, show, name } => {
                 let arguments = [self.value(text), self.value(show), self.value(name)];
-                if let Err(error) = self.call(|calls| &calls.run_text, &arguments) {
-                    self.raise(error)?;
+                match self.call(|calls| &calls.run_text, &arguments) {
+                    Ok(false) => {}
+                    Ok(true) => self.run_text_module(text).await?,
+                    Err(error) => self.raise(error)?,
                 }
             }
         }
+        self.is_settled = true;
         loop {
             while let Err(error) = self.js.run_event_loop(Default::default()).await {
+                // It is told once.
+                if self.unsettled.is_some() && never_settles(&error) {
+                    break;
+                }
                 self.raise_core(error)?;
             }
             match self.call(|calls| &calls.before_exit, &[]) {
-                Ok(true) => {}
-                Ok(false) => break,
+                // An await that never ends is work to the engine, for ever.
+                Ok(true) if self.unsettled.is_none() => {}
+                Ok(_) => break,
                 Err(error) => self.raise(error)?,
             }
         }
-        if let Err(error) = self.call(|calls| &calls.exiting, &[]) {
-            self.raise(error)?;
-        }
-        Ok(())
+        let end = match self.unsettled.take() {
+            Some(place) => self.call(|calls| &calls.unsettled, &[place]),
+            None => self.call(|calls| &calls.exiting, &[]),
+        };
+        end.map(drop).or_else(|error| self.raise(error))
     }
 }
 
@@ -326,7 +427,7 @@ impl Worker {
         thread: Option<Birth>,
     ) -> Result<Worker, String> {
         let Warm { js, modules: slot, calls } = warm;
-        let modules = Modules::new(tree);
+        let modules = Modules::new(tree, &task.started.options.conditions);
         slot.fill(modules.clone());
         let exit_code = ExitCode::default();
         let names = Names(task.control.clone());
@@ -348,7 +449,17 @@ impl Worker {
             state.put(tree.clone());
             state.put(modules.seen().clone());
         }
-        let mut worker = Worker { js, calls, modules, exit_code, reins: None };
+        let mut worker = Worker {
+            js,
+            calls,
+            modules,
+            exit_code,
+            cwd: task.spec.cwd.clone(),
+            reins: None,
+            options: task.started.options.clone(),
+            unsettled: None,
+            is_settled: false,
+        };
         let thread = match thread {
             Some(birth) => Some(worker.become_thread(birth)),
             // The channel is the main thread's alone.
@@ -365,7 +476,10 @@ impl Worker {
             None => None,
         };
         let start = worker.value(&Start {
-            args: &task.args,
+            args: &task.started.args,
+            exec_argv: &task.started.exec_argv,
+            options: &task.started.options,
+            is_text: matches!(task.main, Main::Text { .. }),
             argv0: "node",
             versions: Versions { deno: "2.9.0", v8: v8::VERSION_STRING.to_string(), typescript: "" },
             target: format!("{}-unknown-linux-gnu", std::env::consts::ARCH),
@@ -414,7 +528,7 @@ impl Worker {
     fn text(&mut self, error: Thrown) -> String {
         match error {
             Thrown::Engine(message) => message,
-            Thrown::Error(error) => {
+            Thrown::Error(error, _) => {
                 deno_core::scope!(scope, &mut self.js);
                 let error = v8::Local::new(scope, error);
                 JsError::from_v8_exception(scope, error).to_string()
@@ -436,11 +550,15 @@ pub enum Main {
 }
 
 impl Main {
+    /// A script by its path. One that is not there is the module loader's to say.
+    ///
     /// # Errors
-    /// That of finding it.
-    pub fn file(tree: &Tree, path: &str) -> io::Result<Url> {
-        let path = crate::link::now(tree.real_path(Path::new(path)))?;
-        Url::from_file_path(&path).map_err(|()| io::Error::from_raw_os_error(libc::EINVAL))
+    /// A path that no address can hold.
+    pub fn file(tree: &Tree, path: &str) -> io::Result<Main> {
+        let path = tree.cwd().join(path);
+        let path = crate::link::now(tree.real_path(&path)).unwrap_or(path);
+        let url = Url::from_file_path(&path).map_err(|()| io::Error::from_raw_os_error(libc::EINVAL))?;
+        Ok(Main::File(url))
     }
 
     /// As `process.argv[1]` and `Deno.mainModule` have it.

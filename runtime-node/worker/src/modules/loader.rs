@@ -57,6 +57,14 @@ impl ModuleLoader for Slot {
 }
 
 impl Modules {
+    /// What `name` means in a module of the address `from`.
+    ///
+    /// # Errors
+    /// That of finding it.
+    pub fn find(&self, name: &str, from: &str) -> Result<Url, JsErrorBox> {
+        self.resolve(name, from, ResolutionKind::Import)
+    }
+
     fn resolve(&self, specifier: &str, referrer: &str, kind: ResolutionKind) -> Result<Url, JsErrorBox> {
         let absolute = || Url::parse(specifier).map_err(JsErrorBox::from_err);
         let is_absolute =
@@ -68,7 +76,7 @@ impl Modules {
         self.resolver
             .resolve(specifier, &referrer, ResolutionMode::Import, NodeResolutionKind::Execution)
             .and_then(|found| found.into_url())
-            .map_err(JsErrorBox::from_err)
+            .map_err(|error| JsErrorBox::from_err(Unfound::new(&error.to_string())))
     }
 
     async fn source(&self, specifier: &Url, referrer: Option<&Url>) -> Result<ModuleSource, JsErrorBox> {
@@ -100,6 +108,30 @@ impl Modules {
         };
         let kind = if kind == MediaType::Json { ModuleType::Json } else { ModuleType::JavaScript };
         Ok(module(kind, text, specifier))
+    }
+}
+
+/// What a resolver says, as Node says it: `[CODE] text` is a code and a text, in which files are paths.
+#[derive(Debug, thiserror::Error, deno_error::JsError)]
+#[class(generic)]
+#[error("{text}")]
+#[property("code" = self.code.clone())]
+struct Unfound {
+    code: String,
+    text: String,
+}
+
+impl Unfound {
+    fn new(said: &str) -> Unfound {
+        let (code, text) = said
+            .strip_prefix('[')
+            .and_then(|said| said.split_once("] "))
+            .unwrap_or(("ERR_MODULE_NOT_FOUND", said));
+        let text = match text.rsplit_once(" imported from 'file://") {
+            Some((what, from)) => format!("{what} imported from {}", from.trim_end_matches('\'')),
+            None => text.to_owned(),
+        };
+        Unfound { code: code.to_owned(), text: text.replace("'file://", "'") }
     }
 }
 

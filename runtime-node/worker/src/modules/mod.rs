@@ -24,8 +24,12 @@ use deno_resolver::npm::{
 use listed::Listed;
 use node_resolver::analyze::{CjsModuleExportAnalyzer, NodeCodeTranslator, NodeCodeTranslatorMode};
 use node_resolver::cache::NodeResolutionSys;
-use node_resolver::{DenoIsBuiltInNodeModuleChecker, NodeResolver, NodeResolverOptions, PackageJsonResolver};
+use node_resolver::{
+    DenoIsBuiltInNodeModuleChecker, NodeConditionOptions, NodeResolver, NodeResolverOptions,
+    PackageJsonResolver,
+};
 use seen::PackageJsons;
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 use url::Url;
@@ -50,7 +54,8 @@ pub struct Modules {
 }
 
 impl Modules {
-    pub fn new(tree: &Tree) -> Modules {
+    /// `conditions` are those of the command line.
+    pub fn new(tree: &Tree, conditions: &[String]) -> Modules {
         let listed = Arc::new(Listed::new(tree));
         let jsons = PackageJsons::new(tree, listed.clone());
         let packages = Arc::new(PackageJsonResolver::new(tree.clone(), Some(Arc::new(jsons))));
@@ -68,7 +73,13 @@ impl Modules {
             folders.clone(),
             packages.clone(),
             sys,
-            NodeResolverOptions::default(),
+            NodeResolverOptions {
+                conditions: NodeConditionOptions {
+                    conditions: conditions.iter().cloned().map(Cow::Owned).collect(),
+                    ..Default::default()
+                },
+                ..Default::default()
+            },
         ));
         let mode = IsCjsResolutionMode::ImplicitTypeCommonJs;
         let tracker = Arc::new(CjsTracker::new(checker.clone(), packages.clone(), mode, Vec::new()));

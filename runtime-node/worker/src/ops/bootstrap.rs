@@ -6,7 +6,7 @@ use deno_core::{OpState, op2};
 
 #[op2]
 pub fn op_bootstrap_args(state: &mut OpState) -> Vec<String> {
-    state.borrow::<Task>().args.to_vec()
+    state.borrow::<Task>().started.args.to_vec()
 }
 
 #[op2(fast)]

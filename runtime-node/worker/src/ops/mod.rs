@@ -16,14 +16,26 @@ mod require;
 mod threads;
 
 pub use fault::Place;
+pub use host::EXEC_PATH;
 pub use ipc::{Channel, FD, MODE};
 pub use names::Names;
 
+use crate::command::Options;
 use crate::control::{Control, Spec};
 use crate::engine::{Main, Shared};
 use crate::files::OpenFile;
 use crate::signals::Desk;
 use std::sync::Arc;
+
+/// How a program was called.
+#[derive(Clone)]
+pub struct Started {
+    /// What follows the script's name.
+    pub args: Arc<[String]>,
+    /// What comes before it.
+    pub exec_argv: Arc<[String]>,
+    pub options: Arc<Options>,
+}
 
 /// The task that a worker runs, once it is known.
 #[derive(Clone)]
@@ -32,8 +44,7 @@ pub struct Task {
     pub control: Control,
     pub desk: Arc<Desk>,
     pub main: Main,
-    /// What follows the script's name.
-    pub args: Arc<[String]>,
+    pub started: Started,
     pub stdio: [OpenFile; 3],
     /// What its threads have in common.
     pub shared: Shared,
@@ -84,6 +95,7 @@ deno_core::extension!(
         "ext:runtime/console.js" = "console.js",
         "ext:runtime/errors.js" = "errors.js",
         "ext:runtime/deno.js" = "deno.js",
+        "ext:runtime/process.js" = "process.js",
         "ext:runtime/scope.js" = "scope.js",
         "ext:runtime/main.js" = "main.js",
     ],
