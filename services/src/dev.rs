@@ -3,6 +3,7 @@
 //! ```text
 //! /dev/null zero full random urandom
 //! /dev/ns       server_ns.rs
+//! /dev/watch    what happens to files: watch.rs
 //! /dev/metrics  the server's figures, as OpenMetrics text
 //! /dev/trace9   the messages of its 9P connections: trace9.rs
 //! ```
@@ -13,6 +14,7 @@ use crate::messages::Messages;
 use crate::server_ns;
 use crate::synth::{Attr, Device, Dir, Show, Text};
 use crate::trace9;
+use crate::watch;
 use std::sync::Arc;
 use task::TaskTable;
 use vfs::{Caller, Errno, Error, Kind, NodeRef, Op, Result, TreeTag};
@@ -70,6 +72,8 @@ pub(crate) fn only_from_outside(who: &Caller, what: &str) -> Result<()> {
 pub(crate) fn tree(tag: &TreeTag, table: &Arc<TaskTable>, observation: Option<&Observation>) -> NodeRef {
     let mut entries = devices(tag);
     entries.push(("ns", server_ns::node(Attr::of_server(Kind::File, tag.path(7), 0o644), table.clone())));
+    let watch = watch::node(Attr::of_server(Kind::File, tag.path(10), 0o666), table.clone());
+    entries.push(("watch", watch));
     if let Some(observation) = observation {
         let owned = |number: u64| Attr::of_server(Kind::File, tag.path(number), 0o400);
         entries.push(("metrics", Text::node(owned(8), Metrics(observation.metrics.clone()))));

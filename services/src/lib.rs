@@ -6,7 +6,7 @@
 //! /runtime     #runtime   what this server can run     runtimes.rs
 //! /bin         #bin       the runtimes' own programs, behind what the root tree has   bin.rs
 //! /lib         #lib       node: packages that come with the server, behind it as well   packages.rs
-//! /dev         #dev       null, zero, random …, ns, metrics, trace9   dev.rs
+//! /dev         #dev       null, zero, random …, ns, watch, metrics, trace9   dev.rs
 //! /web         #web       containers                   container/
 //! /n /srv      empty, for what is imported and posted
 //! ```
@@ -23,6 +23,7 @@ mod server_ns;
 mod synth;
 mod task;
 mod trace9;
+mod watch;
 
 pub use dev::Observation;
 pub use messages::{Messages, Watch};

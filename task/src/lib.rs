@@ -33,6 +33,7 @@ mod task;
 mod trace;
 pub mod tty;
 mod usage;
+mod watched;
 
 pub use caps::{Cap, Caps, Peer};
 pub use exit::Exit;
@@ -49,3 +50,4 @@ pub use table::{Attach, Config, TaskTable, Template};
 pub use task::Task;
 pub use trace::Trace;
 pub use usage::Usage;
+pub use watched::Watched;

@@ -42,7 +42,9 @@ pub use import::Import;
 pub use mem::{MemOptions, MemTree};
 pub use name::{Name, NameBuf};
 pub use node::{DirEntry, FileRef, Interest, Nature, Node, NodeRef, OpenFile, Sink};
-pub use ns::{BindFlags, Created, Follow, Namespace, NsLine, Parent, Place};
+pub use ns::{
+    BindFlags, Created, Follow, Happening, Namespace, Notice, Notices, NsLine, Parent, Place, WatchRoom,
+};
 pub use op::Op;
 pub use overlay::Overlay;
 pub use qid::{Kind, Qid, TreeTag};

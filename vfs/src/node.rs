@@ -68,6 +68,12 @@ pub trait Node: Any + Send + Sync {
         Telling::Nothing
     }
 
+    /// As [`Node::watch`], for a watcher who is content to hear of a change a moment after whoever made it: a file system that is
+    /// not this process's own can tell no sooner. Such a one says OwnChanges, and tells of others' as far as it hears of them.
+    fn follow(&self, watcher: &Weak<dyn Watcher>, what: Watch) -> Telling {
+        self.watch(watcher, what)
+    }
+
     /// Where this directory is the way into another namespace (a task's root): the place to go on from.
     fn portal(&self) -> Option<Place> {
         None

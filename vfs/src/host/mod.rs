@@ -36,6 +36,7 @@ mod confine;
 mod dir;
 mod entry;
 mod file;
+mod follow;
 mod handle;
 mod late;
 mod make;

@@ -15,7 +15,7 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Mode as FsMode, OFlags, RenameFlags as FsRename};
 use rustix::io::Errno as E;
 use std::any::Any;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
 pub(super) struct HostNode {
@@ -31,6 +31,8 @@ pub(super) struct HostNode {
     pub handle: Arc<Handle>,
     /// A descriptor of someone who has the file open: good as a handle while it lasts, also after unlink.
     opened: Mutex<Weak<OwnedFd>>,
+    /// The number of the kernel's watch, where somebody follows it, or -1.
+    followed: AtomicI32,
     /// Where it was found last; none for the root.
     at: Mutex<Option<(Arc<HostNode>, NameBuf)>>,
 }
@@ -53,6 +55,7 @@ impl HostNode {
             set_id: AtomicBool::new(seen.is_set_id()),
             handle,
             opened: Mutex::new(Weak::new()),
+            followed: AtomicI32::new(-1),
             at: Mutex::new(at),
         })
     }
@@ -328,6 +331,9 @@ impl Drop for HostNode {
     fn drop(&mut self) {
         self.tree.pool.forget(&self.handle);
         self.tree.forget(self.id, self);
+        if let number @ 0.. = *self.followed.get_mut() {
+            self.tree.followers.forget(number);
+        }
         // The way up, one by one: a chain of directories that ends here may be longer than a stack is deep.
         let mut next = self.at.get_mut().take().map(|(parent, _)| parent);
         while let Some(mut node) = next.and_then(Arc::into_inner) {
@@ -345,6 +351,18 @@ impl Node for HostNode {
     }
     fn stat(&self) -> Op<'_, Stat> {
         self.seen().map(|seen| seen.stat(self.path)).into()
+    }
+    fn follow(&self, watcher: &Weak<dyn Watcher>, _what: Watch) -> Telling {
+        match self.tree.followers.add(&self.me(), watcher) {
+            Ok(number) => {
+                self.followed.store(number, Ordering::Relaxed);
+                Telling::OwnChanges
+            }
+            Err(error) => {
+                tracing::debug!("the kernel does not watch a file: {error}");
+                Telling::Nothing
+            }
+        }
     }
     fn walk<'a>(&'a self, _who: &'a Caller, name: Name<'a>) -> Op<'a, NodeRef> {
         if !self.kind.is_dir() {

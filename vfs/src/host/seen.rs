@@ -150,6 +150,10 @@ impl Seen {
     pub fn is_set_id(&self) -> bool {
         self.mode().bits() & (libc::S_ISUID | libc::S_ISGID) != 0
     }
+    /// Whether it has a name left.
+    pub fn is_linked(&self) -> bool {
+        self.stat.nlink > 0
+    }
     pub fn version(&self) -> u32 {
         self.stat.qid.version
     }

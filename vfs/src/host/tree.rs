@@ -2,6 +2,7 @@
 
 use super::HostOptions;
 use super::confine::Confinement;
+use super::follow::Followers;
 use super::handle::{Handle, HandlePool};
 use super::late::Telling;
 use super::node::HostNode;
@@ -34,6 +35,7 @@ pub(super) struct Tree {
     pub moves: Mutex<()>,
     pub recent: Recent,
     pub telling: Telling,
+    pub followers: Followers,
 }
 
 impl Tree {
@@ -57,6 +59,7 @@ impl Tree {
             moves: Mutex::new(()),
             recent,
             telling: Telling::default(),
+            followers: Followers::default(),
         });
         let root = HostNode::new(&tree, &seen, None, Handle::pinned(fd));
         tree.live.lock().insert(seen.id(), Arc::downgrade(&root));

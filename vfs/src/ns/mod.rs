@@ -7,6 +7,7 @@
 mod attributes;
 mod files;
 mod line;
+mod notices;
 mod place;
 mod quick;
 mod resolve;
@@ -14,6 +15,7 @@ mod union;
 mod watch;
 
 pub use line::NsLine;
+pub use notices::{Happening, Notice, Notices, WatchRoom};
 pub use place::{Created, Place};
 pub use resolve::{Follow, Parent};
 

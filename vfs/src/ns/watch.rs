@@ -23,16 +23,25 @@ impl Place {
     /// Asks that `watcher` be told of the next change, of each sort in `what`, of what is here. What a name leads to behind a
     /// portal is the matter of a namespace that tells of nothing.
     pub fn watch(&self, watcher: &Weak<dyn Watcher>, what: Watch) -> Telling {
+        self.ask(what, |node, what| node.watch(watcher, what))
+    }
+
+    /// The same for a watcher who is content to hear of a change after whoever made it ([`Node::follow`]).
+    pub fn follow(&self, watcher: &Weak<dyn Watcher>, what: Watch) -> Telling {
+        self.ask(what, |node, what| node.follow(watcher, what))
+    }
+
+    fn ask(&self, what: Watch, ask: impl Fn(&NodeRef, Watch) -> Telling) -> Telling {
         let mut telling = Telling::EveryChange;
         let itself = what - Watch::NAMES;
         if !itself.is_empty() {
-            telling = self.node().watch(watcher, itself);
+            telling = ask(self.node(), itself);
         }
         if what.contains(Watch::NAMES) && self.is_behind_portal() {
             return Telling::Nothing;
         }
         if what.contains(Watch::NAMES) {
-            self.searched(|node| telling = telling.min(node.watch(watcher, Watch::NAMES)));
+            self.searched(|node| telling = telling.min(ask(node, Watch::NAMES)));
         }
         telling
     }
