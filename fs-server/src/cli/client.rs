@@ -22,7 +22,7 @@ pub fn run<T>(
     result.map(|_| ExitCode::SUCCESS)
 }
 
-fn print(bytes: &[u8]) -> Result<(), Fault> {
+pub(super) fn print(bytes: &[u8]) -> Result<(), Fault> {
     let mut out = std::io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
         // As SIGPIPE, which Rust programs do not get, would have it: `taskfs cat f | head` says nothing.

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod client;
+mod container;
 pub mod doctor;
 mod mount;
 mod run;
@@ -34,6 +35,9 @@ enum Command {
     Serve(serve::Serve),
     /// Run one program as a task, this terminal as its stdio and its exit status as ours
     Run(run::Run),
+    /// Make, use and destroy containers: whole projects in a world of their own
+    #[command(subcommand)]
+    Container(container::Container),
     /// Mount a server's files on a directory: with the kernel's 9P client where there is one, else over FUSE
     Mount(mount::Mount),
     /// Unmount what `mount` or `serve --mount` mounted
@@ -88,6 +92,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
         Command::Token(token) => token.make().map(|()| ExitCode::SUCCESS),
         Command::Serve(serve) => serve.run(),
         Command::Run(run) => run.run(),
+        Command::Container(container) => container.run(),
         Command::Mount(mount) => mount.run(),
         Command::Ls(ls) => client::run(ls.server.clone(), async |c| ls.list(c).await),
         Command::Cat(cat) => client::run(cat.server.clone(), async |c| cat.print(c).await),

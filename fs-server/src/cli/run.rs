@@ -54,7 +54,7 @@ impl Run {
         let result = runtime.block_on(async {
             if let Some(addr) = &self.server {
                 let remote = Remote::connect(addr, &self.tls).await?;
-                return self.task(remote).await;
+                return self.task(&remote).await;
             }
             let path = Path::new(&self.program);
             if path.is_file() {
@@ -66,23 +66,17 @@ impl Run {
             } else if !self.program.starts_with('/') {
                 return Err(Fault::no_input(format!("{}: no such file", self.program)));
             }
-            let world: World = self.world.make(0).await?;
-            let (ours, theirs) = tokio::io::duplex(1 << 20);
-            let export = world.export();
-            tokio::spawn(serving::connection(export, theirs, nine::server::Config::default(), None));
-            let remote = Remote::over(ours).await?;
-            let result = self.task(remote).await;
-            world.stop().await;
-            result
+            let world = self.world.clone();
+            privately(&world, async |remote| self.task(remote).await).await
         });
         runtime.shutdown_timeout(std::time::Duration::from_millis(200));
         result
     }
 
-    async fn task(&self, remote: Remote) -> Result<ExitCode, Fault> {
+    async fn task(&self, remote: &Remote) -> Result<ExitCode, Fault> {
         let id = remote.read("/task/new").await?;
         let dir = format!("/task/{}", id.trim());
-        let result = self.drive(&remote, &dir).await;
+        let result = self.drive(remote, &dir).await;
         // Nobody else knows of this task. One that was started and not awaited is killed; errors here change nothing.
         let _already_ended = remote.write(&format!("{dir}/ctl"), b"kill\n").await;
         let _gone_with_the_server = remote.write(&format!("{dir}/ctl"), b"remove\n").await;
@@ -115,30 +109,51 @@ impl Run {
             .await
             .map_err(|f| Fault { text: f.text.replacen(&ctl, &self.program, 1), ..f })?;
 
-        let stdin = feed(remote, dir);
-        let out = copy(remote, format!("{dir}/stdio/1"), std::io::stdout());
-        let err = copy(remote, format!("{dir}/stdio/2"), std::io::stderr());
-        let signals = signals(remote, &ctl);
-        let copied = async { tokio::try_join!(out, err) };
-        tokio::pin!(stdin, signals);
-        let mut fed = false;
-        tokio::pin!(copied);
-        loop {
-            tokio::select! {
-                done = &mut copied => { done?; break; }
-                result = &mut stdin, if !fed => { result?; fed = true; }
-                result = &mut signals => result?,
-            }
-        }
-        let wait = remote.read(&format!("{dir}/wait")).await?;
-        let code: i32 = remote.read(&format!("{dir}/exitcode")).await?.trim().parse().unwrap_or(1);
-        let words = task::rc::split(wait.trim_end().as_bytes()).unwrap_or_default();
-        let message = words.get(4).map(|m| String::from_utf8_lossy(m).into_owned()).unwrap_or_default();
-        if !message.is_empty() && message != format!("exit status {code}") {
-            eprintln!("taskfs: {}: {message}", self.program);
-        }
-        Ok(ExitCode::from(code as u8))
+        attend(remote, dir, &self.program).await
     }
+}
+
+/// On a server in this process, which is gone when `what` is done.
+pub(super) async fn privately<T>(
+    world: &WorldArgs,
+    what: impl AsyncFnOnce(&Remote) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let world: World = world.make(0).await?;
+    let (ours, theirs) = tokio::io::duplex(1 << 20);
+    let export = world.export();
+    tokio::spawn(serving::connection(export, theirs, nine::server::Config::default(), None));
+    let remote = Remote::over(ours).await?;
+    let result = what(&remote).await;
+    world.stop().await;
+    result
+}
+
+/// Is the terminal of the task in `dir`, which was started, until its end; gives its exit status.
+pub(super) async fn attend(remote: &Remote, dir: &str, program: &str) -> Result<ExitCode, Fault> {
+    let ctl = format!("{dir}/ctl");
+    let stdin = feed(remote, dir);
+    let out = copy(remote, format!("{dir}/stdio/1"), std::io::stdout());
+    let err = copy(remote, format!("{dir}/stdio/2"), std::io::stderr());
+    let signals = signals(remote, &ctl);
+    let copied = async { tokio::try_join!(out, err) };
+    tokio::pin!(stdin, signals);
+    let mut fed = false;
+    tokio::pin!(copied);
+    loop {
+        tokio::select! {
+            done = &mut copied => { done?; break; }
+            result = &mut stdin, if !fed => { result?; fed = true; }
+            result = &mut signals => result?,
+        }
+    }
+    let wait = remote.read(&format!("{dir}/wait")).await?;
+    let code: i32 = remote.read(&format!("{dir}/exitcode")).await?.trim().parse().unwrap_or(1);
+    let words = task::rc::split(wait.trim_end().as_bytes()).unwrap_or_default();
+    let message = words.get(4).map(|m| String::from_utf8_lossy(m).into_owned()).unwrap_or_default();
+    if !message.is_empty() && message != format!("exit status {code}") {
+        eprintln!("taskfs: {}: {message}", program);
+    }
+    Ok(ExitCode::from(code as u8))
 }
 
 /// Copies our standard input to the task's; its end ends the task's. A task that reads no more ends it too.

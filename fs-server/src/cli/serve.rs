@@ -45,7 +45,7 @@ pub struct Serve {
 }
 
 /// What the namespace is made of; the same for `serve` and `run`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct WorldArgs {
     /// What / is: mem, host:DIR, or overlay:DIR[:DIR]... (host directories that are only read, and memory over them)
     #[arg(long, value_name = "SPEC", default_value = "mem")]

@@ -202,7 +202,18 @@ impl Server {
         Server::with(|_| ()).await
     }
 
+    /// With containers as `change` has them.
+    pub async fn containing(change: impl FnOnce(&mut container::Config)) -> Server {
+        Server::made(|_| (), change).await
+    }
     pub async fn with(change: impl FnOnce(&mut task::Config)) -> Server {
+        Server::made(change, |_| ()).await
+    }
+
+    async fn made(
+        change: impl FnOnce(&mut task::Config),
+        change_containers: impl FnOnce(&mut container::Config),
+    ) -> Server {
         let ns = Namespace::new(MemTree::new().root(), "mem");
         let who = Caller::me();
         for dir in ["bin", "tmp"] {
@@ -213,8 +224,9 @@ impl Server {
         change(&mut config);
         let table = TaskTable::new(config).expect("a table");
         let services = services::Services::new(&table).expect("services");
-        let containers = ContainerTable::new(container::Config::new(&table, services.furniture()));
-        let containers = containers.expect("a table");
+        let mut config = container::Config::new(&table, services.furniture());
+        change_containers(&mut config);
+        let containers = ContainerTable::new(config).expect("a table");
         services.containing(&containers).mount(&ns).expect("services");
         table.set_home(ns.clone());
         let server = Server { ns, table, containers, who };
