@@ -123,6 +123,13 @@ impl Server {
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
+    /// What its descriptors are open for.
+    pub fn open_files(&self) -> Vec<String> {
+        let all = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("it runs");
+        let paths = all.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok());
+        paths.map(|path| path.display().to_string()).collect()
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

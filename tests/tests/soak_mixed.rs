@@ -359,7 +359,12 @@ fn soak_mixed_load_ends_with_the_memory_fids_threads_and_descriptors_it_began_wi
         );
         assert_eq!(rest.held, first.held, "round {round}: something was left behind");
         assert!(host_is_empty(host.path()), "round {round}: files were left behind");
-        assert!(rest.inodes <= first.inodes + 32, "round {round}: inodes: {first:?}, {rest:?}");
+        if rest.inodes > first.inodes + 32 {
+            // Do those that it knows go once somebody asks the mount for something?
+            let open = site.server.open_files().join("\n");
+            let _woken = fs::metadata(&site.mount);
+            panic!("round {round}: inodes: {first:?}, {rest:?}, then {:?}\n{open}", site.rest(threads));
+        }
         // A connection of a round that is being closed, a listing of /proc: a handful comes and goes.
         assert!(rest.cost.files <= first.cost.files + 8, "round {round}: descriptors: {first:?}, {rest:?}");
         assert!(rest.cost.threads <= threads, "round {round}: threads: {first:?}, {rest:?}");
