@@ -178,4 +178,33 @@ else
     echo "(not here: no worker for Node programs could be built)"
 fi
 
+title "A shell that is no process of this machine: type sh"
+show "id=\$(cat task/new)"
+show "echo \"sh -c 'ls /bin | grep -c . ; for n in 1 2 3; do echo line \\\$n; done | sort -r'\" > task/\$id/cmd"
+show "echo start > task/\$id/ctl"
+show "cat task/\$id/stdio/1"
+
+title "A container: files, processes, ports and events of its own, through nothing but cat and echo"
+show "c=web/container/\$(cat web/container/new)"
+show "ls \$c"
+if [ -d runtime/nodejs ]; then
+    printf '$ cat > $c/mount/home/server.js\n'
+    tee "$c/mount/home/server.js" <<'END'
+require('http').createServer((request, response) => {
+  response.end(`a page from container port 3000, files here: ${require('fs').readdirSync('/')}\n`);
+}).listen(3000);
+END
+    show "exec 4< \$c/events"
+    show "echo 'spawn node /home/server.js' > \$c/ctl"
+    show "grep -m 1 'port 3000' <&4"
+    show "exec 4<&-"
+    show "printf 'GET / HTTP/1.0\\r\\n\\r\\n' > \$c/ports/3000/data"
+    show "cat \$c/ports/3000/data"
+fi
+show "echo \"spawn 'echo made in a container > /tmp/made'\" > \$c/ctl"
+show "until [ -s \$c/mount/tmp/made ]; do sleep 0.1; done; cat \$c/mount/tmp/made"
+show "echo 'snapshot before' > \$c/ctl; cat web/container/snapshots"
+show "tar tf \$c/export | head -5"
+show "echo destroy > \$c/ctl; ls web/container"
+
 title "That was all: the server ends and unmounts"
