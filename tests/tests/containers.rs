@@ -124,7 +124,8 @@ fn archives_that_lead_out_are_refused_and_nothing_of_them_is_done() {
             // Nothing was written: nothing has begun.
             assert_eq!(code, 0, "{err}");
         } else {
-            assert_eq!(code, 74, "{what}: {err}");
+            // EX_IOERR, or EX_NOPERM where a name leads out.
+            assert!([74, 77].contains(&code), "{what}: {code} {err}");
         }
         assert!(!door.exists("/web/container/1/mount/good"), "{what}: half of it is there");
     }
