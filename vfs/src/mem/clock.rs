@@ -11,7 +11,7 @@ pub(crate) fn now() -> Time {
 
 /// [`now`], but never the same twice for one inode that was last changed at `before`: who kept a listing sees by a directory's
 /// time that it is another, also where both changes came within one tick.
-pub(super) fn after(before: Time) -> Time {
+pub(crate) fn after(before: Time) -> Time {
     /// Ten ticks of the slowest kernel.
     const TICKS: i64 = 100_000_000;
     let now = now();

@@ -2,7 +2,7 @@
 
 use super::Generation;
 use super::lower::Lower;
-use crate::mem::clock::now;
+use crate::mem::clock::{after, now};
 use crate::mem::data::Data;
 use crate::mem::entries::Entries;
 use crate::mem::space::PAGE;
@@ -95,7 +95,7 @@ impl Cell {
     /// The content has changed; the caller holds the state's write lock.
     pub(super) fn changed(&self, state: &mut State) {
         self.version.store(self.version.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        state.mtime = now();
+        state.mtime = if matches!(state.body, Body::Dir(_)) { after(state.mtime) } else { now() };
         state.ctime = state.mtime;
     }
 }
