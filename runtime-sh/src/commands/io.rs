@@ -38,17 +38,20 @@ impl Input {
     pub async fn fill(&mut self) -> Result<&[u8]> {
         if self.taken == self.buffer.len() {
             self.buffer.resize(BUFFER, 0);
-            self.taken = 0;
+            // Nothing of it is to be given back while it waits.
+            self.taken = BUFFER;
             // Dropped while it waits, the buffer holds nothing.
             let count = match self.file.read(self.offset, &mut self.buffer).await {
                 Ok(count) => count,
                 Err(error) => {
                     self.buffer.clear();
+                    self.taken = 0;
                     return Err(error);
                 }
             };
             self.offset += count as u64;
             self.buffer.truncate(count);
+            self.taken = 0;
         }
         Ok(&self.buffer[self.taken..])
     }
@@ -58,7 +61,7 @@ impl Input {
             return Ok(&self.buffer[self.taken..]);
         }
         self.buffer.resize(BUFFER, 0);
-        self.taken = 0;
+        self.taken = BUFFER;
         let read = match self.file.read(self.offset, &mut self.buffer) {
             Op::Done(read) => read,
             // Nobody is kept from reading what is there by one who cannot take more.
@@ -72,10 +75,12 @@ impl Input {
             Ok(count) => {
                 self.offset += count as u64;
                 self.buffer.truncate(count);
+                self.taken = 0;
                 Ok(&self.buffer)
             }
             Err(error) => {
                 self.buffer.clear();
+                self.taken = 0;
                 Err(error)
             }
         }
