@@ -47,14 +47,14 @@ impl Reception {
             None => {
                 let who = users::caller(peer.uname, peer.n_uname.map(|uid| uid.0));
                 let place = root.resolve(&who, aname, Follow::Yes).await?;
-                Ok(Admitted { place, who, connection: context.id, top: None })
+                Ok(Admitted { place, who, connection: context.id, top: None, overseer: None })
             }
             Some(identity) => {
                 let who = identity.caller.clone();
                 // Where his root is was chosen by who wrote the users file, and needs no rights of his.
                 let top = root.resolve(&Caller::me(), &identity.root, Follow::Yes).await?;
                 let place = below(&top, &who, aname).await?;
-                Ok(Admitted { place, who, connection: context.id, top: Some(top.qid().path) })
+                Ok(Admitted { place, who, connection: context.id, top: Some(top.qid().path), overseer: None })
             }
         }
     }

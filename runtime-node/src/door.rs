@@ -2,6 +2,7 @@
 
 use crate::control;
 use crate::link::Link;
+use crate::overseen::Overseen;
 use nine::server::Peer;
 use std::sync::Arc;
 use vfs::export::{Admitted, Doorkeeper};
@@ -23,7 +24,8 @@ impl Door {
         if aname == CONTROL {
             let place = control::root(&self.tag, link);
             let who = Arc::new(Caller::new(Uid(0), Gid(0)));
-            return Ok(Admitted { top: Some(place.qid().path), place, who, connection: link.number });
+            let top = Some(place.qid().path);
+            return Ok(Admitted { place, who, connection: link.number, top, overseer: None });
         }
         if !aname.is_empty() && aname != b"/" {
             let text = format!("attach: {}: want \"worker\" or nothing", String::from_utf8_lossy(aname));
@@ -32,7 +34,14 @@ impl Door {
         let given = link.given().ok_or_else(|| Error::new(Errno::ENXIO, "attach: there is no task yet"))?;
         // A task's root may be a place within a larger tree.
         let top = Some(given.root.qid().path);
-        Ok(Admitted { place: given.root.clone(), who: given.who.clone(), connection: link.number, top })
+        let overseer = Arc::new(Overseen { link: link.clone(), trace: given.trace.clone() });
+        Ok(Admitted {
+            place: given.root.clone(),
+            who: given.who.clone(),
+            connection: link.number,
+            top,
+            overseer: Some(overseer),
+        })
     }
 }
 

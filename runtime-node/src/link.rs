@@ -3,13 +3,15 @@
 
 use crate::children::Children;
 use crate::ipc::{Channel, Exchange};
+use crate::overseen::Files;
+use crate::refusals::Refusals;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use task::{Exit, Group, Reach, Signal};
+use task::{Exit, Group, Reach, Signal, Trace};
 use tokio::sync::{Notify, Semaphore, watch};
-use vfs::{Caller, FileRef, Place, TaskId};
+use vfs::{Caller, FileRef, Place, TaskId, WatchRoom};
 
 /// Signals that are kept for a worker that does not read them; then the oldest goes.
 const SIGNALS: usize = 64;
@@ -23,11 +25,14 @@ pub(crate) struct Given {
     /// Its namespace's root, and who it is there.
     pub root: Place,
     pub who: Arc<Caller>,
+    pub trace: Trace,
     /// Its way to the network, and how many names it may look up at a time.
     pub reach: Reach,
     pub lookups: Semaphore,
     /// Those whose loopback is its own.
     pub group: Option<Arc<Group>>,
+    /// How many files it may watch.
+    pub watches: WatchRoom,
     /// Its channel to the program that forked it.
     pub ipc: Option<Arc<Channel>>,
 }
@@ -43,8 +48,9 @@ pub(crate) struct Link {
     signals: Mutex<VecDeque<Signal>>,
     signalled: Notify,
     listeners: AtomicUsize,
-    /// Why the last network call was refused.
-    refused: Mutex<String>,
+    /// What its program was refused.
+    pub refusals: Arc<Refusals>,
+    pub files: Files,
     /// How often the program waited for the server, as the worker says at the end.
     pub round_trips: AtomicU64,
     /// Set once: by the worker, who says that it is done, or by whoever ends it.
@@ -63,7 +69,8 @@ impl Link {
             signals: Mutex::default(),
             signalled: Notify::new(),
             listeners: AtomicUsize::new(0),
-            refused: Mutex::default(),
+            refusals: Arc::default(),
+            files: Files::default(),
             round_trips: AtomicU64::new(0),
             end: OnceLock::new(),
             ended: Notify::new(),
@@ -143,11 +150,9 @@ impl Link {
         }
     }
 
+    /// Keeps what was refused, for the program's error message.
     pub fn refuse(&self, why: String) {
-        *self.refused.lock() = why;
-    }
-    pub fn refused(&self) -> String {
-        self.refused.lock().clone()
+        self.refusals.add(why);
     }
 
     /// The end is `exit`, unless there is one already.

@@ -6,12 +6,13 @@ use crate::ipc::Exchange;
 use crate::link::Given;
 use crate::net;
 use crate::pool::Pool;
+use crate::refusals::Told;
 use crate::running::RunningWorker;
 use crate::spec;
 use std::sync::Arc;
 use task::{Capability, Fit, Program, Reach, Running, Runtime, Start};
 use tokio::sync::Semaphore;
-use vfs::{Errno, Error, Op, OpenFlags, Result, TreeTag};
+use vfs::{Errno, Error, Guard, Op, OpenFlags, Result, TreeTag, WatchRoom};
 
 /// How the Node runtimes are set up.
 #[derive(Clone, Debug)]
@@ -32,6 +33,9 @@ impl Default for Config {
 
 /// Where namespaces have the package npm.
 pub const NPM: &str = "/lib/node/lib/node_modules/npm";
+
+/// Files that one program may watch; a recursive watch watches all below it. As inotify's limit of old.
+const WATCHES: usize = 65_536;
 
 /// Extensions that Node programs go by.
 const EXTENSIONS: [&[u8]; 6] = [b".js", b".mjs", b".cjs", b".ts", b".mts", b".cts"];
@@ -88,17 +92,24 @@ impl NodeRuntime {
         let ipc = self.pool.exchange.take(start.id.0);
         let spec = spec::document(&start, is_node, ipc.is_some())?;
         let worker = self.pool.take().await?;
-        let reach = Reach::new(start.caps, start.who.task, start.trace).of_group(start.group.clone());
+        let reach = Reach::new(start.caps, start.who.task, start.trace.clone()).of_group(start.group.clone());
         let lookups = Semaphore::new(net::AT_ONCE);
+        let mut who = start.who;
+        who.guard = who.guard.map(|guard| {
+            let refusals = worker.link.refusals.clone();
+            Arc::new(Told { guard, refusals }) as Arc<dyn Guard>
+        });
         let given = Given {
             id: start.id,
             spec,
             stdio: start.stdio,
             root: start.ns.root(),
-            who: Arc::new(start.who),
+            who: Arc::new(who),
+            trace: start.trace,
             reach,
             lookups,
             group: start.group,
+            watches: WatchRoom::new(WATCHES),
             ipc,
         };
         worker.give(given, start.usage, start.limits);
@@ -115,6 +126,9 @@ impl NodeRuntime {
 /// Whether the program is the `node` command: then what it runs is on its command line. Fails where the guest may not read its
 /// own program.
 async fn is_node_itself(start: &Start) -> Result<bool> {
+    if start.program.kind().is_dir() {
+        return Ok(false);
+    }
     let name = || start.program.shown();
     let file = start.program.open(&start.who, OpenFlags::READ).await.map_err(|e| e.context(name()))?;
     let mut head = [0; spec::NODE.len()];
@@ -157,9 +171,13 @@ impl Runtime for NodeRuntime {
             line("runs", "Node programs: CommonJS, ES modules, TypeScript".into()),
             line("engine", self.pool.engine.name().to_owned()),
             line("executable", self.pool.engine.executable.display().to_string()),
-            line("detects", "#! lines of node; extensions .js .mjs .cjs .ts .mts .cts".into()),
+            line(
+                "detects",
+                "#! lines of node; extensions .js .mjs .cjs .ts .mts .cts; directories with a package.json"
+                    .into(),
+            ),
             line("network", "under net: capabilities; a loopback of its own".into()),
-            line("limits", "memory cpu wall output".into()),
+            line("limits", "memory cpu wall files output".into()),
             line("isolation", "a process a task, behind a wall".into()),
             line("wall", wall),
             line("signals", "stop cont kill, and those that the program handles".into()),
@@ -173,6 +191,10 @@ impl Runtime for NodeRuntime {
         }
         if program.head.starts_with(spec::NODE) {
             return Fit::ByMagic;
+        }
+        // A package.
+        if program.path.ends_with(b"/") {
+            return Fit::ByName;
         }
         if is_node_script(program.head) {
             return Fit::ByShebang;

@@ -212,6 +212,7 @@ impl Worker {
     }
 
     pub fn give(&self, task: Given, usage: Arc<Usage>, limits: Limits) {
+        self.link.files.set_limit(limits.files);
         self.bounds.begin(&self.process, limits);
         self.usage.send_replace(Some(usage));
         self.link.give(task);
@@ -235,10 +236,11 @@ impl Worker {
         usage.calls.store(requests, Ordering::Relaxed);
         usage.read_bytes.store(figures.sent, Ordering::Relaxed);
         usage.written_bytes.store(figures.received, Ordering::Relaxed);
-        usage.files.store(figures.fids, Ordering::Relaxed);
+        usage.files.store(self.link.files.open(), Ordering::Relaxed);
     }
 
     pub fn set_limits(&self, limits: Limits) {
+        self.link.files.set_limit(limits.files);
         self.bounds.set(limits);
     }
     pub fn stop(&self) {

@@ -28,8 +28,9 @@ pub enum Fit {
 /// A program as detection sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Program<'a> {
+    /// With a slash at its end, a directory that has a package.json.
     pub path: &'a [u8],
-    /// Its first bytes, up to 256.
+    /// Its first bytes, up to 256; of a directory, those of its package.json.
     pub head: &'a [u8],
 }
 

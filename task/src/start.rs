@@ -70,7 +70,10 @@ impl Task {
         let cwd = ns.root().resolve(&starter, &spec.cwd, Follow::Yes).await;
         let cwd = cwd.map_err(|e| e.context(format!("cwd {}", String::from_utf8_lossy(&spec.cwd))))?;
         let (program, head) = find(&starter, &ns, &cwd, &spec).await?;
-        let path = program.path();
+        let mut path = program.path();
+        if program.kind().is_dir() {
+            path.push(b'/');
+        }
         let runtime = table.registry().pick(&spec.kind, Program { path: &path, head: &head })?.clone();
         tracing::debug!(task = self.id.0, program = %program.shown(), runtime = runtime.name(), "start");
         spec.env.retain(|(name, _)| std::str::from_utf8(name).is_ok_and(|name| caps.env(name)));
@@ -175,9 +178,22 @@ fn is_a_directory(place: &Place) -> Error {
 async fn read_head(who: &Caller, place: Place) -> Result<(Place, Vec<u8>)> {
     match place.kind() {
         Kind::File => {}
-        Kind::Dir => return Err(is_a_directory(&place)),
+        // A package is a program: which of its files is run is for its runtime to find.
+        Kind::Dir => {
+            return match place.walk(who, b"package.json").await {
+                Ok(package) if package.kind() == Kind::File => Ok((place, head(who, &package).await?)),
+                Err(error) if !error.is(Errno::ENOENT) => Err(error.context(place.shown())),
+                _ => Err(is_a_directory(&place)),
+            };
+        }
         _ => return Err(Error::new(Errno::ENOEXEC, format!("{}: not a regular file", place.shown()))),
     }
+    let head = head(who, &place).await?;
+    Ok((place, head))
+}
+
+/// The first bytes of a file.
+async fn head(who: &Caller, place: &Place) -> Result<Vec<u8>> {
     let file = place.open(who, OpenFlags::READ).await.map_err(|e| e.context(place.shown()))?;
     let mut head = vec![0; HEAD];
     let mut length = 0;
@@ -188,7 +204,7 @@ async fn read_head(who: &Caller, place: Place) -> Result<(Place, Vec<u8>)> {
         }
     }
     head.truncate(length);
-    Ok((place, head))
+    Ok(head)
 }
 
 /// Waits for the end of what runs: its own, the wall limit's, or a kill that does not strike in time.

@@ -42,7 +42,9 @@ pub struct Run {
     /// The directory it starts in
     #[arg(short = 'C', long, value_name = "DIR")]
     cwd: Option<String>,
-    /// The program: a file of this machine, which is shown in /bin of the private server, or a path of the namespace
+    /// The program: a file of this machine, which is shown in /bin of the private server; a directory with a package.json, which is
+    /// shown as /app; a program of the private server's /bin (node, sh …), to which a script of this machine may be given; or a
+    /// path of the namespace
     program: String,
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
@@ -56,21 +58,50 @@ impl Run {
                 let remote = Remote::connect(addr, &self.tls).await?;
                 return self.task(&remote).await;
             }
-            let path = Path::new(&self.program);
-            if path.is_file() {
-                let name =
-                    path.file_name().map_or_else(|| "program".into(), |n| n.to_string_lossy().into_owned());
-                let dst = format!("/bin/{name}");
-                self.world.bind.push(BindSpec { src: path.to_owned(), dst: dst.clone(), read_only: true });
-                self.program = dst;
-            } else if !self.program.starts_with('/') {
-                return Err(Fault::no_input(format!("{}: no such file", self.program)));
-            }
+            self.show_program()?;
             let world = self.world.clone();
             privately(&world, async |remote| self.task(remote).await).await
         });
         runtime.shutdown_timeout(std::time::Duration::from_millis(200));
         result
+    }
+
+    /// Has the private server show what is to be run, where that is of this machine.
+    fn show_program(&mut self) -> Result<(), Fault> {
+        if let Some(dst) = self.show(Path::new(&self.program.clone())) {
+            self.program = dst;
+            return Ok(());
+        }
+        if self.program.starts_with('/') {
+            return Ok(());
+        }
+        if self.program.contains('/') {
+            return Err(Fault::no_input(format!("{}: no such file", self.program)));
+        }
+        // A program of the server's, and the script that it is to run: its first operand, where that is a file of ours.
+        let operand = self.args.iter().position(|arg| !arg.starts_with('-'));
+        if let Some(operand) = operand
+            && let Some(dst) = self.show(Path::new(&self.args[operand].clone()))
+        {
+            self.args[operand] = dst;
+        }
+        Ok(())
+    }
+
+    /// Binds a program of this machine into the private server; where it is there, if it is one.
+    fn show(&mut self, path: &Path) -> Option<String> {
+        let dst = if path.is_file() {
+            let name =
+                path.file_name().map_or_else(|| "program".into(), |n| n.to_string_lossy().into_owned());
+            format!("/bin/{name}")
+        } else if path.join("package.json").is_file() {
+            self.cwd.get_or_insert_with(|| "/app".to_owned());
+            "/app".to_owned()
+        } else {
+            return None;
+        };
+        self.world.bind.push(BindSpec { src: path.to_owned(), dst: dst.clone(), read_only: true });
+        Some(dst)
     }
 
     async fn task(&self, remote: &Remote) -> Result<ExitCode, Fault> {

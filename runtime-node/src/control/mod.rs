@@ -8,7 +8,8 @@
 //! signals     a read waits for a signal: SIGINT, a line each
 //! exit        a write of JSON: the task's end
 //! dns         a write of a name; a read gives its addresses, a line each
-//! refused     why the last network call was refused
+//! refused     what was refused, and why: a line each, the newest last
+//! watch       a write of a path; a read waits for what happens there, and gives it as lines (task::Watched)
 //! children/new            a write of JSON makes a child; a read gives its number
 //!          <id>/stdio/0 1 2    the other ends of its stdio
 //!               wait            a read waits for its end, and gives it as JSON
@@ -25,6 +26,7 @@ use crate::spec;
 use parking_lot::Mutex;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
+use task::Watched;
 use tokio::runtime::Handle;
 use vfs::{
     Caller, Device, DirEntry, Errno, Error, FileRef, Gid, Interest, Kind, Mode, Name, Namespace, Nature,
@@ -42,6 +44,7 @@ enum Entry {
     Exit,
     Dns,
     Refused,
+    Watch,
     Ipc,
     Children,
     New,
@@ -53,7 +56,7 @@ enum Entry {
     ChildIpc(u32),
 }
 
-const ROOT: [(&str, Entry); 9] = [
+const ROOT: [(&str, Entry); 10] = [
     ("ready", Entry::Ready),
     ("spec", Entry::Spec),
     ("stdio", Entry::Stdio),
@@ -61,6 +64,7 @@ const ROOT: [(&str, Entry); 9] = [
     ("exit", Entry::Exit),
     ("dns", Entry::Dns),
     ("refused", Entry::Refused),
+    ("watch", Entry::Watch),
     ("ipc", Entry::Ipc),
     ("children", Entry::Children),
 ];
@@ -81,6 +85,7 @@ impl Entry {
             Entry::Dns => 12,
             Entry::Refused => 13,
             Entry::Ipc => 14,
+            Entry::Watch => 15,
             Entry::Child(id) => Entry::of_child(id, 0),
             Entry::ChildStdio(id) => Entry::of_child(id, 1),
             Entry::ChildStream(id, n) => Entry::of_child(id, 2 + u64::from(n)),
@@ -135,7 +140,9 @@ impl Entry {
     /// What it can be opened for.
     fn access(self) -> OpenFlags {
         match self {
-            Entry::New | Entry::Dns | Entry::Ipc | Entry::ChildIpc(_) => OpenFlags::READ | OpenFlags::WRITE,
+            Entry::New | Entry::Dns | Entry::Watch | Entry::Ipc | Entry::ChildIpc(_) => {
+                OpenFlags::READ | OpenFlags::WRITE
+            }
             Entry::Ready
             | Entry::Exit
             | Entry::Stream(1..)
@@ -211,6 +218,7 @@ impl Node for Control {
             | Entry::Spec
             | Entry::Stream(_)
             | Entry::ChildStream(..)
+            | Entry::Watch
             | Entry::Ipc
             | Entry::ChildIpc(_)
             | Entry::ChildWait(_) => Nature::Stream,
@@ -258,16 +266,15 @@ impl Node for Control {
                 self.link.add_listener();
             }
             let (node, ended) = (self.clone(), OnceLock::new());
-            Ok(
-                Arc::new(OpenControl {
-                    node,
-                    control: self,
-                    stream,
-                    channel,
-                    answer: Mutex::default(),
-                    ended,
-                }) as FileRef,
-            )
+            Ok(Arc::new(OpenControl {
+                node,
+                control: self,
+                stream,
+                channel,
+                watched: Watched::default(),
+                answer: Mutex::default(),
+                ended,
+            }) as FileRef)
         })
     }
 }
@@ -279,10 +286,21 @@ struct OpenControl {
     stream: Option<FileRef>,
     /// Of `ipc`: the channel and our end of it.
     channel: Option<(Arc<Channel>, Side)>,
+    /// Of `watch`.
+    watched: Watched,
     /// Of `children/new` and `dns`: what came of the last write.
     answer: Mutex<String>,
     /// Of a child's `wait`: what was read of its end.
     ended: OnceLock<Vec<u8>>,
+}
+
+impl OpenControl {
+    /// What was asked for was refused, and the program is to be told why.
+    fn refused(&self, what: &str, error: &Error) {
+        if error.is(Errno::EACCES) {
+            self.control.link.refusals.add(format!("{what}: {error}"));
+        }
+    }
 }
 
 /// `buf` takes what it can of `text` from `offset` on.
@@ -306,7 +324,8 @@ impl OpenFile for OpenControl {
         match (self.control.entry, &self.stream) {
             (_, Some(file)) => file.read(offset, buf),
             (Entry::New | Entry::Dns, _) => Op::ok(copy(self.answer.lock().as_bytes(), offset, buf)),
-            (Entry::Refused, _) => Op::ok(copy(link.refused().as_bytes(), offset, buf)),
+            (Entry::Watch, _) => self.watched.read(buf),
+            (Entry::Refused, _) => Op::ok(copy(link.refusals.text().as_bytes(), offset, buf)),
             (Entry::ChildWait(id), _) => Op::started(async move {
                 if self.ended.get().is_none() {
                     let ended = children::wait(&*self.control.given()?, id).await?;
@@ -337,13 +356,22 @@ impl OpenFile for OpenControl {
             (Entry::Stream(_), Some(file)) => file.append(data).map(|(count, _)| count),
             (_, Some(file)) => file.write(0, data),
             (Entry::New, _) => Op::started(async move {
-                let id = link.children.make(&*self.control.given()?, &link.exchange, data).await?;
+                let made = link.children.make(&*self.control.given()?, &link.exchange, data).await;
+                let id = made.inspect_err(|error| self.refused("spawn", error))?;
                 *self.answer.lock() = format!("{id}\n");
                 Ok(data.len())
             }),
             (Entry::Dns, _) => Op::started(async move {
-                let found = net::look_up(&*self.control.given()?, data).await?;
+                let found = net::look_up(&*self.control.given()?, data).await;
+                let name = String::from_utf8_lossy(data);
+                let name = name.split(' ').next().unwrap_or_default();
+                let found = found.inspect_err(|error| self.refused(&format!("resolve {name}"), error))?;
                 *self.answer.lock() = found;
+                Ok(data.len())
+            }),
+            (Entry::Watch, _) => Op::started(async move {
+                let given = self.control.given()?;
+                self.watched.begin(&given.root, &given.who, &given.watches, data).await?;
                 Ok(data.len())
             }),
             (Entry::Ready, _) => {

@@ -12,6 +12,7 @@ import {
   op_runtime_memory_usage,
 } from "ext:core/ops";
 import { errors } from "ext:runtime/errors.js";
+import { watchFs } from "ext:runtime/watch.js";
 
 const script = (name) => () => core.loadExtScript(`ext:${name}`);
 const lazily = (loader) => {
@@ -47,6 +48,7 @@ const Deno = {
   removeSignalListener: signals.removeSignalListener,
   refTimer: timers.refTimer,
   unrefTimer: timers.unrefTimer,
+  watchFs,
   cpuUsage() {
     op_runtime_cpu_usage(figures);
     return { system: figures[0], user: figures[1] };

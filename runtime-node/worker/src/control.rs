@@ -59,6 +59,9 @@ pub struct Exit {
     pub round_trips: u64,
 }
 
+/// How much of lines is asked for at once: the longest has a path in it.
+const LINES: u32 = 64 << 10;
+
 /// The control tree, attached.
 #[derive(Clone)]
 pub struct Control {
@@ -117,6 +120,42 @@ impl Control {
         let answers = batch.send()?.await;
         answers[0].done()?;
         match answers[1].reply()? {
+            Rmessage::Read { data } => Ok(String::from_utf8_lossy(data.0).into_owned()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// All of a short file.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn text(&self, names: &[&str]) -> io::Result<String> {
+        now(async {
+            let handle = self.opened(names, OpenFlags::empty()).await?;
+            self.read(&handle).await
+        })
+    }
+
+    /// Watches `path`, an absolute one, for as long as what comes back is held.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn watch(&self, path: &str, recursive: bool) -> io::Result<Handle> {
+        let handle = self.opened(&["watch"], OpenFlags::RDWR).await?;
+        let option = if recursive { "-r " } else { "" };
+        let line = format!("{option}'{}'", path.replace('\'', "''"));
+        let request = Tmessage::Write { fid: handle.fid(), offset: 0, data: Data(line.as_bytes()) };
+        self.link.ask(&request).await?.done()?;
+        Ok(handle)
+    }
+
+    /// What an open file that gives lines as they come has to say.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn read(&self, file: &Handle) -> io::Result<String> {
+        let request = Tmessage::Read { fid: file.fid(), offset: 0, count: LINES };
+        match self.link.ask(&request).await?.reply()? {
             Rmessage::Read { data } => Ok(String::from_utf8_lossy(data.0).into_owned()),
             other => Err(unexpected(&other)),
         }

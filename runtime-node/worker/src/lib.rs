@@ -114,10 +114,10 @@ async fn work(socket: OwnedFd, warm: impl FnOnce() -> (engine::Shared, engine::W
     let stdio = [control.stdio(0)?, control.stdio(1)?, control.stdio(2)?];
     let started = match program(&spec, &tree, &stdio[0]) {
         Ok(found) => found,
-        Err(message) => {
+        Err((code, message)) => {
             let said = format!("{}: {message}\n", ops::EXEC_PATH);
             let _ = link::now(stdio[2].write_from(0, said.as_bytes()));
-            control.exit(Exit { code: Some(status::BAD_OPTION), ..Exit::default() })
+            control.exit(Exit { code: Some(code), ..Exit::default() })
         }
     };
     let desk = signals::Desk::open(&control, &link)?;
@@ -133,24 +133,31 @@ async fn work(socket: OwnedFd, warm: impl FnOnce() -> (engine::Shared, engine::W
 }
 
 /// What the task is to run, and how it was called.
-fn program(spec: &Spec, tree: &files::Tree, stdin: &files::OpenFile) -> Result<(Main, ops::Started), String> {
+/// # Errors
+/// The exit status, and why, in words.
+fn program(
+    spec: &Spec,
+    tree: &files::Tree,
+    stdin: &files::OpenFile,
+) -> Result<(Main, ops::Started), (i32, String)> {
+    let bad_option = |message| (status::BAD_OPTION, message);
     let node_options = spec.env.get("NODE_OPTIONS").map_or("", String::as_str);
     let command = match &spec.program {
         Some(script) => Command {
             program: Program::Script(script.clone()),
             args: spec.args.clone(),
             exec_argv: Vec::new(),
-            options: Options::of_environment(node_options)?,
+            options: Options::of_environment(node_options).map_err(bad_option)?,
         },
-        None => Command::parse(&spec.args, node_options)?,
+        None => Command::parse(&spec.args, node_options).map_err(bad_option)?,
     };
     let main = match command.program {
-        Program::Script(path) => Main::file(tree, &path).map_err(|e| format!("{path}: {e}"))?,
+        Program::Script(path) => Main::file(tree, &path).map_err(|e| (1, format!("{path}: {e}")))?,
         Program::Text { text, show } => Main::Text { text, show, name: "[eval]" },
         Program::Stdin => {
             let mut text = Vec::new();
             let read = link::now(stdin.read_to_end(0, &mut text));
-            read.map_err(|e| format!("standard input: {e}"))?;
+            read.map_err(|e| (1, format!("standard input: {e}")))?;
             Main::Text { text: String::from_utf8_lossy(&text).into_owned(), show: false, name: "[stdin]" }
         }
         Program::Version => {

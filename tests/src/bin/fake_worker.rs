@@ -218,7 +218,8 @@ impl Worker {
                     Err(error) => {
                         let refused = self.control.read_file(["refused"]).await?;
                         let errno = error.raw_os_error().unwrap_or(0);
-                        format!("{verb}: errno {errno} {}\n", String::from_utf8_lossy(&refused))
+                        let refused = String::from_utf8_lossy(&refused);
+                        format!("{verb}: errno {errno} {}\n", refused.lines().last().unwrap_or_default())
                     }
                 };
                 self.print(line.as_bytes()).await?;

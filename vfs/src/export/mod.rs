@@ -4,7 +4,10 @@
 //! The session (crate nine) has checked fids, modes and names, and keeps the order; permissions are checked by the place.
 //! Who may attach, as whom and to what, is left to a [`Doorkeeper`].
 
+mod oversight;
 mod words;
+
+pub use oversight::Overseer;
 
 use crate::lock::{LockKind, LockOwner, LockSort};
 use crate::{Caller, DirEntry, FileRef, Kind, Name, Nature, Op, OpenFile, OpenFlags, Place};
@@ -12,6 +15,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use nine::server::{Answer, Entry, Error, FileServer, HeldLock, Listing, Lock, Opened, Peer, SetAttr};
 use nine::wire;
+use oversight::{Counted, Oversight, flags as shown_flags, missing, nothing, path, quoted};
 use parking_lot::Mutex;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -38,7 +42,6 @@ pub trait Doorkeeper: Send + Sync + 'static {
 }
 
 /// An attach that was granted.
-#[derive(Debug)]
 pub struct Admitted {
     pub place: Place,
     pub who: Arc<Caller>,
@@ -46,6 +49,8 @@ pub struct Admitted {
     pub connection: u64,
     /// The identity of the directory where `..` leads no further, where nothing above one is his to see.
     pub top: Option<u64>,
+    /// Who keeps an eye on him, where somebody does.
+    pub overseer: Option<Arc<dyn Overseer>>,
 }
 
 /// Serves places to those whom its doorkeeper lets in.
@@ -62,6 +67,7 @@ pub struct Node {
     connection: u64,
     /// The directory that he attached to, where nothing above it is his to see.
     top: Option<u64>,
+    oversight: Oversight,
 }
 
 /// An open fid. Dropping it gives up its locks and closes the file.
@@ -73,6 +79,8 @@ pub struct Open {
     owners: Mutex<Vec<LockOwner>>,
     connection: u64,
     is_top: bool,
+    oversight: Oversight,
+    _counted: Counted,
 }
 
 impl<D: Doorkeeper> Export<D> {
@@ -159,7 +167,14 @@ impl Node {
         Arc::new(who)
     }
 
-    fn opened(&self, place: Place, file: FileRef, flags: OpenFlags, moved: bool) -> Opened<Node, Open> {
+    fn opened(
+        &self,
+        place: Place,
+        file: FileRef,
+        flags: OpenFlags,
+        moved: bool,
+        counted: Counted,
+    ) -> Opened<Node, Open> {
         let nature = file.nature();
         let node = moved.then(|| self.at(place.clone()));
         let append = flags.contains(OpenFlags::APPEND);
@@ -170,6 +185,8 @@ impl Node {
             owners: Mutex::default(),
             connection: self.connection,
             is_top: self.is_top(),
+            oversight: self.oversight.clone(),
+            _counted: counted,
         };
         Opened { file: open, node, is_stream: nature == Nature::Stream, iounit: 0 }
     }
@@ -239,8 +256,8 @@ impl<D: Doorkeeper> FileServer for Export<D> {
     fn attach<'a>(&'a self, peer: &'a Peer<'a, D::Context>) -> Answer<'a, Node> {
         Answer::later(async move {
             let admitted = self.door.admit(peer).await.map_err(error)?;
-            let Admitted { place, who, connection, top } = admitted;
-            Ok(Node { place, who, connection, top })
+            let Admitted { place, who, connection, top, overseer } = admitted;
+            Ok(Node { place, who, connection, top, oversight: Oversight(overseer) })
         })
     }
 
@@ -252,16 +269,25 @@ impl<D: Doorkeeper> FileServer for Export<D> {
         if name == b".." && dir.is_top() {
             return Answer::ok(dir.clone());
         }
-        self.answer(dir.place.walk(&dir.who, name).map(|place| dir.at(place)))
+        let walked = dir.place.walk(&dir.who, name);
+        let walked = walked.map_err(move |error| {
+            missing(&dir.oversight, &dir.place, name, &error);
+            error
+        });
+        self.answer(walked.map(|place| dir.at(place)))
     }
 
     fn open<'a>(&'a self, node: &'a Node, flags: wire::OpenFlags) -> Answer<'a, Opened<Node, Open>> {
         let flags = words::open_flags(flags);
-        self.answer(
-            node.place
+        let call = || format!("open({}, {})", path(&node.place, None), shown_flags(flags, false));
+        let opened = match node.oversight.opening() {
+            Ok(counted) => node
+                .place
                 .open(&node.who, flags)
-                .map(move |file| node.opened(node.place.clone(), file, flags, false)),
-        )
+                .map(move |file| node.opened(node.place.clone(), file, flags, false, counted)),
+            Err(error) => Op::err(error),
+        };
+        self.answer(node.oversight.show(call, nothing, opened))
     }
 
     fn create<'a>(
@@ -275,29 +301,36 @@ impl<D: Doorkeeper> FileServer for Export<D> {
         let name = checked!(name(file));
         let flags = words::open_flags(flags);
         let who = dir.maker(gid);
-        self.answer(Op::started(async move {
+        let call = || format!("open({}, {})", path(&dir.place, Some(file)), shown_flags(flags, true));
+        let made = Op::started(async move {
+            let counted = dir.oversight.opening()?;
             let made = dir.place.create(&who, name, crate::Mode::new(mode.permissions()), flags).await?;
-            Ok(dir.opened(made.place, made.file, flags, true))
-        }))
+            Ok(dir.opened(made.place, made.file, flags, true, counted))
+        });
+        self.answer(dir.oversight.show(call, nothing, made))
     }
 
     fn read<'a>(&'a self, open: &'a Open, offset: u64, buf: &'a mut [u8]) -> Answer<'a, usize> {
-        self.answer(open.file.read(offset, buf))
+        let count = buf.len();
+        let call = || format!("read({}, {count}, {offset})", path(&open.place, None));
+        self.answer(open.oversight.show(call, |count| *count, open.file.read(offset, buf)))
     }
 
     fn read_shared(&self, open: &Open, offset: u64, count: usize) -> Option<Vec<Bytes>> {
-        open.file.read_shared(offset, count)
+        if open.oversight.is_traced() { None } else { open.file.read_shared(offset, count) }
     }
 
     fn write<'a>(&'a self, open: &'a Open, offset: u64, data: &'a [u8]) -> Answer<'a, usize> {
-        if open.append {
-            return self.answer(open.file.append(data).map(|(n, _)| n));
-        }
-        self.answer(open.file.write(offset, data))
+        let written = match open.append {
+            true => open.file.append(data).map(|(n, _)| n),
+            false => open.file.write(offset, data),
+        };
+        let call = || format!("write({}, {}, {offset})", path(&open.place, None), data.len());
+        self.answer(open.oversight.show(call, |count| *count, written))
     }
 
     fn keeps_buffers(&self, open: &Open) -> Option<usize> {
-        if open.append { None } else { open.file.keeps_buffers() }
+        if open.append || open.oversight.is_traced() { None } else { open.file.keeps_buffers() }
     }
 
     fn buffer(&self) -> Vec<u8> {
@@ -322,18 +355,23 @@ impl<D: Doorkeeper> FileServer for Export<D> {
             }
         }
         let cookie = if offset <= DOTS { 0 } else { cookie_of(offset) };
-        self.answer(Op::started(async move {
-            let mut sink = |entry: DirEntry<'_>| {
-                let qid = open.place.entry_qid(entry.qid);
-                into.push(&Entry {
-                    qid: words::qid(qid, Nature::Storage),
-                    offset: offset_of(entry.cookie),
-                    kind: wire::DirEntryKind::of(wire::Mode(qid.kind.bits())),
-                    name: entry.name.as_bytes(),
-                })
-            };
-            open.file.readdir(cookie, &mut sink).await
-        }))
+        let call = || format!("getdents({}, {offset})", path(&open.place, None));
+        self.answer(open.oversight.show(
+            call,
+            nothing,
+            Op::started(async move {
+                let mut sink = |entry: DirEntry<'_>| {
+                    let qid = open.place.entry_qid(entry.qid);
+                    into.push(&Entry {
+                        qid: words::qid(qid, Nature::Storage),
+                        offset: offset_of(entry.cookie),
+                        kind: wire::DirEntryKind::of(wire::Mode(qid.kind.bits())),
+                        name: entry.name.as_bytes(),
+                    })
+                };
+                open.file.readdir(cookie, &mut sink).await
+            }),
+        ))
     }
 
     fn getattr<'a>(
@@ -342,22 +380,26 @@ impl<D: Doorkeeper> FileServer for Export<D> {
         _: Option<&'a Open>,
         _: wire::AttrMask,
     ) -> Answer<'a, wire::Attr> {
-        self.answer(node.place.stat(&node.who).map(|stat| words::attr(&stat, node.place.nature())))
+        let call = || format!("stat({})", path(&node.place, None));
+        let stat = node.oversight.show(call, nothing, node.place.stat(&node.who));
+        self.answer(stat.map(|stat| words::attr(&stat, node.place.nature())))
     }
 
     fn setattr<'a>(&'a self, node: &'a Node, open: Option<&'a Open>, change: SetAttr) -> Answer<'a, ()> {
         let set = words::set_stat(change);
+        let call = || format!("setattr({})", path(&node.place, None));
         // ftruncate(2) asks nothing of the mode bits: the file was opened for writing.
         let (Some(open), Some(size)) = (open.filter(|open| open.file.nature() == Nature::Storage), set.size)
         else {
-            return self.answer(node.place.setstat(&node.who, set));
+            return self.answer(node.oversight.show(call, nothing, node.place.setstat(&node.who, set)));
         };
         // Linux sends the times of the change along, which come by themselves.
         let now = |time: &crate::SetTime| *time == crate::SetTime::Now;
         let rest = crate::SetStat { size: None, mtime: set.mtime.filter(|time| !now(time)), ..set };
-        self.answer(open.file.set_size(size).and_then(move |()| {
+        let done = open.file.set_size(size).and_then(move |()| {
             if rest == crate::SetStat::default() { Op::ok(()) } else { node.place.setstat(&node.who, rest) }
-        }))
+        });
+        self.answer(node.oversight.show(call, nothing, done))
     }
 
     fn mkdir<'a>(
@@ -369,10 +411,12 @@ impl<D: Doorkeeper> FileServer for Export<D> {
     ) -> Answer<'a, Node> {
         let name = checked!(name(new));
         let who = dir.maker(gid);
-        self.answer(Op::started(async move {
+        let call = || format!("mkdir({}, {:o})", path(&dir.place, Some(new)), mode.permissions());
+        let made = Op::started(async move {
             let place = dir.place.mkdir(&who, name, crate::Mode::new(mode.permissions())).await?;
             Ok(dir.at(place))
-        }))
+        });
+        self.answer(dir.oversight.show(call, nothing, made))
     }
 
     fn symlink<'a>(
@@ -384,7 +428,9 @@ impl<D: Doorkeeper> FileServer for Export<D> {
     ) -> Answer<'a, Node> {
         let name = checked!(name(new));
         let who = dir.maker(gid);
-        self.answer(Op::started(async move { Ok(dir.at(dir.place.symlink(&who, name, target).await?)) }))
+        let call = || format!("symlink({}, {})", quoted(target), path(&dir.place, Some(new)));
+        let made = Op::started(async move { Ok(dir.at(dir.place.symlink(&who, name, target).await?)) });
+        self.answer(dir.oversight.show(call, nothing, made))
     }
 
     fn mknod<'a>(
@@ -401,20 +447,25 @@ impl<D: Doorkeeper> FileServer for Export<D> {
             return Answer::err(Error::INVALID);
         };
         let who = dir.maker(gid);
-        self.answer(Op::started(async move {
+        let call = || format!("mknod({}, {:o})", path(&dir.place, Some(new)), mode.0);
+        let made = Op::started(async move {
             let mode = crate::Mode::new(mode.permissions());
             let place = dir.place.mknod(&who, name, kind, mode, crate::Device { major, minor }).await?;
             Ok(dir.at(place))
-        }))
+        });
+        self.answer(dir.oversight.show(call, nothing, made))
     }
 
     fn readlink<'a>(&'a self, node: &'a Node) -> Answer<'a, Vec<u8>> {
-        self.answer(node.place.readlink().map(|target| target.to_vec()))
+        let call = || format!("readlink({})", path(&node.place, None));
+        let read = node.place.readlink().map(|target| target.to_vec());
+        self.answer(node.oversight.show(call, Vec::len, read))
     }
 
     fn link<'a>(&'a self, dir: &'a Node, node: &'a Node, new: &'a [u8]) -> Answer<'a, ()> {
         let name = checked!(name(new));
-        self.answer(dir.place.link(&dir.who, &node.place, name))
+        let call = || format!("link({}, {})", path(&node.place, None), path(&dir.place, Some(new)));
+        self.answer(dir.oversight.show(call, nothing, dir.place.link(&dir.who, &node.place, name)))
     }
 
     fn rename_at<'a>(
@@ -424,8 +475,12 @@ impl<D: Doorkeeper> FileServer for Export<D> {
         new_dir: &'a Node,
         new: &'a [u8],
     ) -> Answer<'a, ()> {
-        let (old, new) = (checked!(name(old)), checked!(name(new)));
-        self.answer(old_dir.place.rename(&old_dir.who, old, &new_dir.place, new, crate::RenameFlags::empty()))
+        let call =
+            || format!("rename({}, {})", path(&old_dir.place, Some(old)), path(&new_dir.place, Some(new)));
+        let (from, to) = (checked!(name(old)), checked!(name(new)));
+        let flags = crate::RenameFlags::empty();
+        let renamed = old_dir.place.rename(&old_dir.who, from, &new_dir.place, to, flags);
+        self.answer(old_dir.oversight.show(call, nothing, renamed))
     }
 
     fn rename<'a>(&'a self, node: &'a Node, new_dir: Option<&'a Node>, new: &'a [u8]) -> Answer<'a, ()> {
@@ -439,11 +494,12 @@ impl<D: Doorkeeper> FileServer for Export<D> {
 
     fn unlink_at<'a>(&'a self, dir: &'a Node, old: &'a [u8], directory: bool) -> Answer<'a, ()> {
         let name = checked!(name(old));
-        self.answer(if directory {
-            dir.place.rmdir(&dir.who, name)
-        } else {
-            dir.place.unlink(&dir.who, name)
-        })
+        let (verb, removed) = match directory {
+            true => ("rmdir", dir.place.rmdir(&dir.who, name)),
+            false => ("unlink", dir.place.unlink(&dir.who, name)),
+        };
+        let call = || format!("{verb}({})", path(&dir.place, Some(old)));
+        self.answer(dir.oversight.show(call, nothing, removed))
     }
 
     fn remove<'a>(&'a self, node: &'a Node) -> Answer<'a, ()> {
@@ -454,11 +510,13 @@ impl<D: Doorkeeper> FileServer for Export<D> {
     }
 
     fn statfs<'a>(&'a self, node: &'a Node) -> Answer<'a, wire::StatFs> {
-        self.answer(node.place.statfs().map(words::stat_fs))
+        let call = || format!("statfs({})", path(&node.place, None));
+        self.answer(node.oversight.show(call, nothing, node.place.statfs()).map(words::stat_fs))
     }
 
     fn fsync<'a>(&'a self, open: &'a Open, data_only: bool) -> Answer<'a, ()> {
-        self.answer(open.file.fsync(data_only))
+        let call = || format!("fsync({})", path(&open.place, None));
+        self.answer(open.oversight.show(call, nothing, open.file.fsync(data_only)))
     }
 
     fn lock<'a>(&'a self, open: &'a Open, request: Lock<'a>) -> Answer<'a, wire::LockStatus> {
@@ -532,6 +590,7 @@ impl<D: Doorkeeper> FileServer for Export<D> {
     }
 
     fn close<'a>(&'a self, open: &'a Open) -> Answer<'a, ()> {
-        self.answer(open.file.flush())
+        let call = || format!("close({})", path(&open.place, None));
+        self.answer(open.oversight.show(call, nothing, open.file.flush()))
     }
 }

@@ -28,7 +28,13 @@ impl Doorkeeper for Door {
     fn admit<'a>(&'a self, peer: &'a Peer<'a, ()>) -> Op<'a, Admitted> {
         let path = if peer.aname.is_empty() { b"/" } else { peer.aname };
         let place = self.0.root().resolve(&root_user(), path, vfs::Follow::Yes).now().expect("at once");
-        Op::Done(place.map(|place| Admitted { place, who: Arc::new(root_user()), connection: 1, top: None }))
+        Op::Done(place.map(|place| Admitted {
+            place,
+            who: Arc::new(root_user()),
+            connection: 1,
+            top: None,
+            overseer: None,
+        }))
     }
 }
 

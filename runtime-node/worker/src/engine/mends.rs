@@ -123,6 +123,68 @@ const MENDS: &[(&str, &str, &str)] = &[
         "return await op_node_open(pathOrRid, stringToFlags(flag), 0o666);",
         "return await op_node_open(pathOrRid, stringToFlags(flag), parseFileMode(mode, \"mode\", 0o666));",
     ),
+    // Where there is nothing to watch, Node's fs.watch throws.
+    (
+        "deno_node/fs.ts",
+        "  if (openError) {\n    lazyProcess().default.nextTick(() => {\n      fsWatcher.emit(\"error\", openError);\n    });\n  }\n",
+        "  if (openError) throw openError;\n  if (options?.persistent === false) fsWatcher.unref();\n",
+    ),
+    (
+        "deno_node/fs.ts",
+        "  const watcher = Deno.watchFs(watchPath, {\n    recursive,\n  });\n",
+        "  let watcher;\n  try {\n    watcher = Deno.watchFs(watchPath, { recursive });\n  } catch (e) {\n    \
+         throw denoErrorToNodeError(e, { syscall: \"watch\", path: watchPath });\n  }\n  \
+         if (options?.persistent === false) watcher.unref();\n",
+    ),
+    // What is refused says which capability is missing; -13 is EACCES.
+    (
+        "deno_node/internal/errors.ts",
+        "    message += ` -> '${dest}'`;\n  }\n",
+        "    message += ` -> '${dest}'`;\n  }\n  if (ctx.errno === -13) message += core.ops.op_refusal(path ?? \"\", 0);\n",
+    ),
+    (
+        "deno_node/internal/errors.ts",
+        "  const message = original\n    ? `${syscall} ${code} ${original}`\n    : `${syscall} ${code}`;\n",
+        "  let message = original ? `${syscall} ${code} ${original}` : `${syscall} ${code}`;\n  \
+         if (err === -13) message += core.ops.op_refusal(\"spawn\", 0);\n",
+    ),
+    (
+        "deno_node/internal/errors.ts",
+        "    const ex: any = new Error(`${message}${details}`);\n",
+        "    if (err === -13) details += core.ops.op_refusal(address ?? \"\", port ?? 0);\n    \
+         const ex: any = new Error(`${message}${details}`);\n",
+    ),
+    (
+        "deno_node/internal/errors.ts",
+        "    const ex: any = new Error(`${syscall} ${code}${details}`);\n",
+        "    if (err === -13) details += core.ops.op_refusal(address ?? \"\", port ?? 0);\n    \
+         const ex: any = new Error(`${syscall} ${code}${details}`);\n",
+    ),
+    (
+        "deno_node/internal/errors.ts",
+        "  const message = `${syscall} ${code}${hostname ? ` ${hostname}` : \"\"}`;\n",
+        "  const why = errno === -13 ? core.ops.op_refusal(`resolve ${hostname}`, 0) : \"\";\n  \
+         const message = `${syscall} ${code}${hostname ? ` ${hostname}` : \"\"}${why}`;\n",
+    ),
+    (
+        "deno_fetch/26_fetch.js",
+        "    throw new TypeError(\"fetch failed\", { cause: new Error(cause) });\n",
+        "    const why = core.ops.op_refusal(req.currentUrl(), 0);\n    const reason = new Error(cause + why);\n    \
+         if (why) reason.code = \"EACCES\";\n    throw new TypeError(\"fetch failed\", { cause: reason });\n",
+    ),
+    (
+        "deno_websocket/01_websocket.js",
+        "        const errorEv = new ErrorEvent(\n          \"error\",\n          { error: err, message: ErrorPrototypeToString(err) },\n",
+        "        const errorEv = new ErrorEvent(\n          \"error\",\n          \
+         { error: err, message: ErrorPrototypeToString(err) + core.ops.op_refusal(wsURL.href, 0) },\n",
+    ),
+    // What keeps a child from being started is its error, whatever it is.
+    (
+        "deno_node/internal/child_process.ts",
+        "      result.error = _createSpawnError(\"ENOENT\", command, args, true);\n    }\n",
+        "      result.error = _createSpawnError(\"ENOENT\", command, args, true);\n    } else if (err?.code) {\n      \
+         result.error = _createSpawnError(err.code, command, args, true);\n    } else {\n      throw err;\n    }\n",
+    ),
     // The advice is for a file that was said to be CommonJS. Where nothing was said, an ES module is loaded as one.
     (
         "node:module",

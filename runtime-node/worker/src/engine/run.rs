@@ -10,8 +10,9 @@ use super::extensions;
 use super::thread::{Reins, Shared};
 use crate::command::Options;
 use crate::control::Exit;
-use crate::files::Tree;
-use crate::modules::{Modules, Slot};
+use crate::files::{Follow, Tree};
+use crate::link::now;
+use crate::modules::{Modules, Slot, package};
 use crate::ops::{Channel, MODE, Names, Place, Task};
 use deno_core::error::{CoreError, CoreErrorKind, JsError};
 use deno_core::{DetachedBuffer, JsRuntime, ModuleId, RuntimeOptions, serde_v8, v8};
@@ -213,10 +214,13 @@ impl Worker {
 
     /// The same for an error that came through the engine, which remembers where it was but not the error itself.
     fn raise_core(&mut self, error: CoreError) -> Result<(), String> {
+        let tree = self.js.op_state().borrow().borrow::<Tree>().clone();
         let (error, place) = {
             deno_core::scope!(scope, &mut self.js);
             match *error.0 {
-                CoreErrorKind::Js(js) => (error_value(scope, &js), Place::of_error(&js, self.is_settled)),
+                CoreErrorKind::Js(js) => {
+                    (error_value(scope, &js), Place::of_error(&js, self.is_settled, &tree))
+                }
                 other => {
                     let value = deno_core::error::to_v8_error(scope, &CoreError(Box::new(other)));
                     (v8::Global::new(scope, value), None)
@@ -240,6 +244,7 @@ impl Worker {
     }
 
     async fn evaluate(&mut self, id: ModuleId) -> Result<(), CoreError> {
+        let tree = self.js.op_state().borrow().borrow::<Tree>().clone();
         let mut evaluated = std::pin::pin!(self.js.mod_evaluate(id));
         let done = tokio::select! {
             biased;
@@ -261,7 +266,7 @@ impl Worker {
         match done {
             Err(error) if never_settles(&error) => {
                 let place = match &*error.0 {
-                    CoreErrorKind::Js(js) => Place::of_error(js, false),
+                    CoreErrorKind::Js(js) => Place::of_error(js, false, &tree),
                     _ => None,
                 };
                 self.unsettled = Some(self.value(&place));
@@ -537,6 +542,9 @@ impl Worker {
     }
 }
 
+/// What programs end in.
+const EXTENSIONS: [&str; 8] = ["js", "mjs", "cjs", "ts", "mts", "cts", "json", "wasm"];
+
 /// What a worker runs.
 #[derive(Clone, Debug)]
 pub enum Main {
@@ -550,13 +558,19 @@ pub enum Main {
 }
 
 impl Main {
-    /// A script by its path. One that is not there is the module loader's to say.
+    /// A script by its path, or what a directory with a package.json names. One that is not there is the module loader's to say.
     ///
     /// # Errors
-    /// A path that no address can hold.
+    /// A path that no address can hold; a directory that names no program.
     pub fn file(tree: &Tree, path: &str) -> io::Result<Main> {
         let path = tree.cwd().join(path);
-        let path = crate::link::now(tree.real_path(&path)).unwrap_or(path);
+        let mut path = now(tree.real_path(&path)).unwrap_or(path);
+        // A file's name as a rule says that it is one, and saves looking.
+        let named = path.extension().is_some_and(|end| EXTENSIONS.iter().any(|known| end == *known));
+        if !named && now(tree.stat(&path, Follow::Yes)).is_ok_and(|meta| meta.is_dir()) {
+            let entry = package::entry(tree, &path).map_err(io::Error::other)?;
+            path = now(tree.real_path(&entry))?;
+        }
         let url = Url::from_file_path(&path).map_err(|()| io::Error::from_raw_os_error(libc::EINVAL))?;
         Ok(Main::File(url))
     }

@@ -5,6 +5,7 @@
 
 mod listed;
 mod loader;
+pub mod package;
 mod require;
 mod seen;
 mod transpile;

@@ -43,11 +43,14 @@ impl Place {
         self
     }
 
-    /// What the engine remembers of an error.
-    pub fn of_error(error: &JsError, thrown: bool) -> Option<Place> {
+    /// What the engine remembers of an error. Of a module that it could not even read it has no source.
+    pub fn of_error(error: &JsError, thrown: bool, tree: &Tree) -> Option<Place> {
         let frame = error.frames.get(error.source_line_frame_index?)?;
         let (line, column) = (frame.line_number? as usize, (frame.column_number? as usize).saturating_sub(1));
-        let source = error.source_line.clone()?;
+        let source = match &error.source_line {
+            Some(source) => source.clone(),
+            None => line_of(frame.file_name.as_ref()?, line, tree)?,
+        };
         let made = column..column + 1;
         let columns = if thrown { thrown_at(&source, made) } else { made };
         Place::new(frame.file_name.clone()?, line, source, columns)
@@ -60,6 +63,13 @@ impl Place {
         let name = message.get_script_resource_name(scope)?.to_rust_string_lossy(scope);
         Place::new(name, line, source, message.get_start_column()..message.get_end_column())
     }
+}
+
+/// A line of a program's file.
+fn line_of(name: &str, line: usize, tree: &Tree) -> Option<String> {
+    let path = url::Url::parse(name).ok()?.to_file_path().ok()?;
+    let text = now(tree.read_file(&path)).ok()?;
+    String::from_utf8_lossy(&text).lines().nth(line.checked_sub(1)?).map(str::to_owned)
 }
 
 /// The `throw` before what is at these columns, where there is one.
@@ -86,7 +96,7 @@ pub fn op_fault_place(
     Some(if was_thrown { place.at_throw() } else { place })
 }
 
-/// The same where the engine knows only file, line and column: the line is read.
+/// The same where the engine knows only file, line and column.
 #[op2]
 #[serde]
 pub fn op_fault_line(

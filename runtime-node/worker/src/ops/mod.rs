@@ -12,8 +12,10 @@ mod mail;
 mod names;
 mod process;
 mod random;
+mod refusal;
 mod require;
 mod threads;
+mod watch;
 
 pub use fault::Place;
 pub use host::EXEC_PATH;
@@ -83,10 +85,13 @@ deno_core::extension!(
         process::op_napi_open,
         random::op_is_forked,
         random::op_random,
+        refusal::op_refusal,
         threads::op_thread_cpu_time,
         threads::op_thread_end,
         threads::op_thread_over,
         threads::op_thread_start,
+        watch::op_watch_open,
+        watch::op_watch_read,
     ],
     esm_entry_point = "ext:runtime/main.js",
     esm = [
@@ -96,6 +101,7 @@ deno_core::extension!(
         "ext:runtime/errors.js" = "errors.js",
         "ext:runtime/deno.js" = "deno.js",
         "ext:runtime/process.js" = "process.js",
+        "ext:runtime/watch.js" = "watch.js",
         "ext:runtime/scope.js" = "scope.js",
         "ext:runtime/main.js" = "main.js",
     ],

@@ -27,7 +27,7 @@ impl Doorkeeper for Door {
             b"worker" => self.control.root(),
             _ => self.task.root(),
         };
-        Op::ok(Admitted { place, who: Arc::new(Caller::me()), connection: 1, top: None })
+        Op::ok(Admitted { place, who: Arc::new(Caller::me()), connection: 1, top: None, overseer: None })
     }
 }
 
