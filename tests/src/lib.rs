@@ -6,6 +6,7 @@
 pub mod bystander;
 pub mod disk;
 pub mod door;
+pub mod engines;
 pub mod habits;
 pub mod kernel;
 pub mod live;
