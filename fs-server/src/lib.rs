@@ -13,6 +13,7 @@ pub mod gateway;
 pub mod listen;
 pub mod memory;
 pub mod ninep;
+mod npm;
 pub mod observe;
 mod open_files;
 mod places;

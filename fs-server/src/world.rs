@@ -3,6 +3,7 @@
 
 use crate::fault::Fault;
 use crate::ninep::{Export, Reception};
+use crate::npm;
 use crate::observe::Observer;
 use container::{ContainerTable, Snapshots};
 use runtime_sh::Sh;
@@ -129,8 +130,8 @@ impl World {
         let mut runtimes: Vec<Arc<dyn Runtime>> = vec![Arc::new(wasi), Arc::new(sh)];
         let engines = runtime_node::find_engines(node.executable.as_deref());
         let engines = engines.map_err(|e| Fault::no_input(format!("--node {e}")))?;
-        let npm = npm(node.npm.as_deref())?;
-        let config = runtime_node::Config { npm: !npm.is_empty(), ..node.config.clone() };
+        let npm = npm::find(node.npm.as_deref(), node.config.neighbour.is_some())?;
+        let config = runtime_node::Config { npm: !npm.files.is_empty(), ..node.config.clone() };
         let nodes = runtime_node::runtimes(engines, &config);
         runtimes.extend(nodes.map_err(|e| Fault::os(format!("the Node runtime: {e}")))?);
         let mut config = task::Config::new(Registry::new(runtimes));
@@ -139,7 +140,7 @@ impl World {
         }
         let table = TaskTable::new(config).map_err(broken)?;
         let observer = Observer::new();
-        let trees = services::Services::new(&table).map_err(broken)?.with_packages(npm);
+        let trees = services::Services::new(&table).map_err(broken)?.with_npm(npm);
         let mut containers = container::Config::new(&table, trees.furniture());
         if let RootSpec::Host(dir) = root {
             containers.snapshots = Snapshots::on_host(dir)
@@ -168,36 +169,19 @@ impl World {
     }
 }
 
-/// The package npm, for reading: `given`, or what lies beside this program or in ../lib/taskfs.
-fn npm(given: Option<&Path>) -> Result<Vec<(&'static str, NodeRef)>, Fault> {
-    let found = || {
-        let program = std::env::current_exe().ok()?;
-        let beside = program.parent()?;
-        let places = [beside.join("npm"), beside.join("../lib/taskfs/npm")];
-        places.into_iter().find(|dir| dir.join("bin/npm-cli.js").is_file())
-    };
-    let (given, found) = (given.map(Path::to_owned), if given.is_none() { found() } else { None });
-    if let Some(dir) = given.as_ref().filter(|dir| !dir.join("bin/npm-cli.js").is_file()) {
-        return Err(Fault::no_input(format!("--npm {}: it has no bin/npm-cli.js", dir.display())));
-    }
-    let Some(dir) = given.or(found) else { return Ok(Vec::new()) };
-    let tree = host(&dir, true).map_err(|e| Fault::no_input(format!("--npm {}: {e}", dir.display())))?;
-    Ok(vec![("npm", tree)])
-}
-
 /// What cannot fail on a machine that works.
 fn broken(error: vfs::Error) -> Fault {
     Fault::software(format!("the namespace: {error}"))
 }
 
-fn default_cache() -> Option<PathBuf> {
+pub(crate) fn default_cache() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").filter(|d| !d.is_empty()).map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     cache.or_else(home).map(|dir| dir.join("taskfs"))
 }
 
 /// The node of a host file or directory. A file comes alone: nothing beside it can be reached.
-fn host(path: &Path, read_only: bool) -> vfs::Result<NodeRef> {
+pub(crate) fn host(path: &Path, read_only: bool) -> vfs::Result<NodeRef> {
     let options = HostOptions { read_only, ..Default::default() };
     let path = path.canonicalize()?;
     if path.is_dir() {

@@ -32,6 +32,7 @@ mod spec;
 mod worker;
 
 pub use engine::{Engine, find as find_engines};
+pub use net::Neighbour;
 pub use runtime::{Config, NodeRuntime, runtimes};
 pub use spawn::probe;
 pub use wall::Report as Wall;

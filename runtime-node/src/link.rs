@@ -3,6 +3,7 @@
 
 use crate::children::Children;
 use crate::ipc::{Channel, Exchange};
+use crate::net::Neighbour;
 use crate::overseen::Files;
 use crate::refusals::Refusals;
 use parking_lot::Mutex;
@@ -33,6 +34,8 @@ pub(crate) struct Given {
     pub group: Option<Arc<Group>>,
     /// How many files it may watch.
     pub watches: WatchRoom,
+    /// Whom it finds on its loopback besides.
+    pub neighbour: Option<Neighbour>,
     /// Its channel to the program that forked it.
     pub ipc: Option<Arc<Channel>>,
 }

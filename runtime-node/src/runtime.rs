@@ -4,7 +4,7 @@ use crate::door::Door;
 use crate::engine::Engine;
 use crate::ipc::Exchange;
 use crate::link::Given;
-use crate::net;
+use crate::net::{self, Neighbour};
 use crate::pool::Pool;
 use crate::refusals::Told;
 use crate::running::RunningWorker;
@@ -23,11 +23,13 @@ pub struct Config {
     pub weak_walls: bool,
     /// npm is at [`NPM`] in the namespaces of programs.
     pub npm: bool,
+    /// Whom groups of tasks find on their loopbacks besides.
+    pub neighbour: Option<Neighbour>,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { pool: 2, weak_walls: false, npm: false }
+        Config { pool: 2, weak_walls: false, npm: false, neighbour: None }
     }
 }
 
@@ -46,6 +48,7 @@ pub struct NodeRuntime {
     pool: Arc<Pool>,
     /// It is the one that /bin has its programs of.
     programs: Vec<(&'static str, Vec<u8>)>,
+    neighbour: Option<Neighbour>,
 }
 
 /// /bin/node, and /bin/npm and /bin/npx where there is npm: programs that load its own.
@@ -79,9 +82,15 @@ pub fn runtimes(engines: Vec<Engine>, config: &Config) -> Result<Vec<Arc<dyn Run
                 name: "nodejs",
                 pool: pool.clone(),
                 programs: programs(config.npm),
+                neighbour: config.neighbour.clone(),
             }));
         }
-        runtimes.push(Arc::new(NodeRuntime { name, pool, programs: Vec::new() }));
+        runtimes.push(Arc::new(NodeRuntime {
+            name,
+            pool,
+            programs: Vec::new(),
+            neighbour: config.neighbour.clone(),
+        }));
     }
     Ok(runtimes)
 }
@@ -110,6 +119,7 @@ impl NodeRuntime {
             lookups,
             group: start.group,
             watches: WatchRoom::new(WATCHES),
+            neighbour: self.neighbour.clone(),
             ipc,
         };
         worker.give(given, start.usage, start.limits);

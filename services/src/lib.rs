@@ -27,6 +27,7 @@ mod watch;
 
 pub use dev::Observation;
 pub use messages::{Messages, Watch};
+pub use packages::Npm;
 pub use trace9::shows_messages;
 
 use crate::synth::{Attr, Dir};
@@ -47,8 +48,7 @@ pub struct Services {
     runtime: TreeTag,
     bin: TreeTag,
     lib: TreeTag,
-    /// Node's packages that come with the server.
-    packages: Vec<(&'static str, NodeRef)>,
+    npm: Npm,
     observation: Option<Observation>,
     containers: Option<Arc<ContainerTable>>,
 }
@@ -59,7 +59,6 @@ impl Services {
         let tag = || TreeTag::take().ok_or_else(|| Error::new(Errno::ENFILE, "too many trees"));
         let (bin, lib, dev, dev_inside, runtime) = (tag()?, tag()?, tag()?, tag()?, tag()?);
         let (table, tag) = (table.clone(), tag()?);
-        let packages = Vec::new();
         Ok(Services {
             table,
             tag,
@@ -68,7 +67,7 @@ impl Services {
             runtime,
             bin,
             lib,
-            packages,
+            npm: Npm::default(),
             observation: None,
             containers: None,
         })
@@ -79,9 +78,9 @@ impl Services {
         Services { observation: Some(observation), ..self }
     }
 
-    /// With `packages` in /lib/node.
-    pub fn with_packages(self, packages: Vec<(&'static str, NodeRef)>) -> Services {
-        Services { packages, ..self }
+    /// With npm in /lib/node.
+    pub fn with_npm(self, npm: Npm) -> Services {
+        Services { npm, ..self }
     }
 
     /// With containers, which are to be furnished with [`Services::furniture`].
@@ -117,7 +116,7 @@ impl Services {
     }
     /// `#lib`.
     pub fn lib_tree(&self) -> NodeRef {
-        packages::tree(&self.lib, &self.packages)
+        packages::tree(&self.lib, &self.npm)
     }
     /// `#skeleton`: empty directories to mount on.
     pub fn skeleton(&self) -> NodeRef {

@@ -64,6 +64,13 @@ impl Reach {
         }
     }
 
+    /// Whether no capability denies `peer`, for what needs none that allows it.
+    pub fn not_denied(&self, peer: SocketAddr) -> Result<()> {
+        let (ip, port) = (peer.ip().to_canonical().to_string(), peer.port());
+        self.within_ceiling(|ceiling| ceiling.not_denied(&ip, port))?;
+        self.caps.not_denied(&ip, port)
+    }
+
     /// Whether there is anything but a loopback that it may connect to.
     pub fn leaves_the_loopback(&self) -> bool {
         let ceiling = self.group.as_ref().is_none_or(|group| group.caps().connects_beyond_loopback());
@@ -151,12 +158,16 @@ mod tests {
         let peer = |address: &str| address.parse().expect("an address");
         assert!(reach.connect(peer("10.0.0.1:80")).is_err());
         assert!(reach.connect(peer("10.0.0.2:443")).is_ok());
+        assert!(reach.not_denied(peer("10.0.0.1:80")).is_err());
         reach.found("bad.example", &["10.0.0.2".parse().expect("an address")]);
         assert!(reach.connect(peer("10.0.0.2:443")).is_err());
         assert!(reach.connect(peer("10.0.0.2:80")).is_ok());
         group.set_caps(caps(&["net:connect 10.0.0.3:*"]));
         assert!(reach.connect(peer("10.0.0.2:80")).is_err());
         assert!(reach.connect(peer("10.0.0.3:80")).is_ok());
+        assert!(reach.not_denied(peer("10.0.0.2:80")).is_ok());
+        group.set_caps(caps(&["net:deny 10.0.0.2:80"]));
+        assert!(reach.not_denied(peer("10.0.0.2:80")).is_err());
     }
 
     #[test]

@@ -149,7 +149,7 @@ pub(super) async fn privately<T>(
     world: &WorldArgs,
     what: impl AsyncFnOnce(&Remote) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
-    let world: World = world.make(0).await?;
+    let world: World = world.make(0, None).await?;
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let export = world.export();
     tokio::spawn(serving::connection(export, theirs, nine::server::Config::default(), None));

@@ -8,12 +8,14 @@ use crate::fuse;
 use crate::gateway::Gateway;
 use crate::listen::Listener;
 use crate::memory;
+use crate::npm::Registry;
 use crate::observe::{Target, TraceFile};
 use crate::open_files;
 use crate::serving;
 use crate::stall;
 use crate::world::{BindSpec, NodeSpec, RootSpec, World};
 use clap::Args;
+use runtime_node::Neighbour;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -36,6 +38,8 @@ pub struct Serve {
     /// Workers for Node programs that are kept warm
     #[arg(long, value_name = "N", default_value_t = 2)]
     node_pool: usize,
+    #[command(flatten)]
+    registry: Registry,
     #[command(flatten)]
     tls: ServerTls,
     #[command(flatten)]
@@ -74,9 +78,9 @@ pub struct WorldArgs {
 }
 
 impl WorldArgs {
-    /// With `pool` workers for Node programs kept warm.
-    pub async fn make(&self, pool: usize) -> Result<World, Fault> {
-        let config = runtime_node::Config { pool, weak_walls: self.weak_walls, npm: false };
+    /// With `pool` workers for Node programs kept warm, which find `neighbour` on their loopbacks.
+    pub async fn make(&self, pool: usize, neighbour: Option<Neighbour>) -> Result<World, Fault> {
+        let config = runtime_node::Config { pool, weak_walls: self.weak_walls, npm: false, neighbour };
         let node = NodeSpec { executable: self.node.clone(), npm: self.npm.clone(), config };
         World::new(&self.root, &self.bind, self.cache.as_deref(), self.tasks, self.memory, &node).await
     }
@@ -115,7 +119,7 @@ impl Serve {
             Some(at) => Some(Gateway::bind(at).await?),
             None => None,
         };
-        let world = self.world.make(self.node_pool).await?;
+        let world = self.world.make(self.node_pool, self.registry.start()?).await?;
         for listener in &listeners {
             let addr = listener.local_addr();
             if matches!(&addr, Addr::Tcp { .. }) && addr.lookup().is_ok_and(|a| a.iter().all(is_loopback)) {

@@ -1,5 +1,6 @@
 //! connect(2): to the loopback, a task's own or its group's, or out.
 
+use super::Neighbour;
 use super::address::is_own;
 use super::calls::{Answer, Call, Calls, done, errno, number, wait_until_connected};
 use super::meter::Meter;
@@ -8,6 +9,20 @@ use rustix::io::Errno;
 use rustix::net::connect;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
+use task::Group;
+
+impl Call<'_> {
+    /// Who answers at `peer`, where that is a server of ours and nobody of `group`. What a net:deny names is not there.
+    fn neighbour(&self, group: &Group, peer: SocketAddr) -> Option<&Neighbour> {
+        let given = self.given.as_ref()?;
+        let neighbour = given.neighbour.as_ref().filter(|neighbour| neighbour.port == peer.port())?;
+        let taken = group.has_loopback().is_some_and(|loopback| {
+            loopback.listeners().is_ok_and(|all| all.iter().any(|local| local.port() == peer.port()))
+        });
+        let is_meant = self.socket.is_stream() && !taken && given.reach.not_denied(peer).is_ok();
+        is_meant.then_some(neighbour)
+    }
+}
 
 impl Calls {
     pub(super) async fn connect(&self, call: &Call<'_>, peer: SocketAddr) -> Answer {
@@ -16,6 +31,10 @@ impl Calls {
             // It may be bound there, or be of datagrams: it stays what it is, and what is elsewhere it does not reach.
             (Of::Group, _) if is_own(&peer) || !socket.is_stream() => self.connect_as_it_is(call, peer).await,
             (Of::Worker, Some(group)) if is_own(&peer) => {
+                if let Some(neighbour) = call.neighbour(group, peer) {
+                    let new = socket.like(Some(&*neighbour.network)).map_err(errno)?;
+                    return self.connect_new(call, new, peer).await;
+                }
                 let loopback = self.loopback(group)?;
                 self.connect_new(call, socket.like(Some(&loopback)).map_err(errno)?, peer).await
             }

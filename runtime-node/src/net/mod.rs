@@ -20,12 +20,28 @@ pub(crate) use dns::{AT_ONCE, look_up};
 
 use crate::link::Link;
 use calls::Calls;
+use loopback::Loopback;
 use notify::Listener;
 use parking_lot::Mutex;
+use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use tokio::task::JoinSet;
+
+/// A server of ours that every group finds on its own loopback, where nobody of the group listens at its port.
+#[derive(Clone)]
+pub struct Neighbour {
+    /// The network that it listens in, at 127.0.0.1.
+    pub network: Arc<Loopback>,
+    pub port: u16,
+}
+
+impl fmt::Debug for Neighbour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Neighbour at {}", self.port)
+    }
+}
 
 /// Takes `worker`'s network calls as they come to `listener`, until it ends. Dropping this ends those that are under way.
 pub(crate) async fn supervise(listener: OwnedFd, worker: OwnedFd, link: Arc<Link>) -> io::Result<()> {

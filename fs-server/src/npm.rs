@@ -1,0 +1,99 @@
+//! npm for containers: the package itself, its settings there, and the mirror of the registry that all of them share
+//! (`--npm-registry`; crate `registry`).
+
+use crate::fault::Fault;
+use crate::world::{default_cache, host};
+use clap::Args;
+use loopback::Loopback;
+use registry::{Config, Mirror, PORT, Url};
+use runtime_node::Neighbour;
+use rustix::net::{AddressFamily, SocketType, bind, listen};
+use services::Npm;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use vfs::{Caller, Name};
+
+/// What a package brings along does not run by being installed.
+const SETTINGS: &str = "ignore-scripts=true\naudit=false\nfund=false\nupdate-notifier=false\n";
+/// Connections that wait for the mirror.
+const BACKLOG: i32 = 1024;
+
+/// What `taskfs serve` is given.
+#[derive(Args, Debug)]
+pub struct Registry {
+    /// Let containers install packages of this registry, as https://registry.npmjs.org/, through a cache that they share
+    #[arg(long, value_name = "URL")]
+    npm_registry: Option<Url>,
+    /// Where the packages are kept (default: npm in the cache of compiled programs)
+    #[arg(long, value_name = "DIR", requires = "npm_registry")]
+    npm_cache: Option<PathBuf>,
+    /// The most that is kept of them
+    #[arg(long, value_name = "SIZE", default_value = "8G", value_parser = task::parse_size)]
+    npm_cache_size: u64,
+    /// Whose certificate the registry may show (PEM), besides the authorities that this machine trusts
+    #[arg(long, value_name = "FILE", requires = "npm_registry")]
+    npm_ca: Option<PathBuf>,
+}
+
+impl Registry {
+    /// Starts the mirror, in a network of its own: only who is let in comes there.
+    pub fn start(&self) -> Result<Option<Neighbour>, Fault> {
+        let Some(upstream) = self.npm_registry.clone() else { return Ok(None) };
+        let cache = self.npm_cache.clone().or_else(|| default_cache().map(|dir| dir.join("npm")));
+        let cache = cache.ok_or_else(|| Fault::usage("--npm-registry: no HOME; give --npm-cache DIR"))?;
+        let config = Config { upstream, cache, cache_bytes: self.npm_cache_size, ca: self.npm_ca.clone() };
+        let mirror = Mirror::new(config).map_err(|e| Fault::no_input(format!("--npm-registry: {e}")))?;
+        let (network, listener) =
+            place().map_err(|e| Fault::unavailable(format!("--npm-registry: a network of its own: {e}")))?;
+        tokio::spawn(mirror.serve(listener));
+        Ok(Some(Neighbour { network, port: PORT }))
+    }
+}
+
+fn place() -> io::Result<(Arc<Loopback>, TcpListener)> {
+    let network = Arc::new(Loopback::new()?);
+    let socket = network.socket(AddressFamily::INET, SocketType::STREAM)?;
+    bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)))?;
+    listen(&socket, BACKLOG)?;
+    Ok((network, TcpListener::from_std(socket.into())?))
+}
+
+/// The package npm, for reading: `given`, or what lies beside this program or in ../lib/taskfs. With a mirror it is npm's
+/// registry.
+pub fn find(given: Option<&Path>, has_mirror: bool) -> Result<Npm, Fault> {
+    let found = || {
+        let program = std::env::current_exe().ok()?;
+        let beside = program.parent()?;
+        let places = [beside.join("npm"), beside.join("../lib/taskfs/npm")];
+        places.into_iter().find(|dir| dir.join("bin/npm-cli.js").is_file())
+    };
+    let (given, found) = (given.map(Path::to_owned), if given.is_none() { found() } else { None });
+    if let Some(dir) = given.as_ref().filter(|dir| !dir.join("bin/npm-cli.js").is_file()) {
+        return Err(Fault::no_input(format!("--npm {}: it has no bin/npm-cli.js", dir.display())));
+    }
+    let Some(dir) = given.or(found) else { return Ok(Npm::default()) };
+    let wrong = |error: String| Fault::no_input(format!("--npm {}: {error}", dir.display()));
+    let tree = host(&dir, true).map_err(|e| wrong(e.to_string()))?;
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(&dir).map_err(|e| wrong(e.to_string()))? {
+        let name = entry.map_err(|e| wrong(e.to_string()))?.file_name();
+        // For as long as the server lives, and there are ten.
+        let name: &'static str = name.to_string_lossy().into_owned().leak();
+        let node = Name::new(name.as_bytes()).map(|name| tree.walk(&Caller::me(), name).now());
+        if let Ok(Some(Ok(node))) = node
+            && name != "npmrc"
+        {
+            files.push((name, node));
+        }
+    }
+    files.sort_by_key(|(name, _)| *name);
+    let mut settings = SETTINGS.to_owned();
+    if has_mirror {
+        // It tries again itself, and says at once what is wrong.
+        settings += &format!("registry=http://127.0.0.1:{PORT}/\nfetch-retries=0\n");
+    }
+    Ok(Npm { files, settings })
+}
