@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use task::{rc, spec};
-use vfs::{Errno, Error, FileRef, Follow, OpenFlags, Result};
+use vfs::{Errno, Error, FileRef, Follow, OpenFlags, Result, TaskId};
 
 /// What `children/new` takes.
 #[derive(Deserialize)]
@@ -179,7 +179,12 @@ async fn set_up(maker: &Given, id: u32, wanted: &Wanted) -> Result<()> {
             // What is not written any more has ended.
             (Stream::Pipe, 0) => line(&["hangup", "on"]),
             (Stream::Pipe, _) => continue,
-            (Stream::Inherit, _) => line(&["bind", &format!("/task/{}/stdio/{number}", maker.id), &own]),
+            // What it is there may be open here alone: a shell's pipe has no name.
+            (Stream::Inherit, _) => {
+                let task = maker.tasks.upgrade().and_then(|tasks| tasks.get(TaskId(id)));
+                task.ok_or(Errno::ESRCH)?.give_stream(number, maker.stdio[number].clone())?;
+                continue;
+            }
             (Stream::Ignore, 0) => line(&["eof"]),
             (Stream::Ignore, _) => line(&["bind", "/dev/null", &own]),
             (Stream::File { path }, _) => line(&["bind", path, &own]),

@@ -9,8 +9,8 @@ use crate::refusals::Refusals;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
-use task::{Exit, Group, Reach, Signal, Trace};
+use std::sync::{Arc, OnceLock, Weak};
+use task::{Exit, Group, Reach, Signal, TaskTable, Trace};
 use tokio::sync::{Notify, Semaphore, watch};
 use vfs::{Caller, FileRef, Place, TaskId, WatchRoom};
 
@@ -23,6 +23,8 @@ pub(crate) struct Given {
     /// The JSON document.
     pub spec: Vec<u8>,
     pub stdio: [FileRef; 3],
+    /// Where its children are.
+    pub tasks: Weak<TaskTable>,
     /// Its namespace's root, and who it is there.
     pub root: Place,
     pub who: Arc<Caller>,

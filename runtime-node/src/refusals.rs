@@ -15,6 +15,7 @@ pub(crate) struct Refusals(Mutex<VecDeque<String>>);
 
 impl Refusals {
     pub fn add(&self, what: String) {
+        let what = what.replace('\n', "\\n");
         let mut kept = self.0.lock();
         // A program that tries again and again is refused the same.
         if kept.back() == Some(&what) {
@@ -23,7 +24,7 @@ impl Refusals {
         if kept.len() == KEPT {
             kept.pop_front();
         }
-        kept.push_back(what.replace('\n', "\\n"));
+        kept.push_back(what);
     }
 
     /// All of them, a line each, the newest last.

@@ -112,6 +112,7 @@ impl NodeRuntime {
             id: start.id,
             spec,
             stdio: start.stdio,
+            tasks: start.table,
             root: start.ns.root(),
             who: Arc::new(who),
             trace: start.trace,

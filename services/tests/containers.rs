@@ -6,11 +6,20 @@ use std::time::Duration;
 use toy::{Server, text, waits};
 use vfs::{Caller, Errno, FileRef, Gid, OpenFlags, Uid};
 
-/// What an open file gives next.
-async fn next(file: &FileRef) -> String {
+async fn read(file: &FileRef, offset: u64) -> String {
     let mut buf = vec![0; 64 << 10];
-    let count = file.read(0, &mut buf).await.expect("a read");
+    let count = file.read(offset, &mut buf).await.expect("a read");
     String::from_utf8_lossy(&buf[..count]).into_owned()
+}
+
+/// What an open file gives first.
+async fn next(file: &FileRef) -> String {
+    read(file, 0).await
+}
+
+/// What events bring that nobody has read by this open file yet: behind all that it gave.
+async fn news(events: &FileRef) -> String {
+    read(events, 1 << 40).await
 }
 
 async fn events(server: &Server, container: &str) -> FileRef {
@@ -21,7 +30,7 @@ async fn events(server: &Server, container: &str) -> FileRef {
 async fn until(events: &FileRef, wanted: &str) -> String {
     let mut all = String::new();
     while !all.lines().any(|line| line.starts_with(wanted)) {
-        let more = tokio::time::timeout(Duration::from_secs(20), next(events)).await;
+        let more = tokio::time::timeout(Duration::from_secs(20), news(events)).await;
         let more = more.unwrap_or_else(|_| panic!("no {wanted:?} after {all}"));
         assert!(!more.is_empty(), "the end before {wanted:?}: {all}");
         all += &more;
@@ -131,10 +140,10 @@ async fn every_reader_of_events_gets_every_event_from_when_it_opened() {
     let told = until(&early, "process 1 exited").await;
     assert_eq!(told, "container running\nprocess 1 started exit 3\nprocess 1 exited 3 'exit status 3'\n");
     let late = events(&server, &container).await;
-    assert!(waits(next(&late)).await, "what has been is not told again");
+    assert!(waits(news(&late)).await, "what has been is not told again");
     server.ctl(&container, "stop").await.expect("stop");
-    assert_eq!(next(&late).await, "container stopped\n");
-    assert_eq!(next(&early).await, "container stopped\n");
+    assert_eq!(news(&late).await, "container stopped\n");
+    assert_eq!(news(&early).await, "container stopped\n");
 }
 
 #[tokio::test]
@@ -225,7 +234,7 @@ async fn destroy_kills_everything_and_frees_it_and_open_files_of_it_are_harmless
     assert_eq!(text(ctl.write(0, b"spawn echo\n").await), "container 1 is destroyed");
     let last = until(&told, "container destroyed").await;
     assert!(last.contains("process 1 exited 137 'killed: its container was destroyed'\n"), "{last}");
-    assert_eq!(next(&told).await, "", "and that was the last");
+    assert_eq!(news(&told).await, "", "and that was the last");
     // As rmdir does it.
     server.new_container().await;
     server.rmdir("/web/container", "2").await.expect("rmdir");

@@ -277,6 +277,13 @@ impl Task {
         *self.given.lock() = files.map(Some);
         Ok(())
     }
+    /// Gives it one of them.
+    pub fn give_stream(&self, number: usize, file: FileRef) -> Result<()> {
+        self.life.must_be_new("stdio")?;
+        let mut given = self.given.lock();
+        *given.get_mut(number).ok_or(Errno::EBADF)? = Some(file);
+        Ok(())
+    }
     pub(crate) fn take_given(&self) -> [Option<FileRef>; 3] {
         std::mem::take(&mut *self.given.lock())
     }
