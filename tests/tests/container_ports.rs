@@ -26,6 +26,8 @@ struct Inside<'d> {
     door: &'d Door,
     id: String,
     events: Opened,
+    /// How much of them was read, and what of that has not been looked at.
+    read: u64,
     seen: String,
     programs: usize,
 }
@@ -35,7 +37,7 @@ impl<'d> Inside<'d> {
         let id = door.text("/web/container/new").trim().to_owned();
         let events =
             door.open(&format!("/web/container/{id}/events"), OpenFlags::empty()).expect("its events");
-        Inside { door, id, events, seen: String::new(), programs: 0 }
+        Inside { door, id, events, read: 0, seen: String::new(), programs: 0 }
     }
     fn path(&self, name: &str) -> String {
         format!("/web/container/{}/{name}", self.id)
@@ -62,8 +64,9 @@ impl<'d> Inside<'d> {
                     return line;
                 }
             }
-            let more = self.events.read(0, 4096).expect("events go on");
+            let more = self.events.read(self.read, 4096).expect("events go on");
             assert!(!more.is_empty(), "the events ended");
+            self.read += more.len() as u64;
             self.seen += std::str::from_utf8(&more).expect("text");
         }
     }
