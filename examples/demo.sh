@@ -186,10 +186,11 @@ show "cat task/\$id/stdio/1"
 
 title "A container: files, processes, ports and events of its own, through nothing but cat and echo"
 show "c=web/container/\$(cat web/container/new)"
+container=$(eval 'echo "$c"')
 show "ls \$c"
 if [ -d runtime/nodejs ]; then
-    printf '$ cat > $c/mount/home/server.js\n'
-    tee "$c/mount/home/server.js" <<'END'
+    printf '$ cat > %s/mount/home/server.js\n' "$container"
+    tee "$container/mount/home/server.js" <<'END'
 require('http').createServer((request, response) => {
   response.end(`a page from container port 3000, files here: ${require('fs').readdirSync('/')}\n`);
 }).listen(3000);
