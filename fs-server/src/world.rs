@@ -204,6 +204,20 @@ async fn make_dir(dir: &Place, name: &[u8], mode: Mode) -> vfs::Result<Place> {
     }
 }
 
+/// An empty file to bind over. A directory that takes none, as /bin where the root has no such directory, gets one in front of it
+/// that does.
+async fn make_file(ns: &Namespace, dir: &Place, name: Name<'_>) -> vfs::Result<Place> {
+    let me = Caller::me();
+    let (mode, none) = (Mode::new(0o444), Device::default());
+    match dir.mknod(&me, name, Kind::File, mode, none).await {
+        Err(error) if [Errno::EACCES, Errno::EPERM, Errno::EROFS].iter().any(|errno| error.is(*errno)) => {
+            ns.mount(MemTree::new().root(), "#shown", dir, BindFlags::BEFORE | BindFlags::CREATE)?;
+            dir.mknod(&me, name, Kind::File, mode, none).await
+        }
+        made => made,
+    }
+}
+
 /// Binds a host file or directory, making the way to it where there is none.
 async fn show(ns: &Namespace, spec: &BindSpec) -> vfs::Result<()> {
     let node = host(&spec.src, spec.read_only)?;
@@ -218,9 +232,7 @@ async fn show(ns: &Namespace, spec: &BindSpec) -> vfs::Result<()> {
         None => here,
         Some(name) if node.kind().is_dir() => make_dir(&here, name, Mode::new(0o755)).await?,
         Some(name) => match here.walk(&me, name).await {
-            Err(error) if error.is(Errno::ENOENT) => {
-                here.mknod(&me, Name::new(name)?, Kind::File, Mode::new(0o444), Device::default()).await?
-            }
+            Err(error) if error.is(Errno::ENOENT) => make_file(ns, &here, Name::new(name)?).await?,
             found => found?,
         },
     };

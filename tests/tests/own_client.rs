@@ -74,7 +74,7 @@ fn files_are_listed_written_and_appended_to() {
 fn bind_shows_one_directory_at_another_for_everyone_or_for_one_task() {
     let (server, _) = serve();
     let script = r#"T bind /guests /home; T ls /home | grep -cx hello.wasm
-        T write /tmp/note "a note"; id=$(T cat /task/new); T bind -t $id /tmp /lib; T cat /task/$id/root/lib/note; T ls /lib"#;
+        T write /tmp/note "a note"; id=$(T cat /task/new); T bind -t $id /tmp /lib; T cat /task/$id/root/lib/note; T ls /lib | grep note"#;
     assert_eq!(text(at(&server.unix(), script)), "1\na note\n");
 }
 
@@ -173,7 +173,7 @@ fn run_says_why_a_program_did_not_end_by_itself() {
     assert_ne!(limited.status.code(), Some(0));
     refused("", "$T run --limit frob=1 $G/hello.wasm", 74, r#"bad limit "frob=1""#);
     refused("", "$T run /no/such.wasm", 66, "/no/such.wasm");
-    refused("", "$T run nothing", 66, "nothing: no such file");
+    refused("", "$T run nothing", 66, "nothing: file does not exist");
 }
 
 #[test]
