@@ -32,7 +32,7 @@ pub(crate) fn tree(tag: &TreeTag, npm: &Npm) -> NodeRef {
         let mut files = npm.files.clone();
         let settings = Attr::of_server(Kind::File, tag.path(6), 0o444);
         files.push(("npmrc", Text::node(settings, Settings(npm.settings.clone()))));
-        entries.push(("npm", Dir::new(Attr::of_server(Kind::Dir, tag.path(5), 0o555), files)));
+        entries.push(("npm", Dir::shown_once(Attr::of_server(Kind::Dir, tag.path(5), 0o555), files)));
     }
     for (number, name) in [(4, "node_modules"), (3, "lib"), (2, "node")] {
         let dir: NodeRef = Dir::new(Attr::of_server(Kind::Dir, tag.path(number), 0o555), entries);

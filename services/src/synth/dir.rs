@@ -11,11 +11,17 @@ use vfs::{
 pub(crate) struct Dir {
     attr: Attr,
     entries: Vec<(&'static str, NodeRef)>,
+    /// It is empty where it is reached through a portal.
+    once: bool,
 }
 
 impl Dir {
     pub fn new(attr: Attr, entries: Vec<(&'static str, NodeRef)>) -> Arc<Dir> {
-        Arc::new(Dir { attr, entries })
+        Arc::new(Dir { attr, entries, once: false })
+    }
+    /// One that holds much, and the same in every namespace: walks over all tasks are not to meet it in each task's root.
+    pub fn shown_once(attr: Attr, entries: Vec<(&'static str, NodeRef)>) -> Arc<Dir> {
+        Arc::new(Dir { attr, entries, once: true })
     }
 }
 
@@ -32,6 +38,9 @@ impl Node for Dir {
     /// There is nothing to tell of the entries: they never change.
     fn watch(&self, _watcher: &Weak<dyn Watcher>, what: Watch) -> Telling {
         if what == Watch::NAMES { Telling::EveryChange } else { Telling::Nothing }
+    }
+    fn behind_portal(&self) -> Option<NodeRef> {
+        self.once.then(|| Dir::new(self.attr, Vec::new()) as NodeRef)
     }
     fn setstat<'a>(&'a self, _who: &'a Caller, set: SetStat) -> Op<'a, ()> {
         super::only_truncates(set).map(|_| ()).into()
