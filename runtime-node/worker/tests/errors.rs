@@ -18,7 +18,7 @@ fn assert_begins(ended: &Ended, code: i32, beginning: &str) {
 #[test]
 fn an_uncaught_error_is_shown_with_its_line_and_ends_with_1() {
     let ended = run("boom.js", "function f() {\n  throw new Error('boom');\n}\nf();\n");
-    let shown = "/boom.js:2\n  throw new Error('boom');\n        ^\n\nError: boom\n    at f (";
+    let shown = "/boom.js:2\n  throw new Error('boom');\n  ^\n\nError: boom\n    at f (";
     assert_begins(&ended, 1, shown);
 }
 

@@ -105,7 +105,7 @@ fn nodes_own_command_line_is_understood() {
         .run_as_node();
     assert_eq!(ended.output(), "-e,x\n");
     let ended = Program::new(&[])
-        .args(&["-p", "require('path').basename('/a/b') + process.argv[2]", "c"])
+        .args(&["-p", "require('path').basename('/a/b') + process.argv[1]", "c"])
         .run_as_node();
     assert_eq!(ended.output(), "bc\n");
     let ended = Program::new(&[]).stdin("console.log('from stdin')").run_as_node();
