@@ -80,7 +80,7 @@ pub fn run(report: &mut Report) {
 
 /// The scripts, and what express is loaded from.
 fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("node")
+    tests::top().join("bench/node")
 }
 fn packages() -> PathBuf {
     process::guest("").join("../node-packages/node_modules")

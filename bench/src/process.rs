@@ -1,7 +1,7 @@
 //! Programs that are measured or measured against: the `taskfs` command, a server of it, guests, and what the machine has.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -20,9 +20,7 @@ pub fn taskfs() -> Command {
 
 /// A compiled guest, or the directory of all (`make guests`).
 pub fn guest(name: &str) -> PathBuf {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("bench/ is in the checkout");
-    let dir = std::env::var_os("TASKFS_GUESTS").map_or_else(|| top.join("build/guests"), PathBuf::from);
-    let path = dir.join(name);
+    let path = tests::guests().join(name);
     assert!(path.exists(), "{} is missing: make guests", path.display());
     path
 }

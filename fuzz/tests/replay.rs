@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(format!("{target}.hex"));
+    let file = Path::new("corpus").join(format!("{target}.hex"));
     let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     fuzz::corpus::read(&text).unwrap_or_else(|line| panic!("{}: line {line} is no input", file.display()))
 }

@@ -35,9 +35,10 @@ pub fn taskfs() -> PathBuf {
     bin
 }
 
-/// The top of the checkout.
+/// The top of the checkout. Cargo says at run time where that is: kept products may have been compiled in another.
 pub fn top() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the checkout").to_owned()
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&here).ancestors().find(|dir| dir.join("CHANGELOG.md").exists()).expect("a checkout").to_owned()
 }
 
 /// The compiled guest programs (`make guests`).
