@@ -59,7 +59,8 @@ impl Kernel {
         let state = tempfile::tempdir().expect("a temporary directory");
         let mut boot = harness();
         boot.arg("boot").arg(state.path()).args(["--kernel", name, "--host-root"]).args(options);
-        let booted = finish(boot.spawn().expect("python3 starts"), "booting", Duration::from_secs(240));
+        // The harness has its own limit, which leaves out the time that this machine was too busy to run the guest.
+        let booted = finish(boot.spawn().expect("python3 starts"), "booting", Duration::from_secs(1200));
         match booted.status.code() {
             Some(0) => {}
             // What the harness finds missing on this machine.
