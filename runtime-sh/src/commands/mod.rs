@@ -80,7 +80,8 @@ mod wc;
 mod which;
 mod xargs;
 
-pub(crate) use echo::unescape;
+pub(crate) use echo::echoed;
+pub(crate) use messages::{named, quoted};
 pub use io::{Input, Output};
 
 use crate::process::{Held, Memory};

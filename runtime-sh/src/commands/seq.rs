@@ -4,7 +4,7 @@ use super::Invocation;
 use super::gnu::{Done, Program, fail, misused};
 use super::messages::{quoted, say};
 use super::options::Args;
-use super::printf::float;
+use crate::printf::float;
 
 pub(super) const PROGRAM: Program = Program::new(
     "[OPTION]... LAST\n  or:  seq [OPTION]... FIRST LAST\n  or:  seq [OPTION]... FIRST INCREMENT LAST",
