@@ -213,7 +213,7 @@ async fn process(
     let started = remote.write(&ctl, b"start\n").await;
     let shown = command.first().map_or("", String::as_str);
     started.map_err(|f| Fault { text: f.text.replacen(&ctl, shown, 1), ..f })?;
-    attend(remote, &dir, shown).await
+    attend(remote, &dir, shown, None).await
 }
 
 /// Puts a copy of the host directory `dir` into `container`.

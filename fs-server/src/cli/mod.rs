@@ -8,6 +8,7 @@ pub mod doctor;
 mod mount;
 mod run;
 mod serve;
+mod terminal;
 mod token;
 mod umount;
 

@@ -5,6 +5,7 @@
 
 use super::client::quoted;
 use super::serve::WorldArgs;
+use super::terminal::Terminal;
 use crate::addr::Addr;
 use crate::auth::ClientTls;
 use crate::fault::Fault;
@@ -39,6 +40,9 @@ pub struct Run {
     /// A capability, as ctl's `cap` takes it
     #[arg(long, value_name = "CAP")]
     cap: Vec<String>,
+    /// Give it this terminal as its own: keys reach it as they are typed, and it knows the window's size
+    #[arg(short = 't', long = "tty")]
+    tty: bool,
     /// The directory it starts in
     #[arg(short = 'C', long, value_name = "DIR")]
     cwd: Option<String>,
@@ -122,8 +126,14 @@ impl Run {
         let words: Vec<String> =
             std::iter::once(&self.program).chain(&self.args).map(|w| quoted(w)).collect();
         remote.write(&format!("{dir}/cmd"), format!("{}\n", words.join(" ")).as_bytes()).await?;
-        if !self.env.is_empty() {
-            let lines: String = self.env.iter().map(|line| format!("{line}\n")).collect();
+        let mut lines: String = self.env.iter().map(|line| format!("{line}\n")).collect();
+        if self.tty
+            && !self.env.iter().any(|line| line.starts_with("TERM="))
+            && let Ok(term) = std::env::var("TERM")
+        {
+            lines.push_str(&format!("TERM={term}\n"));
+        }
+        if !lines.is_empty() {
             remote.write(&format!("{dir}/env"), lines.as_bytes()).await?;
         }
         if let Some(cwd) = &self.cwd {
@@ -135,12 +145,17 @@ impl Run {
         for cap in &self.cap {
             remote.write(&ctl, format!("cap {cap}\n").as_bytes()).await?;
         }
+        let terminal = if self.tty { Some(Terminal::take()?) } else { None };
+        if let Some(terminal) = &terminal {
+            let (rows, columns) = terminal.size();
+            remote.write(&ctl, format!("tty on {rows} {columns}\n").as_bytes()).await?;
+        }
         remote
             .write(&ctl, b"start\n")
             .await
             .map_err(|f| Fault { text: f.text.replacen(&ctl, &self.program, 1), ..f })?;
 
-        attend(remote, dir, &self.program).await
+        attend(remote, dir, &self.program, terminal).await
     }
 }
 
@@ -159,24 +174,25 @@ pub(super) async fn privately<T>(
     result
 }
 
-/// Is the terminal of the task in `dir`, which was started, until its end; gives its exit status.
-pub(super) async fn attend(remote: &Remote, dir: &str, program: &str) -> Result<ExitCode, Fault> {
+/// Is the stdio of the task in `dir`, which was started, until its end; gives its exit status. `terminal` is the task's, if any.
+pub(super) async fn attend(
+    remote: &Remote,
+    dir: &str,
+    program: &str,
+    terminal: Option<Terminal>,
+) -> Result<ExitCode, Fault> {
     let ctl = format!("{dir}/ctl");
+    // The terminal is the user's again when this is done, before anything more is said.
+    let signals = async {
+        match terminal {
+            Some(mut terminal) => terminal.follow(remote, &ctl).await,
+            None => signals(remote, &ctl).await,
+        }
+    };
     let stdin = feed(remote, dir);
     let out = copy(remote, format!("{dir}/stdio/1"), std::io::stdout());
     let err = copy(remote, format!("{dir}/stdio/2"), std::io::stderr());
-    let signals = signals(remote, &ctl);
-    let copied = async { tokio::try_join!(out, err) };
-    tokio::pin!(stdin, signals);
-    let mut fed = false;
-    tokio::pin!(copied);
-    loop {
-        tokio::select! {
-            done = &mut copied => { done?; break; }
-            result = &mut stdin, if !fed => { result?; fed = true; }
-            result = &mut signals => result?,
-        }
-    }
+    converse(stdin, async { tokio::try_join!(out, err) }, signals).await?;
     let wait = remote.read(&format!("{dir}/wait")).await?;
     let code: i32 = remote.read(&format!("{dir}/exitcode")).await?.trim().parse().unwrap_or(1);
     let words = task::rc::split(wait.trim_end().as_bytes()).unwrap_or_default();
@@ -185,6 +201,23 @@ pub(super) async fn attend(remote: &Remote, dir: &str, program: &str) -> Result<
         eprintln!("taskfs: {}: {message}", program);
     }
     Ok(ExitCode::from(code as u8))
+}
+
+/// Runs all three until the output has ended, and drops them.
+async fn converse<T>(
+    stdin: impl Future<Output = Result<(), Fault>>,
+    output: impl Future<Output = Result<T, Fault>>,
+    signals: impl Future<Output = Result<(), Fault>>,
+) -> Result<(), Fault> {
+    tokio::pin!(stdin, output, signals);
+    let mut fed = false;
+    loop {
+        tokio::select! {
+            done = &mut output => return done.map(drop),
+            result = &mut stdin, if !fed => { result?; fed = true; }
+            result = &mut signals => result?,
+        }
+    }
 }
 
 /// Copies our standard input to the task's; its end ends the task's. A task that reads no more ends it too.

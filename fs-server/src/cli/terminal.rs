@@ -1,0 +1,75 @@
+//! The user's own terminal, given to a task (`taskfs run -t`): raw while it is the task's, and as it was before afterwards.
+
+use crate::fault::Fault;
+use crate::remote::Remote;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use std::io::stdin;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Standard input as a terminal that is raw until this is dropped, be it by a panic.
+pub(super) struct Terminal {
+    before: Termios,
+    // Caught before the terminal is raw: none of them ends this process while it is.
+    window_change: Signal,
+    interrupt: Signal,
+    quit: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Terminal {
+    /// Takes standard input, which must be a terminal. Is called within tokio.
+    pub(super) fn take() -> Result<Terminal, Fault> {
+        let before = tcgetattr(stdin())
+            .map_err(|e| Fault::usage(format!("-t: standard input is not a terminal: {e}")))?;
+        let of = |kind| signal(kind).map_err(|e| Fault::os(e.to_string()));
+        let terminal = Terminal {
+            before,
+            window_change: of(SignalKind::window_change())?,
+            interrupt: of(SignalKind::interrupt())?,
+            quit: of(SignalKind::quit())?,
+            terminate: of(SignalKind::terminate())?,
+            hangup: of(SignalKind::hangup())?,
+        };
+        let mut raw = terminal.before.clone();
+        raw.make_raw();
+        // At once: what was typed ahead is the program's.
+        tcsetattr(stdin(), OptionalActions::Now, &raw)
+            .map_err(|e| Fault::os(format!("-t: the terminal's mode: {e}")))?;
+        Ok(terminal)
+    }
+
+    /// Rows and columns of its window.
+    pub(super) fn size(&self) -> (u16, u16) {
+        match tcgetwinsize(stdin()) {
+            Ok(size) if size.ws_row > 0 && size.ws_col > 0 => (size.ws_row, size.ws_col),
+            _ => (24, 80),
+        }
+    }
+
+    /// Tells the task of the window's size whenever it changes, and of the signals that are not typed.
+    pub(super) async fn follow(&mut self, remote: &Remote, ctl: &str) -> Result<(), Fault> {
+        loop {
+            let line = tokio::select! {
+                _ = self.window_change.recv() => {
+                    let (rows, columns) = self.size();
+                    format!("winsize {rows} {columns}\n")
+                }
+                _ = self.interrupt.recv() => "kill INT\n".to_owned(),
+                _ = self.quit.recv() => "kill QUIT\n".to_owned(),
+                // An interactive shell lives through a TERM; who sends one wants the end.
+                _ = self.terminate.recv() => "kill\n".to_owned(),
+                _ = self.hangup.recv() => "kill HUP\n".to_owned(),
+            };
+            // It may have ended by itself.
+            let _ended = remote.write(ctl, line.as_bytes()).await;
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // At once, not after the output: a terminal that is stopped must not hold the end up. One that is gone needs no mending.
+        let _gone = tcsetattr(stdin(), OptionalActions::Now, &self.before);
+    }
+}

@@ -1,0 +1,74 @@
+//! The shell from outside: as a task through a mount, and at the user's own terminal.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tests::{Server, cannot_run, has_fuse, sh, taskfs, text};
+
+#[test]
+fn a_command_line_runs_through_a_mount_with_echo_and_cat() {
+    if !has_fuse("a shell through FUSE") {
+        return;
+    }
+    let mnt = tempfile::tempdir().expect("a temporary directory");
+    let mount = mnt.path().to_str().expect("a UTF-8 path");
+    let _server = Server::start(&["--mount", mount]);
+    let script = r#"
+        cd $M/tmp; touch one two three
+        id=$(cat $M/task/new); cd $M/task/$id
+        echo sh >type; echo "sh -c 'ls | wc -l'" >cmd; echo /tmp >cwd
+        echo start >ctl; cat stdio/1; cat exitcode
+        head -qn 1 $M/bin/sh $M/bin/ls
+        printf '#!/bin/sh\necho "from a script: $*"\n' >$M/tmp/s
+        id=$(cat $M/task/new); cd $M/task/$id
+        echo '/tmp/s a b' >cmd; echo start >ctl; cat stdio/1
+        cd /
+    "#;
+    let output = sh(script, &[("M", mount)], Duration::from_secs(30));
+    assert_eq!(text(output), "3\n0\n#!taskfs sh\n#!taskfs sh ls\nfrom a script: a b\n");
+}
+
+/// Runs `script` in bash on a terminal of 33 rows and 99 columns, where `typed` is typed: what is shown. None where this machine
+/// lacks script(1), which makes the terminal.
+fn at_a_terminal(typed: &str, script: &str) -> Option<String> {
+    if Command::new("script").arg("--version").stdout(Stdio::null()).status().is_err() {
+        cannot_run("taskfs run -t", "script(1) is not installed");
+        return None;
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("script");
+    std::fs::write(&file, format!("stty rows 33 columns 99; before=$(stty -g)\n{script}\necho \"status $?\"\n[ \"$before\" = \"$(stty -g)\" ] && echo restored\n"))
+        .expect("a script");
+    let taskfs = taskfs();
+    let vars = [
+        ("T", taskfs.to_str().expect("UTF-8")),
+        ("F", file.to_str().expect("UTF-8")),
+        ("D", dir.path().to_str().expect("UTF-8")),
+        ("TYPED", typed),
+        ("TERM", "vt220"),
+    ];
+    // The end of what is typed comes with the end of what is shown: ^D would be typed otherwise.
+    let line =
+        r#"mkfifo $D/keys; exec 3<>$D/keys; printf "$TYPED" >&3; script -qec "bash $F" /dev/null <$D/keys"#;
+    Some(text(sh(line, &vars, Duration::from_secs(60))))
+}
+
+#[test]
+fn the_users_terminal_is_the_shells_until_its_end() {
+    let typed = r#"echo $((6*7)) $TERM; test -t 0 && test -t 1 && echo tty\rexit 5\r"#;
+    let Some(shown) = at_a_terminal(typed, "$T run -t sh") else { return };
+    assert!(shown.contains("\r\n42 vt220\r\ntty\r\n"), "{shown:?}");
+    assert!(shown.ends_with("status 5\r\nrestored\r\n"), "{shown:?}");
+}
+
+#[test]
+fn the_users_terminal_is_restored_when_the_program_cannot_start() {
+    let Some(shown) = at_a_terminal("", "$T run -t /tmp/nothing") else { return };
+    assert!(shown.contains("/tmp/nothing") && shown.ends_with("restored\r\n"), "{shown:?}");
+}
+
+#[test]
+fn without_a_terminal_none_can_be_given() {
+    let output = sh(&format!("{} run -t sh </dev/null", taskfs().display()), &[], Duration::from_secs(30));
+    assert_eq!(output.status.code(), Some(64));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("standard input is not a terminal"));
+}
