@@ -1,4 +1,4 @@
-//! Commands that cannot finish: files that may not be touched, memory that is short, an end in the middle. What was there stays.
+//! Commands that cannot finish: a tree that is full, files that may not be touched, an end in the middle. What was there stays.
 
 use super::{Desk, all_of, block_on, sink, split};
 use crate::commands::{Call, Env};
@@ -23,6 +23,24 @@ async fn run(desk: &Desk, line: &str) -> (u8, String, String) {
     let status = desk.call(call).await.expect("a command of ours");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     (status, text(all_of(&out).await), text(all_of(&err).await))
+}
+
+#[test]
+fn what_a_full_tree_refuses_is_named_and_leaves_nothing_behind() {
+    block_on(async {
+        let desk = Desk::new(tree(50_000).await);
+        let full = "file system is full: it may hold 50000 bytes\n";
+        for (line, status, said) in [
+            ("cp a b", 1, "cp: error writing 'b': "),
+            ("sed -i s/x/yyyyyyyyy/ a", 4, "sed: couldn't write to a: "),
+            ("cp -r a b", 1, "cp: error writing 'b': "),
+        ] {
+            let (code, _, err) = run(&desk, line).await;
+            assert_eq!((code, err), (status, format!("{said}{full}")), "{line}");
+            assert_eq!(run(&desk, "ls -A").await.1, "a\n", "after {line}");
+            assert_eq!(run(&desk, "grep -c x$ a").await.1, "5000\n", "after {line}");
+        }
+    });
 }
 
 #[test]
