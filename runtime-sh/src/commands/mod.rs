@@ -81,8 +81,8 @@ mod which;
 mod xargs;
 
 pub(crate) use echo::echoed;
-pub(crate) use messages::{named, quoted};
 pub use io::{Input, Output};
+pub(crate) use messages::{named, quoted};
 
 use crate::process::{Held, Memory};
 use futures_util::future::BoxFuture;

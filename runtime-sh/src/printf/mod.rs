@@ -134,8 +134,8 @@ impl<'a> Printer<'a> {
             return self.integer(Sign::Kept) as i64;
         }
         let digits = text[*at..].iter().take_while(|b| b.is_ascii_digit());
-        let (len, number) =
-            digits.fold((0, 0i64), |(len, number), b| (len + 1, (number * 10 + i64::from(b - b'0')).min(1 << 31)));
+        let (len, number) = digits
+            .fold((0, 0i64), |(len, number), b| (len + 1, (number * 10 + i64::from(b - b'0')).min(1 << 31)));
         *at += len;
         number
     }
@@ -259,7 +259,8 @@ impl<'a> Printer<'a> {
     }
 
     fn invalid(&self, text: &[u8]) -> Vec<u8> {
-        let what = if self.manner == Dash { ": invalid directive" } else { ": invalid conversion specification" };
+        let what =
+            if self.manner == Dash { ": invalid directive" } else { ": invalid conversion specification" };
         [text, what.as_bytes()].concat()
     }
 }

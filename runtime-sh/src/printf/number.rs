@@ -85,7 +85,11 @@ fn signed(text: &[u8]) -> (bool, &[u8]) {
 fn exponent(text: &[u8], mark: u8) -> usize {
     let [first, rest @ ..] = text else { return 0 };
     let digits = signed(rest).1.iter().take_while(|b| b.is_ascii_digit()).count();
-    if first.eq_ignore_ascii_case(&mark) && digits > 0 { 1 + rest.len() - signed(rest).1.len() + digits } else { 0 }
+    if first.eq_ignore_ascii_case(&mark) && digits > 0 {
+        1 + rest.len() - signed(rest).1.len() + digits
+    } else {
+        0
+    }
 }
 
 /// What is read of `text`, and how much that is.
@@ -126,7 +130,8 @@ fn hexadecimal(text: &[u8]) -> (f64, usize) {
         len += 1;
     }
     let tail = exponent(&text[len..], b'p');
-    let power = std::str::from_utf8(&text[len..len + tail]).ok().and_then(|text| text.get(1..)?.parse::<i32>().ok());
+    let power =
+        std::str::from_utf8(&text[len..len + tail]).ok().and_then(|text| text.get(1..)?.parse::<i32>().ok());
     let power = power.unwrap_or(0).saturating_sub(behind.saturating_mul(4));
     (size * 2f64.powi(power), len + tail)
 }
@@ -211,7 +216,11 @@ mod tests {
             (" 1x", 1.0, true),
         ] {
             let found = float(word.as_bytes());
-            assert_eq!((found.value, found.rest, found.nothing, found.beyond), (value, rest, false, false), "{word}");
+            assert_eq!(
+                (found.value, found.rest, found.nothing, found.beyond),
+                (value, rest, false, false),
+                "{word}"
+            );
         }
         assert!(float(b"1e999").beyond && float(b".").nothing && float(b"x").nothing);
     }
