@@ -5,6 +5,7 @@
 //! is taken and means nothing, unless the file says otherwise, for a shell's `>` truncates before it writes.
 
 mod attr;
+pub(crate) mod ctl;
 mod device;
 mod dir;
 mod edited;
@@ -13,6 +14,7 @@ mod lines;
 mod text;
 
 pub(crate) use attr::Attr;
+pub(crate) use ctl::Commanded;
 pub(crate) use device::Device;
 pub(crate) use dir::{Dir, OpenDir};
 pub(crate) use edited::{Edit, Edited};
