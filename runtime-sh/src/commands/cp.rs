@@ -1,7 +1,7 @@
 //! cp(1): copies of files and trees.
 
-use super::copy::{Copier, Copying, into_directory, target};
-use super::gnu::{Done, Program, fail, misused};
+use super::copy::{Copier, Copying, Destination, target};
+use super::gnu::{Done, Program, misused};
 use super::messages::{quoted, say};
 use super::options::Args;
 use super::reach::{base_name, joined};
@@ -74,50 +74,20 @@ fn how(args: &Args) -> Done<Copying> {
 
 pub(super) async fn run(call: &mut Invocation<'_>, args: Args) -> Done {
     let how = how(&args)?;
-    let mut sources = args.operands.clone();
-    let directory = args.value("t").map(<[u8]>::to_vec);
-    if sources.is_empty() {
-        return misused("missing file operand");
-    }
-    let dest = match directory.clone() {
-        Some(directory) => directory,
-        None => sources.pop().expect("just looked at"),
-    };
-    if sources.is_empty() {
-        return misused(say!("missing destination file operand after ", quoted(&dest)));
-    }
-    let place = call.place(&dest, Follow::Yes).await;
-    let is_dir = place.as_ref().is_ok_and(|place| place.kind() == Kind::Dir);
-    if args.has("T") {
-        if let Some(extra) = sources.get(1) {
-            return misused(say!("extra operand ", quoted(extra)));
-        }
-    } else if !is_dir && (sources.len() > 1 || directory.is_some()) {
-        let why = match &place {
-            Err(error) if directory.is_some() || !error.is(Errno::ENOENT) => words(error),
-            Err(error) => words(error),
-            Ok(_) => "Not a directory".to_owned(),
-        };
-        return fail(say!("target ", quoted(&dest), ": ", why));
-    }
+    let (sources, dest) = Destination::of(call, &args).await?;
     let mut copier = Copier::new(how);
     for source in &sources {
-        let to = if is_dir && !args.has("T") {
-            let place = place.as_ref().expect("it is a directory");
-            if args.has("parents") {
-                parents(call, &dest, source).await
-            } else if matches!(base_name(source), b"." | b".." | b"/") {
-                target(call, &dest).await.or_else(|_| into_here(place, &dest))
-            } else {
-                into_directory(place, &dest, source)
+        let to = match dest.directory() {
+            Some(_) if args.has("parents") => parents(call, &dest.path, source).await,
+            Some(dir) if matches!(base_name(source), b"." | b".." | b"/") => {
+                target(call, &dest.path).await.or_else(|_| into_here(dir, &dest.path))
             }
-        } else {
-            target(call, &dest).await
+            _ => dest.of_source(call, source).await,
         };
         match to {
             Ok(to)
-                if dest.ends_with(b"/")
-                    && !is_dir
+                if dest.path.ends_with(b"/")
+                    && dest.dir.is_none()
                     && call.stat(source, Follow::Yes).await.is_ok_and(|stat| stat.kind() != Kind::Dir) =>
             {
                 copier.failed = true;
@@ -128,7 +98,7 @@ pub(super) async fn run(call: &mut Invocation<'_>, args: Args) -> Done {
             }
             Err(error) => {
                 copier.failed = true;
-                call.warn(say!("cannot create regular file ", quoted(&dest), ": ", words(&error))).await;
+                call.warn(say!("cannot create regular file ", quoted(&dest.path), ": ", words(&error))).await;
             }
         }
     }

@@ -1,7 +1,7 @@
 //! mv(1): renames; from one tree to another, a copy and the removal of what was copied whole.
 
-use super::copy::{Copier, Copying, Target, into_directory, target, within};
-use super::gnu::{Done, Program, fail, misused};
+use super::copy::{Copier, Copying, Destination, Target, within};
+use super::gnu::{Done, Program};
 use super::messages::{quoted, say};
 use super::options::Args;
 use super::remove::Remover;
@@ -16,40 +16,22 @@ pub(super) const PROGRAM: Program = Program::new(
 );
 
 pub(super) async fn run(call: &mut Invocation<'_>, args: Args) -> Done {
-    let mut sources = args.operands.clone();
-    let directory = args.value("t").map(<[u8]>::to_vec);
-    if sources.is_empty() {
-        return misused("missing file operand");
-    }
-    let dest = match directory.clone() {
-        Some(directory) => directory,
-        None => sources.pop().expect("just looked at"),
-    };
-    if sources.is_empty() {
-        return misused(say!("missing destination file operand after ", quoted(&dest)));
-    }
-    let place = call.place(&dest, Follow::Yes).await;
-    let is_dir = place.as_ref().is_ok_and(|place| place.kind() == Kind::Dir);
-    if args.has("T") {
-        if let Some(extra) = sources.get(1) {
-            return misused(say!("extra operand ", quoted(extra)));
-        }
-    } else if !is_dir && (sources.len() > 1 || directory.is_some()) {
-        let why = place.as_ref().err().map_or("Not a directory".to_owned(), words);
-        return fail(say!("target ", quoted(&dest), ": ", why));
-    }
+    let (sources, dest) = Destination::of(call, &args).await?;
     let mut status = 0;
     for source in &sources {
-        let to = if is_dir && !args.has("T") {
-            into_directory(place.as_ref().expect("it is a directory"), &dest, source)
-        } else {
-            target(call, &dest).await
-        };
+        let to = dest.of_source(call, source).await;
         let moved = match to {
             Ok(to) => one(call, &args, source, to).await?,
             Err(error) => {
-                call.warn(say!("cannot move ", quoted(source), " to ", quoted(&dest), ": ", words(&error)))
-                    .await;
+                call.warn(say!(
+                    "cannot move ",
+                    quoted(source),
+                    " to ",
+                    quoted(&dest.path),
+                    ": ",
+                    words(&error)
+                ))
+                .await;
                 false
             }
         };

@@ -4,7 +4,6 @@ use super::clock::now;
 use super::fifo::PipeNode;
 use super::file::MemFile;
 use super::inode::{Birth, Body, Inode};
-use super::space::PAGE;
 use crate::access::check;
 use crate::*;
 use std::sync::{Arc, Weak};
@@ -179,19 +178,7 @@ impl Node for Inode {
         self.set(who, set).into()
     }
     fn statfs(&self) -> Op<'_, StatFs> {
-        let space = &self.tree().space;
-        let free = space.free_bytes() / PAGE;
-        Op::ok(StatFs {
-            kind: TMPFS_MAGIC,
-            bsize: PAGE as u32,
-            blocks: space.max_bytes() / PAGE,
-            bfree: free,
-            bavail: free,
-            files: space.max_inodes(),
-            ffree: space.max_inodes().saturating_sub(space.used_inodes()),
-            fsid: 0,
-            namelen: Name::MAX as u32,
-        })
+        Op::ok(self.tree().space.statfs(TMPFS_MAGIC))
     }
 
     fn acl(&self, kind: AclKind) -> Op<'_, Option<Arc<Acl>>> {

@@ -1,6 +1,6 @@
 //! How much a tree holds, and how much it may.
 
-use crate::{Errno, Error, Result};
+use crate::{Errno, Error, Name, Result, StatFs};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -113,5 +113,21 @@ impl Space {
     }
     pub(crate) fn free_bytes(&self) -> u64 {
         self.max_bytes().saturating_sub(self.used_bytes())
+    }
+
+    /// As a file system of the type `kind` tells it.
+    pub(crate) fn statfs(&self, kind: u32) -> StatFs {
+        let free = self.free_bytes() / PAGE;
+        StatFs {
+            kind,
+            bsize: PAGE as u32,
+            blocks: self.max_bytes() / PAGE,
+            bfree: free,
+            bavail: free,
+            files: self.max_inodes(),
+            ffree: self.max_inodes().saturating_sub(self.used_inodes()),
+            fsid: 0,
+            namelen: Name::MAX as u32,
+        }
     }
 }

@@ -7,7 +7,6 @@ use super::file::OverlayFile;
 use super::inode::Inode;
 use crate::access::check;
 use crate::mem::fifo::PipeNode;
-use crate::mem::space::PAGE;
 use crate::*;
 use std::sync::{Arc, Weak};
 
@@ -204,19 +203,7 @@ impl Node for Inode {
         attempt(move || self.set(who, set))
     }
     fn statfs(&self) -> Op<'_, StatFs> {
-        let space = &self.tree().space;
-        let free = space.free_bytes() / PAGE;
-        Op::ok(StatFs {
-            kind: OVERLAY_MAGIC,
-            bsize: PAGE as u32,
-            blocks: space.max_bytes() / PAGE,
-            bfree: free,
-            bavail: free,
-            files: space.max_inodes(),
-            ffree: space.max_inodes().saturating_sub(space.used_inodes()),
-            fsid: 0,
-            namelen: Name::MAX as u32,
-        })
+        Op::ok(self.tree().space.statfs(OVERLAY_MAGIC))
     }
 
     fn acl(&self, kind: AclKind) -> Op<'_, Option<Arc<Acl>>> {

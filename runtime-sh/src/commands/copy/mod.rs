@@ -2,8 +2,10 @@
 //! copied as it is walked; what fails is told, and the rest goes on.
 
 mod content;
+mod destination;
 
 pub use content::content;
+pub use destination::Destination;
 
 use super::gnu::Done;
 use super::messages::{quoted, say};
