@@ -74,5 +74,6 @@
 #![deny(unsafe_code)] // but for one module: server/held.rs
 
 pub mod client;
+pub mod patience;
 pub mod server;
 pub mod wire;

@@ -6,16 +6,20 @@
 //! that are woken for a request each cost more than a worker that finds many requests, so only so many connections have one,
 //! those that came first; all others are the runtime's.
 //!
+//! Before it sleeps a thread looks for the next request for a moment, where that has been of use ([`Patience`]): half of the
+//! processors may have one that looks, since whoever is to send the request needs another.
+//!
 //! A thread that hangs on a disk holds its own connection and nobody else: it needs no watching.
 
+use crate::patience::Patience;
 use parking_lot::{Condvar, Mutex};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -258,20 +262,57 @@ fn run<T>(
     let mut future = pin!(future);
     let waker = Waker::from(bell.clone());
     let mut context = Context::from_waker(&waker);
+    let mut patience = Patience::default();
     while !bell.stop.load(Ordering::SeqCst) {
         if let Poll::Ready(result) = future.as_mut().poll(&mut context) {
             return Some(result);
         }
-        sleep(socket, wanted, bell);
+        wait(socket, wanted, bell, &mut patience);
     }
     None
 }
 
+/// Threads that look for a request at this moment.
+static LOOKING: AtomicUsize = AtomicUsize::new(0);
+
+/// The right to look, which not many have at a time.
+struct Looking;
+
+impl Looking {
+    fn begin() -> Option<Looking> {
+        static MOST: OnceLock<usize> = OnceLock::new();
+        let most = *MOST.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from) / 2);
+        let may = LOOKING.fetch_add(1, Ordering::Relaxed) < most;
+        // Dropped at once where there are enough.
+        let looking = Looking;
+        may.then_some(looking)
+    }
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        LOOKING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Waits for the socket, as far as that is wanted, or the bell.
-fn sleep(socket: &impl Socket, wanted: &Wanted, bell: &Bell) {
+fn wait(socket: &impl Socket, wanted: &Wanted, bell: &Bell, patience: &mut Patience) {
     let mut events = PollFlags::empty();
     events.set(PollFlags::IN, wanted.read.swap(false, Ordering::Relaxed));
     events.set(PollFlags::OUT, wanted.write.swap(false, Ordering::Relaxed));
+    if events == PollFlags::IN
+        && let Some(_looking) = Looking::begin()
+    {
+        let came = patience.look(|| {
+            let there = bell.rung.load(Ordering::SeqCst)
+                || poll(&mut [PollFd::new(socket, events)], Some(&Timespec::default())) != Ok(0);
+            there.then_some(())
+        });
+        if came.is_some() {
+            bell.rung.store(false, Ordering::SeqCst);
+            return;
+        }
+    }
     bell.sleeps.store(true, Ordering::SeqCst);
     if !bell.rung.load(Ordering::SeqCst) {
         let mut both = [PollFd::new(socket, events), PollFd::new(&bell.event, PollFlags::IN)];

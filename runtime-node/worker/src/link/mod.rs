@@ -3,7 +3,7 @@
 //! Requests that depend on each other (walk, open, read, clunk) go out in one write, which the protocol allows because
 //! fids are the client's to choose and requests of one fid take effect in order. Somebody who waits blocked reads the
 //! socket himself and hands out what is not his (leader and followers); for those who wait in a runtime, [`Link::drive`]
-//! reads whenever nobody else does. What the messages mean is left to [`crate::files`] and [`crate::control`].
+//! reads whenever nobody else does. Who reads blocked looks for a moment before he sleeps, where that has been of use. What the messages mean is left to [`crate::files`] and [`crate::control`].
 
 mod batch;
 mod fids;
@@ -12,6 +12,7 @@ mod slots;
 pub use batch::{Batch, Frame, Sent, now, unexpected};
 pub use fids::{CONTROL, Fids, Handle, TASK};
 
+use nine::patience::Patience;
 use nine::wire::{Dialect, Fid, HEADER, Msize, Name, Rmessage, Tag, Tmessage, Uid, frame_size};
 use slots::Slots;
 use std::io;
@@ -54,6 +55,8 @@ struct State {
     input: Vec<u8>,
     /// Blocked waiters that do not read.
     followers: usize,
+    /// Of who reads blocked.
+    patience: Patience,
 }
 
 impl Link {
@@ -72,6 +75,7 @@ impl Link {
                 is_led: false,
                 input: Vec::new(),
                 followers: 0,
+                patience: Patience::default(),
             }),
             turn: Condvar::new(),
             poke: tokio::sync::Notify::new(),
@@ -194,6 +198,14 @@ impl Link {
         }
     }
 
+    fn fill_blocked(&self, input: &mut Vec<u8>, patience: &mut Patience) -> io::Result<usize> {
+        let come = patience.look(|| match self.fill(input, libc::MSG_DONTWAIT) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => None,
+            come => Some(come),
+        });
+        come.unwrap_or_else(|| self.fill(input, 0))
+    }
+
     /// Reads once, blocked or not, and hands out every whole frame. `false`: somebody else is reading, or there was nothing.
     fn lead(&self, blocked: bool) -> io::Result<bool> {
         let mut woken = Vec::new();
@@ -209,9 +221,15 @@ impl Link {
         }
         state.is_led = true;
         let mut input = std::mem::take(&mut state.input);
+        let mut patience = state.patience;
         drop(state);
-        let got = self.fill(&mut input, if blocked { 0 } else { libc::MSG_DONTWAIT });
+        let got = if blocked {
+            self.fill_blocked(&mut input, &mut patience)
+        } else {
+            self.fill(&mut input, libc::MSG_DONTWAIT)
+        };
         let mut state = self.lock();
+        state.patience = patience;
         let handed = hand_out(&mut state.slots, &mut input, self.msize, woken);
         state.input = input;
         state.is_led = false;
