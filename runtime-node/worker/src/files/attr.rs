@@ -1,7 +1,7 @@
 //! What a file is: 9P's attributes in the words of Deno's two traits.
 
 use super::Tree;
-use super::walk::{Follow, Keep};
+use super::walk::{Follow, Keep, Step};
 use crate::link::{Frame, unexpected};
 use deno_io::fs::{FsStat, FsStatFs};
 use nine::wire::{Attr, AttrMask, Fid, Mode, Rmessage, SetAttrFields, SetAttrMask, Time, Tmessage};
@@ -138,12 +138,13 @@ impl Change {
 
 impl Tree {
     pub async fn stat(&self, path: &Path, follow: Follow) -> io::Result<Meta> {
-        let reached = self.at(path, follow, Keep::No, &|batch, fid| batch.push(&ask(fid))).await?;
+        let reached =
+            self.at_by(Step::Along, path, follow, Keep::No, &|batch, fid| batch.push(&ask(fid))).await?;
         said(&reached.replies[0])
     }
 
     pub async fn exists(&self, path: &Path) -> bool {
-        self.at(path, Follow::Yes, Keep::No, &|_, _| {}).await.is_ok()
+        self.at_by(Step::Along, path, Follow::Yes, Keep::No, &|_, _| {}).await.is_ok()
     }
 
     pub async fn set(&self, path: &Path, follow: Follow, change: Change) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! Names made, moved and removed.
 
 use super::Tree;
-use super::walk::{Follow, Keep, Walks, errno, path_of};
+use super::walk::{Follow, Keep, Step, Walks, errno, path_of};
 use crate::link::{Batch, Handle, TASK, unexpected};
 use nine::wire::{DirEntryKind, Fid, Gid, Mode, Name, NamesBuf, QidKind, Rmessage, Tmessage, UnlinkFlags};
 use std::ffi::OsString;
@@ -192,7 +192,11 @@ impl Tree {
         let link = self.link();
         let (olddirfid, newdirfid) = (link.fids.take(), link.fids.take());
         let mut batch = link.batch();
-        let walks = [Walks::push(&mut batch, olddirfid, &old)?, Walks::push(&mut batch, newdirfid, &new)?];
+        let step = Step::Together;
+        let walks = [
+            Walks::push(&mut batch, step, olddirfid, &old)?,
+            Walks::push(&mut batch, step, newdirfid, &new)?,
+        ];
         let renamed = walks.iter().map(Walks::count).sum::<usize>();
         let (oldname, newname) = (Name(&oldname), Name(&newname));
         batch.push(&Tmessage::Renameat { olddirfid, oldname, newdirfid, newname });
@@ -233,7 +237,9 @@ impl Tree {
 
     pub async fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
         let reached = self
-            .at(path, Follow::No, Keep::No, &|batch, fid| batch.push(&Tmessage::Readlink { fid }))
+            .at_by(Step::Along, path, Follow::No, Keep::No, &|batch, fid| {
+                batch.push(&Tmessage::Readlink { fid })
+            })
             .await?;
         if !reached.kind.contains(nine::wire::QidKind::SYMLINK) {
             return Err(errno(libc::EINVAL));
@@ -246,11 +252,11 @@ impl Tree {
 
     /// The path without links, `.` and `..`. The walk says it: a name that is no link stands for itself.
     pub async fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
-        Ok(self.at(path, Follow::Yes, Keep::No, &|_, _| {}).await?.path())
+        Ok(self.at_by(Step::Along, path, Follow::Yes, Keep::No, &|_, _| {}).await?.path())
     }
 
     pub async fn chdir(&self, path: &Path) -> io::Result<()> {
-        let reached = self.at(path, Follow::Yes, Keep::No, &|_, _| {}).await?;
+        let reached = self.at_by(Step::Along, path, Follow::Yes, Keep::No, &|_, _| {}).await?;
         if !reached.kind.contains(nine::wire::QidKind::DIR) {
             return Err(errno(libc::ENOTDIR));
         }

@@ -1,19 +1,16 @@
 //! Opening files, and reading or writing whole ones: for a file that one message can carry, in one round trip.
 
-use super::walk::{Follow, Keep, Reached, errno};
+use super::walk::{Follow, Keep, Reached, Step, errno};
 use super::{Meta, OpenFile, Tree, attr};
 use crate::link::{Batch, Frame, Handle, unexpected};
 use deno_fs::OpenOptions;
-use nine::wire::{Data, Fid, Gid, Mode, Name, NamesBuf, OpenFlags, QidKind, Rmessage, Tmessage};
+use nine::wire::{Data, Fid, Gid, Mode, Name, OpenFlags, QidKind, Rmessage, Tmessage};
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 /// What is read of a file at the first go. Longer ones are read on.
 const FIRST_READ: u32 = 256 << 10;
-
-/// Which of the replies to [`Tree::create_and`] is Tlcreate's: Twalk, Treadlink and Tclunk of the probe go before.
-const CREATED: usize = 3;
 
 /// How a file is opened: open(2)'s flags and mode.
 #[derive(Clone, Copy, Debug)]
@@ -82,9 +79,8 @@ impl Tree {
         Ok(self.create_and(path, how, Keep::Yes, &|_, _| {}).await?.handle())
     }
 
-    /// Opens the file, which is made if it is not there, and sends what `then` adds along; the replies are those. The name is
-    /// looked at in the same breath: a link stands for what it says, and cannot be opened itself, so that for a link
-    /// nothing of `then` takes effect.
+    /// Opens the file, which is made if it is not there, and sends what `then` adds along; the replies are those. A link stands
+    /// for what it says, and cannot be opened itself, so that for a link nothing of `then` takes effect.
     async fn create_and(
         &self,
         path: &Path,
@@ -97,59 +93,49 @@ impl Tree {
         }
         let mut path = path.to_path_buf();
         for _ in 0..40 {
-            let probe = self.link().fids.take();
             let asked = self
-                .beside(&path, keep, &|batch, dir, name| {
-                    self.push_probe(batch, dir, probe, name);
-                    let (mode, gid) = (self.masked(how.mode), Gid::NONE);
-                    batch.push(&Tmessage::Lcreate {
-                        fid: dir,
-                        name: Name(name),
-                        flags: how.flags,
-                        mode,
-                        gid,
-                    });
-                    then(batch, dir);
+                .beside(&path, keep, &|batch, fid, name| {
+                    let (name, flags, gid) = (Name(name), how.flags, Gid::NONE);
+                    batch.push(&Tmessage::Lcreate { fid, name, flags, mode: self.masked(how.mode), gid });
+                    then(batch, fid);
                 })
                 .await;
-            self.link().fids.give_back(probe);
-            let (mut reached, _) = match asked {
+            let (mut reached, name) = match asked {
                 Err(e) if e.raw_os_error() == Some(libc::EBUSY) => return Err(errno(libc::EISDIR)),
                 other => other?,
             };
-            let found = match reached.replies[0].reply() {
-                Ok(Rmessage::Walk { qids }) => qids.as_slice().first().map(|qid| qid.kind),
-                _ => None,
-            };
-            let is_link = found.is_some_and(|kind| kind.contains(QidKind::SYMLINK));
-            if is_link && !how.flags.contains(OpenFlags::EXCL) {
-                if how.follow() == Follow::No {
-                    return Err(errno(libc::ELOOP));
+            let refused = match reached.replies[0].done() {
+                Ok(()) => {
+                    reached.replies.drain(..1);
+                    return Ok(reached);
                 }
-                let target = match reached.replies[1].reply()? {
-                    Rmessage::Readlink { target } => target.0.to_vec(),
-                    other => return Err(unexpected(&other)),
-                };
-                path = reached.path().join(std::ffi::OsString::from_vec(target));
-                continue;
+                Err(refused) => refused,
+            };
+            let is_to_follow = how.follow() == Follow::Yes && !how.flags.contains(OpenFlags::EXCL);
+            if refused.raw_os_error() != Some(libc::ELOOP) || !is_to_follow {
+                return Err(refused);
             }
-            reached.replies[CREATED].done()?;
-            reached.replies.drain(..=CREATED);
-            return Ok(reached);
+            let dir = reached.path();
+            let Ok(target) = self.read_link(&dir.join(std::ffi::OsString::from_vec(name))).await else {
+                return Err(refused);
+            };
+            path = dir.join(target);
         }
         Err(errno(libc::ELOOP))
     }
 
-    fn push_probe(&self, batch: &mut Batch, dir: Fid, probe: Fid, name: &[u8]) {
-        let Ok(names) = NamesBuf::new([name]) else { return };
-        batch.push(&Tmessage::Walk { fid: dir, newfid: probe, names: names.as_names() });
-        batch.push(&Tmessage::Readlink { fid: probe });
-        batch.push(&Tmessage::Clunk { fid: probe });
-    }
-
     /// A whole file.
     pub async fn read_file(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let (meta, handle, first, _) = self.begin_to_read(path).await?;
+        self.read_file_by(Step::Apart, path).await
+    }
+
+    /// The same for a file that is there mostly: two messages fewer, and another round trip where it is not.
+    pub async fn read_file_there(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.read_file_by(Step::Together, path).await
+    }
+
+    async fn read_file_by(&self, step: Step, path: &Path) -> io::Result<Vec<u8>> {
+        let (meta, handle, first, _) = self.begin_to_read(step, path).await?;
         if meta.is_dir() {
             return Err(errno(libc::EISDIR));
         }
@@ -165,16 +151,20 @@ impl Tree {
 
     /// What a path is, where it really is, and its text if it is a stored file that comes at the first go.
     pub async fn glance(&self, path: &Path) -> io::Result<(Meta, PathBuf, Option<Vec<u8>>)> {
-        let (meta, handle, first, real) = self.begin_to_read(path).await?;
+        let (meta, handle, first, real) = self.begin_to_read(Step::Apart, path).await?;
         let text = first.ok().filter(|data| meta.kind() == Mode::REGULAR && is_whole(&meta, data));
         handle.clunk_later();
         Ok((meta, real, text))
     }
 
-    async fn begin_to_read(&self, path: &Path) -> io::Result<(Meta, Handle, io::Result<Vec<u8>>, PathBuf)> {
+    async fn begin_to_read(
+        &self,
+        step: Step,
+        path: &Path,
+    ) -> io::Result<(Meta, Handle, io::Result<Vec<u8>>, PathBuf)> {
         let first = FIRST_READ.min(self.link().chunk() as u32);
         let reached = self
-            .at(path, Follow::Yes, Keep::Yes, &|batch, fid| {
+            .at_by(step, path, Follow::Yes, Keep::Yes, &|batch, fid| {
                 batch.push(&attr::ask(fid));
                 batch.push(&Tmessage::Lopen { fid, flags: OpenFlags::empty() });
                 batch.push(&Tmessage::Read { fid, offset: 0, count: first });
@@ -249,7 +239,7 @@ impl Tree {
 
     /// Copies one file's contents, and its permissions if the other is new.
     pub async fn copy_file(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let (meta, handle, first, _) = self.begin_to_read(from).await?;
+        let (meta, handle, first, _) = self.begin_to_read(Step::Together, from).await?;
         let data = first?;
         let flags = OpenFlags::WRONLY | OpenFlags::CREAT | OpenFlags::TRUNC;
         let how = Opening { flags, mode: meta.0.mode.permissions() };

@@ -127,7 +127,7 @@ macro_rules! file_system {
 /// A whole file; what is not simply reading goes through an open file.
 async fn read(tree: &Tree, path: &std::path::Path, how: Opening) -> std::io::Result<Vec<u8>> {
     if how.flags.is_empty() {
-        return tree.read_file(path).await;
+        return tree.read_file_there(path).await;
     }
     let file = tree.open(path, how).await?;
     let mut data = Vec::new();

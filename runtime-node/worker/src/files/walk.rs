@@ -27,6 +27,18 @@ pub(super) enum Keep {
     No,
 }
 
+/// How the last name is walked to, which decides what the messages behind the walk meet where it is not there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    /// By a walk of its own from the directory's fid to another: they meet no file, and the walk says why.
+    Apart,
+    /// By a walk of its own that takes the directory's fid along: they meet the directory, and the walk says why. Two
+    /// messages fewer, for those that look at nothing but a fid's attributes.
+    Along,
+    /// With all other names: they meet no file, and a second round trip finds out why. For names that are there mostly.
+    Together,
+}
+
 /// Where a path led.
 pub(super) struct Reached {
     /// What answered the requests after the walk.
@@ -78,9 +90,22 @@ impl Tree {
         keep: Keep,
         then: &dyn Fn(&mut Batch, Fid),
     ) -> io::Result<Reached> {
+        self.at_by(Step::Apart, path, follow, keep, then).await
+    }
+
+    /// The same, where the last name is walked to otherwise.
+    pub(super) async fn at_by(
+        &self,
+        step: Step,
+        path: &Path,
+        follow: Follow,
+        keep: Keep,
+        then: &dyn Fn(&mut Batch, Fid),
+    ) -> io::Result<Reached> {
         let is_dir_name = path.as_os_str().as_bytes().ends_with(b"/");
         let names = self.names(path).await?;
-        let reached = self.reach(names, if is_dir_name { Follow::Yes } else { follow }, keep, then).await?;
+        let follow = if is_dir_name { Follow::Yes } else { follow };
+        let reached = self.reach(step, names, follow, keep, then).await?;
         if is_dir_name && !reached.kind.contains(QidKind::DIR) {
             return Err(errno(libc::ENOTDIR));
         }
@@ -99,7 +124,9 @@ impl Tree {
         // Only the root has no name: it is there, and nothing can be made or removed in its place.
         let name = names.pop().ok_or_else(|| errno(libc::EBUSY))?;
         let reached = self
-            .reach(names, Follow::Yes, keep, &|batch: &mut Batch, dir: Fid| then(batch, dir, &name))
+            .reach(Step::Together, names, Follow::Yes, keep, &|batch: &mut Batch, dir: Fid| {
+                then(batch, dir, &name);
+            })
             .await?;
         Ok((reached, name))
     }
@@ -122,15 +149,17 @@ impl Tree {
             if part != b".." {
                 names.push(part.to_vec());
             } else if !names.is_empty() {
-                names = Box::pin(self.reach(names, Follow::Yes, Keep::No, &|_, _| {})).await?.names;
+                names =
+                    Box::pin(self.reach(Step::Along, names, Follow::Yes, Keep::No, &|_, _| {})).await?.names;
                 names.pop();
             }
         }
         Ok(names)
     }
 
-    pub(super) async fn reach(
+    async fn reach(
         &self,
+        step: Step,
         mut names: Vec<Vec<u8>>,
         follow: Follow,
         keep: Keep,
@@ -140,7 +169,7 @@ impl Tree {
             let link = self.link();
             let fid = link.fids.take();
             let mut batch = link.batch();
-            let walks = Walks::push(&mut batch, fid, &names)?;
+            let walks = Walks::push(&mut batch, step, fid, &names)?;
             then(&mut batch, fid);
             let asked = batch.len() - walks.count();
             if keep == Keep::No {
@@ -157,6 +186,11 @@ impl Tree {
             let is_file = qids.len() == names.len() && fault.is_none();
             let handle = match keep {
                 Keep::Yes if is_file => Some(handle),
+                // It may have come to the directory.
+                Keep::Yes if step == Step::Along => {
+                    handle.clunk_later();
+                    None
+                }
                 _ => {
                     handle.was_clunked();
                     None
@@ -204,7 +238,7 @@ impl Tree {
     }
 
     async fn reach_boxed(&self, names: Vec<Vec<u8>>, then: &dyn Fn(&mut Batch, Fid)) -> io::Result<Reached> {
-        Box::pin(self.reach(names, Follow::No, Keep::No, then)).await
+        Box::pin(self.reach(Step::Along, names, Follow::No, Keep::No, then)).await
     }
 
     /// The error of the last of `names`, which a walk of several did not reach: 9P says only how far it came.
@@ -218,36 +252,42 @@ fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|b| *b == b'/').filter(|part| !matches!(*part, b"" | b"."))
 }
 
-/// Twalks from the root to a fid, each to a fid of its own: where one does not come to its end, the fid is none, and nothing
-/// that was sent along takes effect in a directory on the way.
+/// Twalks from the root to a fid, mostly each to a fid of its own: where one does not come to its end, the fid is none, and
+/// nothing that was sent along takes effect in a directory on the way.
 pub(super) struct Walks {
     on_the_way: Vec<Fid>,
+    count: usize,
 }
 
 impl Walks {
-    /// The last name goes alone: if it is what is missing, its walk fails with the reason.
-    pub fn push(batch: &mut Batch, fid: Fid, names: &[Vec<u8>]) -> io::Result<Walks> {
-        let (last, before) = match names.split_last() {
-            Some((last, before)) => (std::slice::from_ref(last), before),
-            None => (&[][..], &[][..]),
-        };
-        let mut walks = Walks { on_the_way: Vec::new() };
+    pub fn push(batch: &mut Batch, step: Step, fid: Fid, names: &[Vec<u8>]) -> io::Result<Walks> {
+        let alone = usize::from(step != Step::Together && !names.is_empty());
+        let (before, last) = names.split_at(names.len() - alone);
+        let mut parts: Vec<_> = before.chunks(MAX_NAMES).chain((alone > 0).then_some(last)).collect();
+        if parts.is_empty() {
+            parts.push(&[]);
+        }
+        let mut walks = Walks { on_the_way: Vec::new(), count: parts.len() };
         let mut from = TASK;
-        for part in before.chunks(MAX_NAMES) {
-            let names = NamesBuf::new(part).map_err(|_| errno(libc::ENAMETOOLONG))?;
-            let newfid = batch.link().fids.take();
+        for (at, part) in parts.iter().enumerate() {
+            let left = parts.len() - 1 - at;
+            let newfid = if left == 0 || (left == 1 && step == Step::Along) {
+                fid
+            } else {
+                let newfid = batch.link().fids.take();
+                walks.on_the_way.push(newfid);
+                newfid
+            };
+            let names = NamesBuf::new(*part).map_err(|_| errno(libc::ENAMETOOLONG))?;
             batch.push(&Tmessage::Walk { fid: from, newfid, names: names.as_names() });
-            walks.on_the_way.push(newfid);
             from = newfid;
         }
-        let names = NamesBuf::new(last).map_err(|_| errno(libc::ENAMETOOLONG))?;
-        batch.push(&Tmessage::Walk { fid: from, newfid: fid, names: names.as_names() });
         Ok(walks)
     }
 
     /// How many messages they are.
     pub fn count(&self) -> usize {
-        self.on_the_way.len() + 1
+        self.count
     }
 
     /// To be sent last.
