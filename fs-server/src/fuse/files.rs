@@ -6,7 +6,8 @@ use super::handles::Open;
 use fuser::FopenFlags;
 use std::sync::Arc;
 use vfs::{
-    Allocate, Caller, Errno, Extent, Interest, Mode, Nature, Op, OpenFlags, Result, SetStat, Stat, Writer,
+    Allocate, Caller, Errno, Extent, FileRef, Interest, Mode, Nature, Op, OpenFlags, Result, SetStat, Stat,
+    Writer,
 };
 
 /// How the kernel is to treat an open file. `unchanged`: its pages are of the version that is opened now.
@@ -30,11 +31,36 @@ async fn now_or_later<T>(op: Op<'_, T>, nonblocking: bool) -> Result<T> {
     if nonblocking { op.or_again() } else { op.await }
 }
 
+/// Whether what is asked of `file` is mostly there at once, and may be asked again where it is not.
+fn is_at_hand(file: &FileRef) -> bool {
+    file.nature() == Nature::Storage && !file.is_remote()
+}
+
+/// [`read`] without a future; none where it takes one.
+pub(super) fn read_at_once(open: &Open, offset: u64, size: usize) -> Option<Result<Buffer>> {
+    let file = &open.file;
+    if !is_at_hand(file) {
+        return None;
+    }
+    // The kernel takes less than it asked for as the end of the file.
+    let mut buffer = Buffer::take(size);
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(offset + filled as u64, &mut buffer[filled..]).now()? {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(_) if filled > 0 => break,
+            Err(error) => return Some(Err(error)),
+        }
+    }
+    buffer.truncate(filled);
+    Some(Ok(buffer))
+}
+
 pub(super) async fn read(open: Arc<Open>, offset: u64, size: usize, flags: i32) -> Result<Buffer> {
     let nonblocking = flags & libc::O_NONBLOCK != 0;
     let file = &open.file;
     if file.nature() == Nature::Storage {
-        // The kernel takes less than it asked for as the end of the file.
         let mut buffer = Buffer::take(size);
         let mut filled = 0;
         while filled < buffer.len() {
@@ -74,12 +100,32 @@ pub(super) async fn read(open: Arc<Open>, offset: u64, size: usize, flags: i32) 
 }
 
 /// What a write came with besides its data.
+#[derive(Clone, Copy)]
 pub(super) struct Write {
     pub(super) offset: u64,
     /// open(2)'s, as they are now.
     pub(super) flags: i32,
     /// The writer may not keep set-id bits alive.
     pub(super) kill_set_id: bool,
+}
+
+/// [`write`] without a future, and from the memory that the request lies in; none where it takes more, with nothing written.
+pub(super) fn write_at_once(open: &Open, who: &Caller, how: Write, data: &[u8]) -> Option<Result<u32>> {
+    if !is_at_hand(&open.file) {
+        return None;
+    }
+    // Whether there are set-id bits to take off is known before; with them it is the long way.
+    if how.kill_set_id
+        && !matches!(open.place.stat(who).now()?, Ok(stat) if without_set_id(&stat, who, false).is_none())
+    {
+        return None;
+    }
+    let written = if how.flags & libc::O_APPEND != 0 {
+        open.file.append(data).now()?.map(|(written, _)| written)
+    } else {
+        open.file.write(how.offset, data).now()?
+    };
+    Some(written.map(|written| written as u32))
 }
 
 pub(super) async fn write(open: Arc<Open>, who: Caller, how: Write, data: Buffer) -> Result<u32> {

@@ -43,6 +43,21 @@ pub(super) fn told_of_itself() {
     NOW.set(NOW.get().map(|origin| Origin { told: true, ..origin }));
 }
 
+/// Does `work` on behalf of the request that `origin` tells of, and notes there whether its own kernel is to be told.
+pub(super) fn on_behalf<T>(origin: &mut Origin, work: impl FnOnce() -> T) -> T {
+    /// Also where the work panics.
+    struct Restored(Option<Origin>);
+    impl Drop for Restored {
+        fn drop(&mut self) {
+            NOW.set(self.0);
+        }
+    }
+    let _restored = Restored(NOW.replace(Some(*origin)));
+    let done = work();
+    *origin = NOW.get().expect("set above, and set back only below");
+    done
+}
+
 /// Work that is done on behalf of a request, on whatever threads it comes to.
 pub(super) struct OnBehalf<F> {
     pub(super) origin: Origin,
@@ -58,17 +73,8 @@ impl<F> OnBehalf<F> {
 impl<F: Future> Future for OnBehalf<F> {
     type Output = F::Output;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        /// Also where the work panics.
-        struct Restored(Option<Origin>);
-        impl Drop for Restored {
-            fn drop(&mut self) {
-                NOW.set(self.0);
-            }
-        }
-        let _restored = Restored(NOW.replace(Some(self.origin)));
-        let polled = self.work.as_mut().poll(context);
-        self.origin = NOW.get().expect("set above, and set back only below");
-        polled
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let OnBehalf { origin, work } = self.get_mut();
+        on_behalf(origin, || work.as_mut().poll(context))
     }
 }

@@ -5,7 +5,7 @@ use super::counts::Counts;
 use super::gate::{self, Locked};
 use super::interrupt::{Patience, Watcher};
 use super::notices::Notices;
-use super::origin::{OnBehalf, Origin};
+use super::origin::{OnBehalf, Origin, on_behalf};
 use crate::stall::{self, Watched};
 use futures_util::task::noop_waker_ref;
 use std::future::Future;
@@ -60,35 +60,48 @@ pub(super) enum Waits {
     Never,
 }
 
+/// How far a request came on the session thread.
+enum Begun<T, W> {
+    Done(Result<T>, Origin),
+    Waits(OnBehalf<W>),
+}
+
 impl Pending<'_> {
-    /// Does `work` and answers with what came of it: here where it does not wait, else in a task that a signal to the
-    /// asking thread ends. Whoever could learn from the answer of something that other kernels are still to be told of gets
-    /// it when they were.
-    pub(super) fn serve<R: Refuse, T: Send + 'static>(
+    /// Does the work and answers with what came of it: `at_once` where that gives something, which may borrow from the request
+    /// and makes no future; else `work`, here where it does not wait, and otherwise in a task that a signal to the asking thread
+    /// ends. Whoever could learn from the answer of something that other kernels are still to be told of gets it when they were.
+    pub(super) fn serve<R: Refuse, T: Send + 'static, W: Future<Output = Result<T>> + Send + 'static>(
         self,
         runtime: &Handle,
         watcher: &Watcher,
         reply: R,
-        work: impl Future<Output = Result<T>> + Send + 'static,
+        at_once: impl FnOnce() -> Option<Result<T>>,
+        work: impl FnOnce() -> W,
         answer: impl FnOnce(R, T) + Send + 'static,
     ) {
-        let Pending { span, thread, patience, origin, notices, waits, counts } = self;
+        let Pending { span, thread, patience, mut origin, notices, waits, counts } = self;
         // The trees' futures may use the runtime's clock and threads.
         let _runtime = runtime.enter();
         let inside = (waits == Waits::InTurn).then(|| notices.gate.enter());
-        let mut work = OnBehalf::of(origin, work);
-        // Whoever goes on with the work polls again before he sleeps, with a waker of his own.
-        let mut context = Context::from_waker(noop_waker_ref());
         // A disk has not answered: session threads, of which there are few, are no place to wait for it.
-        let first = if stall::is_wary() {
-            Ok(Poll::Pending)
-        } else {
-            let poll = || stall::noted(|| span.in_scope(|| Pin::new(&mut work).poll(&mut context)));
-            catch_unwind(AssertUnwindSafe(poll))
+        let wary = stall::is_wary();
+        let begin = || {
+            if !wary && let Some(result) = on_behalf(&mut origin, at_once) {
+                return Begun::Done(result, origin);
+            }
+            let mut work = OnBehalf::of(origin, work());
+            if wary {
+                return Begun::Waits(work);
+            }
+            // Whoever goes on with the work polls again before he sleeps, with a waker of his own.
+            match Pin::new(&mut work).poll(&mut Context::from_waker(noop_waker_ref())) {
+                Poll::Ready(result) => Begun::Done(result, work.origin),
+                Poll::Pending => Begun::Waits(work),
+            }
         };
-        match first {
-            Ok(Poll::Ready(result)) => {
-                let Some(heard) = heard(&notices, work.origin, waits) else {
+        let mut work = match catch_unwind(AssertUnwindSafe(|| stall::noted(|| span.in_scope(begin)))) {
+            Ok(Begun::Done(result, origin)) => {
+                let Some(heard) = heard(&notices, origin, waits) else {
                     drop(inside);
                     return span.in_scope(|| finish(&notices, counts, reply, result, answer));
                 };
@@ -102,14 +115,14 @@ impl Pending<'_> {
                 runtime.spawn(waiting.instrument(span));
                 return;
             }
-            Ok(Poll::Pending) => {}
+            Ok(Begun::Waits(work)) => work,
             Err(_) => {
                 // The message went to stderr. The session thread must live on for everyone else; the half-done work is
                 // dropped and not polled again.
                 error!(parent: &span, "a request made the server panic");
                 return reply.refuse(Errno::EIO);
             }
-        }
+        };
         let counted = counts.wait();
         let mut watch = watcher.watch(thread, patience);
         let waiting = async move {

@@ -243,12 +243,17 @@ impl Filesystem for Session {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        let inodes = self.inodes.clone();
-        let work = |open: Arc<Open>| {
-            inodes.look_at_content(&open);
-            files::read(open, offset, size as usize, flags.0)
+        let size = size as usize;
+        let at_once = |open: &Open| {
+            self.inodes.look_at_content(open);
+            files::read_at_once(open, offset, size)
         };
-        self.on_file(Asked::of("read", request, ino), handle, reply, work, |reply, data| reply.data(&data));
+        let work = |open: Arc<Open>| {
+            self.inodes.look_at_content(&open);
+            files::read(open, offset, size, flags.0)
+        };
+        let asked = Asked::of("read", request, ino);
+        self.on_file_at_once(asked, handle, reply, at_once, work, |reply, data| reply.data(&data));
     }
 
     fn write(
@@ -266,20 +271,17 @@ impl Filesystem for Session {
         let kill_set_id = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
         let how = Write { offset, flags: flags.0, kill_set_id };
         let who = caller(request);
-        // The session's own buffer takes the next request while this one may still wait.
-        let data = Buffer::of(data);
-        let inodes = self.inodes.clone();
-        let work = |open: Arc<Open>| {
-            inodes.look_at_content(&open);
-            files::write(open, who, how, data)
+        let at_once = |open: &Open| {
+            self.inodes.look_at_content(open);
+            files::write_at_once(open, &who, how, data)
         };
-        self.on_file(
-            Asked::of("write", request, ino).of_content().changing(),
-            handle,
-            reply,
-            work,
-            |reply, written| reply.written(written),
-        );
+        let work = |open: Arc<Open>| {
+            self.inodes.look_at_content(&open);
+            // The session's own buffer takes the next request while this one may still wait.
+            files::write(open, who.clone(), how, Buffer::of(data))
+        };
+        let asked = Asked::of("write", request, ino).of_content().changing();
+        self.on_file_at_once(asked, handle, reply, at_once, work, |reply, written| reply.written(written));
     }
 
     fn flush(

@@ -72,6 +72,19 @@ impl Session {
         work: impl Future<Output = vfs::Result<T>> + Send + 'static,
         answer: impl FnOnce(R, T) + Send + 'static,
     ) {
+        self.serve_at_once(asked, patience, reply, || None, || work, answer);
+    }
+
+    /// `at_once` is tried before a future is made: see [`Pending::serve`].
+    fn serve_at_once<R: Refuse, T: Send + 'static, W: Future<Output = vfs::Result<T>> + Send + 'static>(
+        &self,
+        asked: Asked<'_>,
+        patience: Patience,
+        reply: R,
+        at_once: impl FnOnce() -> Option<vfs::Result<T>>,
+        work: impl FnOnce() -> W,
+        answer: impl FnOnce(R, T) + Send + 'static,
+    ) {
         let Asked { op, request, inodes, plain, content, waits } = asked;
         let turn = self.readers.begin();
         let span = tracing::trace_span!("fuse", op, request = request.unique().0, pid = request.pid());
@@ -91,7 +104,7 @@ impl Session {
             waits,
             counts: &self.counts,
         };
-        pending.serve(&self.runtime, &self.watcher, reply, work, answer);
+        pending.serve(&self.runtime, &self.watcher, reply, at_once, work, answer);
         turn.end();
     }
 
@@ -108,13 +121,31 @@ impl Session {
         work: impl FnOnce(Arc<Open>) -> W,
         answer: impl FnOnce(R, T) + Send + 'static,
     ) {
+        self.on_file_at_once(asked, handle, reply, |_| None, work, answer);
+    }
+
+    /// The same, where `at_once` may do it without a future and without a copy of what the request brings.
+    pub(super) fn on_file_at_once<
+        R: Refuse,
+        T: Send + 'static,
+        W: Future<Output = vfs::Result<T>> + Send + 'static,
+    >(
+        &self,
+        asked: Asked<'_>,
+        handle: FileHandle,
+        reply: R,
+        at_once: impl FnOnce(&Open) -> Option<vfs::Result<T>>,
+        work: impl FnOnce(Arc<Open>) -> W,
+        answer: impl FnOnce(R, T) + Send + 'static,
+    ) {
         match self.handles.get(handle) {
             Ok(open) => {
                 let nature = open.file.nature();
                 let asked = asked.seen_at(&open.place);
                 // Only the pages of storage are locked while they are read or written.
                 let asked = if nature == Nature::Storage { asked } else { asked.unlocked() };
-                self.serve(asked, patience(nature), reply, work(open), answer);
+                let (at_once, work) = (|| at_once(&open), || work(open.clone()));
+                self.serve_at_once(asked, patience(nature), reply, at_once, work, answer);
             }
             Err(error) => reply.refuse(error.errno()),
         }

@@ -182,11 +182,14 @@ impl Data {
 
     fn put(&mut self, space: &Space, index: u64, at: usize, part: &[u8]) -> Result<()> {
         let end = at + part.len();
+        // What is there already needs neither space nor room.
+        if let Some(chunk) = self.chunk_mut(index).filter(|chunk| end <= chunk.len()) {
+            chunk[at..end].copy_from_slice(part);
+            return Ok(());
+        }
         let chunk = self.grown(space, index, end)?;
         let old = chunk.len();
-        if end <= old {
-            chunk[at..end].copy_from_slice(part);
-        } else if at >= old {
+        if at >= old {
             chunk.resize(at, 0);
             chunk.extend_from_slice(part);
         } else {
@@ -350,6 +353,19 @@ mod tests {
             let lent = data.lend(offset, len).unwrap().concat();
             assert!(lent == read[..n], "{len} bytes at {offset}");
         }
+    }
+
+    #[test]
+    fn what_is_lent_stays_while_the_file_is_written_over() {
+        let (space, mut data) = (space(), Data::default());
+        data.write(&space, 0, &[7; 2 * CHUNK]).unwrap();
+        data.share(0, 2 * CHUNK);
+        let lent = data.lend(0, 2 * CHUNK).unwrap();
+        let held = data.held();
+        assert_eq!(data.write(&space, CHUNK as u64 - 5, &[9; 10]).unwrap(), 10);
+        assert!(lent.concat().iter().all(|byte| *byte == 7));
+        assert_eq!(all(&data)[CHUNK - 6..CHUNK + 6], [7, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 7]);
+        assert_eq!((data.held(), space.used_bytes()), (held, held), "nothing more is held");
     }
 
     #[test]
