@@ -17,6 +17,9 @@ const FOLLOWERS: &[(&str, &str)] = &[
     ("dd-128k", "dd if=$F bs=128k status=none"),
     ("dd-1M", "dd if=$F bs=1M status=none"),
     ("dd-3M", "dd if=$F bs=3M status=none"),
+    ("dd-direct-512", "dd if=$F bs=512 iflag=direct status=none"),
+    ("dd-direct-1M", "dd if=$F bs=1M iflag=direct status=none"),
+    ("dd-direct-3M", "dd if=$F bs=3M iflag=direct status=none"),
     ("busybox-dd-1M", "$B dd if=$F bs=1M 2>/dev/null"),
     (
         "python-stdin",
