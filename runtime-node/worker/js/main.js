@@ -64,6 +64,7 @@ hide();
 /** The task is known: `args` are what follows the script's name. `thread` is what a thread of it was given. */
 function start({ args, execArgv, options: given, isText, argv0, versions, target }, thread) {
   options = given;
+  internals.testOptions = given.test;
   // An engine that was forked would say the same numbers in every worker.
   if (core.ops.op_is_forked()) {
     const { random } = {
@@ -157,6 +158,11 @@ function isScript(path) {
 
 /** Runs a text as `node -e` does; with `show`, prints its value. */
 function runText(text, show, name) {
+  if (options.test.isRunner) {
+    core.loadExtScript("ext:runtime/test/runner.js").main(nodeProcess.argv.slice(1));
+    ticks.runNextTicks();
+    return;
+  }
   const { Script } = core.loadExtScript("ext:deno_node/vm.js");
   const module = new Module(name);
   module.filename = `${nodeProcess.cwd()}/${name}`;

@@ -25,6 +25,8 @@ pub enum Program {
     },
     /// Text that comes on standard input.
     Stdin,
+    /// `--test`: the files that its words name, or those that look like tests.
+    Tests,
     Version,
 }
 
@@ -46,6 +48,27 @@ pub struct Options {
     pub no_deprecation: bool,
     /// Whether the program is only looked at.
     pub check: bool,
+    pub test: Tests,
+}
+
+/// How tests are run and told of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tests {
+    /// Whether this program looks for test files and runs them.
+    pub is_runner: bool,
+    /// `process`: each file in a program of its own; `none`: all in this one.
+    pub isolation: String,
+    pub reporters: Vec<String>,
+    pub destinations: Vec<String>,
+    pub name_patterns: Vec<String>,
+    pub skip_patterns: Vec<String>,
+    pub only: bool,
+    pub update_snapshots: bool,
+    pub force_exit: bool,
+    /// How many files at once, and for how many milliseconds; 0 is what there is without the option.
+    pub concurrency: u64,
+    pub timeout: u64,
 }
 
 impl Options {
@@ -65,6 +88,19 @@ impl Options {
             trace_warnings: given.trace_warnings,
             no_deprecation: !given.deprecation,
             check: given.syntax_check_only,
+            test: Tests {
+                is_runner: given.test_runner,
+                isolation: given.test_isolation.clone(),
+                reporters: given.test_reporter.clone(),
+                destinations: given.test_reporter_destination.clone(),
+                name_patterns: given.test_name_pattern.clone(),
+                skip_patterns: given.test_skip_pattern.clone(),
+                only: given.test_only,
+                update_snapshots: given.test_runner_update_snapshots,
+                force_exit: given.test_runner_force_exit,
+                concurrency: given.test_runner_concurrency,
+                timeout: given.test_runner_timeout,
+            },
         }
     }
 
@@ -99,6 +135,9 @@ fn environment(text: &str) -> Result<Vec<String>, String> {
 
 fn parse(words: Vec<String>) -> Result<ParseResult, String> {
     let parsed = parse_args(words).map_err(|errors| errors.join("\n"))?;
+    if parsed.options.per_isolate.per_env.debug_options.inspector_enabled {
+        return Err("--inspect: the inspector is not available here".into());
+    }
     match parsed.v8_args.iter().find(|word| !V8.iter().any(|known| word.starts_with(known))) {
         Some(unknown) => Err(format!("bad option: {unknown}")),
         None => Ok(parsed),
@@ -122,6 +161,9 @@ impl Command {
         exec_argv.retain(|word| word != "--");
         if parsed.options.print_version {
             return Ok(Command { program: Program::Version, args: Vec::new(), exec_argv, options });
+        }
+        if given.test_runner {
+            return Ok(Command { program: Program::Tests, args: rest, exec_argv, options });
         }
         if given.has_eval_string || given.print_eval {
             let mut text = given.eval_string.clone();
@@ -174,9 +216,20 @@ mod tests {
     }
 
     #[test]
+    fn tests_are_looked_for_where_the_words_say() {
+        let command = parse("--test --test-only --test-reporter=tap a.test.js b");
+        assert_eq!((command.program, command.args), (Program::Tests, vec!["a.test.js".into(), "b".into()]));
+        assert!(command.options.test.only && command.options.test.is_runner);
+        assert_eq!(command.options.test.reporters, ["tap"]);
+    }
+
+    #[test]
     fn what_is_no_option_or_lacks_its_value_is_an_error() {
         assert_eq!(Command::parse(&["-e".into()], ""), Err("-e requires an argument".into()));
         assert_eq!(Command::parse(&["--frob".into()], ""), Err("bad option: --frob".into()));
+        let refused = Err("--inspect: the inspector is not available here".into());
+        assert_eq!(Command::parse(&["--inspect=0".into(), "a.js".into()], ""), refused);
+        assert_eq!(Command::parse(&["a.js".into()], "--inspect-brk"), refused);
     }
 
     #[test]

@@ -160,6 +160,8 @@ fn program(
             read.map_err(|e| (1, format!("standard input: {e}")))?;
             Main::Text { text: String::from_utf8_lossy(&text).into_owned(), show: false, name: "[stdin]" }
         }
+        // What is to be done is in the options.
+        Program::Tests => Main::Text { text: String::new(), show: false, name: "[test]" },
         Program::Version => {
             let text = "process.stdout.write(process.version + '\\n')".into();
             Main::Text { text, show: false, name: "[eval]" }

@@ -178,6 +178,31 @@ const MENDS: &[(&str, &str, &str)] = &[
         "        const errorEv = new ErrorEvent(\n          \"error\",\n          \
          { error: err, message: ErrorPrototypeToString(err) + core.ops.op_refusal(wsURL.href, 0) },\n",
     ),
+    // Addresses are looked up by the server, as dns.lookup's are; of other records nobody knows anything here, unless the
+    // program names a server of its own.
+    (
+        "internal_binding/cares_wrap.ts",
+        "class ChannelWrap extends AsyncWrap implements ChannelWrapQuery {\n",
+        "async function resolved(query, recordType) {\n  const family = recordType === \"A\" ? 4 : recordType === \"AAAA\" ? 6 : 0;\n  \
+         if (family === 0) throw { ares_code: \"ENOTIMP\" };\n  \
+         const isOfFamily = family === 4 ? isIPv4 : isIPv6;\n  let addresses;\n  try {\n    \
+         addresses = op_net_get_ips_from_perm_token(await op_node_getaddrinfo(query, undefined, family));\n  } \
+         catch (e) {\n    throw { uv_errcode: e.uv_errcode, ares_code: { [-3008]: \"ENOTFOUND\", [-3001]: \"ESERVFAIL\" }[e.uv_errcode] };\n  }\n  \
+         addresses = ArrayPrototypeFilter(addresses, (address) => isOfFamily(address));\n  \
+         if (addresses.length === 0) throw { ares_code: \"ENODATA\" };\n  \
+         return ArrayPrototypeMap(addresses, (data) => ({ data, ttl: 0, recordType }));\n}\n\n\
+         class ChannelWrap extends AsyncWrap implements ChannelWrapQuery {\n",
+    ),
+    (
+        "internal_binding/cares_wrap.ts",
+        "        const res = await op_dns_resolve({\n",
+        "        const res = !resolveOptions ? await resolved(query, recordType) : await op_dns_resolve({\n",
+    ),
+    (
+        "internal_binding/cares_wrap.ts",
+        "          // TODO(cmorten): map errors to appropriate error codes.\n          code = codeMap.get(\"UNKNOWN\")!;\n",
+        "          code = (e as any)?.uv_errcode === -13 ? -13 : codeMap.get(\"UNKNOWN\")!;\n",
+    ),
     // What keeps a child from being started is its error, whatever it is.
     (
         "deno_node/internal/child_process.ts",
@@ -210,6 +235,24 @@ const MENDS: &[(&str, &str, &str)] = &[
          internals.threadEnvironmentData = () => environmentData;\n\
          internals.threadMade = (worker) => {\n  setupCrossThreadMessaging();\n  \
          if (workerThreadsChannel.hasSubscribers) workerThreadsChannel.publish({ worker });\n};\nObjectAssign(exportsObj, {\n",
+    ),
+    // Tests are our own: js/test.
+    (
+        "node:module",
+        "  \"test\": () => core.loadExtScript(\"ext:deno_node/testing.ts\").default,\n",
+        "  \"test\": () => core.loadExtScript(\"ext:runtime/test/test.js\").default,\n",
+    ),
+    (
+        "node:module",
+        "    core.loadExtScript(\"ext:deno_node/test/reporters.ts\").default,\n",
+        "    core.loadExtScript(\"ext:runtime/test/report.js\").reporters(),\n",
+    ),
+    ("node:test", "ext:deno_node/testing.ts", "ext:runtime/test/test.js"),
+    ("node:test", "  getTestContext,\n", "  getTestContext,\n  assert,\n  snapshot,\n"),
+    (
+        "node:test/reporters",
+        "const mod = core.loadExtScript(\"ext:deno_node/test/reporters.ts\");\n",
+        "const mod = core.loadExtScript(\"ext:runtime/test/report.js\").reporters();\nmod.default = mod;\n",
     ),
     // What a child has said before its end is heard before its channel is closed, which its end does.
     (

@@ -7,6 +7,7 @@ mod children;
 mod fault;
 mod files;
 mod host;
+mod inspector;
 mod ipc;
 mod mail;
 mod names;
@@ -108,6 +109,11 @@ deno_core::extension!(
     lazy_loaded_js = [
         dir "js",
         "ext:runtime/threads.js" = "threads.js",
+        "ext:runtime/test/tree.js" = "test/tree.js",
+        "ext:runtime/test/report.js" = "test/report.js",
+        "ext:runtime/test/snapshot.js" = "test/snapshot.js",
+        "ext:runtime/test/runner.js" = "test/runner.js",
+        "ext:runtime/test/test.js" = "test/test.js",
     ],
     middleware = |op| match op.name {
         "op_exit" => process::op_exit(),
@@ -123,6 +129,9 @@ deno_core::extension!(
         "op_spawn_sync" => children::op_spawn_sync(),
         "op_spawn_wait" => children::op_spawn_wait(),
         "op_node_getaddrinfo" => names::op_node_getaddrinfo(),
+        "op_inspector_open" => inspector::op_inspector_open(),
+        "op_inspector_connect" => inspector::op_inspector_connect(),
+        "op_inspector_wait" => inspector::op_inspector_wait(),
         "op_require_real_path" => require::op_require_real_path(),
         "op_require_stat" => require::op_require_stat(),
         "op_exec_path" => host::op_exec_path(),

@@ -1,0 +1,1 @@
+const test = require('node:test'); test('good', () => {}); test('bad', () => { throw new Error('bad'); }); test('good and bad', () => {});
