@@ -21,6 +21,10 @@ const FASTEST: f64 = 2e9;
 const SOON: Duration = Duration::from_millis(5);
 const SELDOM: Duration = Duration::from_millis(200);
 
+/// The kernel tells a program's time from the system's by looking who runs at each tick of its clock: of less than this that
+/// says nothing, and all of it is told as the program's.
+const TELLING: Duration = Duration::from_millis(100);
+
 pub(crate) struct Bounds {
     limits: watch::Sender<Limits>,
     /// When the task was given, and what the worker had used until then.
@@ -47,11 +51,9 @@ impl Bounds {
     /// What of `used` is the task's.
     pub fn tasks_part(&self, used: Used) -> Used {
         let before = self.before();
-        Used {
-            user: used.user.saturating_sub(before.user),
-            system: used.system.saturating_sub(before.system),
-            memory: used.memory.saturating_sub(before.memory),
-        }
+        let both = (used.user + used.system).saturating_sub(before.user + before.system);
+        let system = used.system.saturating_sub(before.system).min(both.saturating_sub(TELLING));
+        Used { user: both - system, system, memory: used.memory.saturating_sub(before.memory) }
     }
 
     /// Done when a limit strikes, with the end that it means.
@@ -124,4 +126,21 @@ impl Bounds {
 
 fn out_of_memory(limit: u64) -> String {
     format!("memory limit {} reached", show_size(limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_programs_time_is_its_own_whatever_the_kernels_ticks_say() {
+        let ms = Duration::from_millis;
+        let used = |user, system| Used { user: ms(user), system: ms(system), memory: 0 };
+        let bounds = Bounds::new();
+        *bounds.begun.lock() = Some((Instant::now(), used(30, 10)));
+        assert_eq!(bounds.tasks_part(used(0, 47)), used(7, 0), "the ticks all fell into the system's time");
+        assert_eq!(bounds.tasks_part(used(330, 110)), used(300, 100));
+        assert_eq!(bounds.tasks_part(used(30, 160)), used(100, 50), "of which the first are the program's");
+        assert_eq!(bounds.tasks_part(used(0, 0)), used(0, 0));
+    }
 }

@@ -70,7 +70,10 @@ impl Process {
     pub fn used(&self) -> Option<Used> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
         let (user, system) = times(&stat)?;
-        Some(Used { user, system, memory: self.memory()? })
+        // Those two are as coarse as the kernel's clock ticks; how much it is together is known exactly.
+        let both = self.cpu().unwrap_or(user + system);
+        let system = system.min(both);
+        Some(Used { user: both - system, system, memory: self.memory()? })
     }
     /// Bytes of memory that are nobody else's.
     pub fn memory(&self) -> Option<u64> {
