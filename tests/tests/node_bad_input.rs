@@ -216,6 +216,101 @@ fn a_worker_that_is_killed_is_one_tasks_end_and_the_next_task_runs() {
     }
 }
 
+/// The processes below another, as `/proc` has them: number, and when they began.
+fn below(pid: u32) -> Vec<(u32, String)> {
+    let of = |entry: std::fs::DirEntry| {
+        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        Some((pid, fields[1].parse::<u32>().ok()?, fields[19].to_owned()))
+    };
+    let all: Vec<_> =
+        std::fs::read_dir("/proc").expect("/proc").filter_map(Result::ok).filter_map(of).collect();
+    let mut above = vec![pid];
+    let mut found = Vec::new();
+    while let Some(parent) = above.pop() {
+        for (pid, _, begun) in all.iter().filter(|(_, of, _)| *of == parent) {
+            above.push(*pid);
+            found.push((*pid, begun.clone()));
+        }
+    }
+    found
+}
+
+fn send(pid: u32, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).expect("a pid");
+    // It may have ended.
+    let _ended = rustix::process::kill_process(pid, signal);
+}
+
+const UP: &str = "console.log('up'); setInterval(() => {}, 1e6)";
+
+#[test]
+fn a_worker_that_crashes_is_its_tasks_end_and_says_by_which_signal() {
+    for engine in engines(WHAT) {
+        let (server, door) = server(&engine);
+        let task = door.start(&put(&door, "up.js", UP), "");
+        said(&door, &task, "up\n");
+        // Their inits are deaf to it.
+        below(server.pid()).iter().for_each(|(pid, _)| send(*pid, rustix::process::Signal::SEGV));
+        assert_eq!(door.end_of(&task), "its worker crashed: SIGSEGV", "{}", engine.name);
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        loop {
+            // One that is given a worker which is dying right then ends with it.
+            let task = door.start(&put(&door, "next.js", "console.log('next')"), "");
+            if door.end_of(&task).is_empty() {
+                break;
+            }
+            assert!(std::time::Instant::now() < deadline, "{}: new workers are made", engine.name);
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_killed_leaves_no_worker_behind() {
+    for engine in engines(WHAT) {
+        let (server, door) = server(&engine);
+        let quiet = door.start(&put(&door, "up.js", UP), "");
+        let busy = door.start(&put(&door, "busy.js", "console.log('up'); for (;;);"), "");
+        said(&door, &quiet, "up\n");
+        said(&door, &busy, "up\n");
+        let workers = below(server.pid());
+        assert!(workers.len() >= 2, "{}: {workers:?}", engine.name);
+        send(server.pid(), rustix::process::Signal::KILL);
+        let lives = |(pid, begun): &(u32, String)| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect::<Vec<_>>());
+            fields.is_some_and(|fields| fields[19] == begun && !matches!(fields[0], "Z" | "X"))
+        };
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        while workers.iter().any(lives) {
+            assert!(std::time::Instant::now() < deadline, "{}: its workers end", engine.name);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+#[test]
+fn there_is_no_inspector_and_who_asks_for_one_is_told() {
+    let text = r#"
+const inspector = require("inspector");
+for (const ask of [() => inspector.open(0), () => new inspector.Session().connect(), () => inspector.waitForDebugger()]) {
+  try { ask(); console.log("done"); } catch (e) { console.log(e.message); }
+}
+console.log(inspector.url());
+"#;
+    let none = "the inspector is not available here: a task cannot be debugged from within";
+    for engine in engines(WHAT) {
+        let ran = engine.script("inspector.js", text, &[]);
+        let lines: Vec<&str> = ran.out.lines().collect();
+        assert_eq!(lines[..2], [none; 2], "{}: {}", engine.name, ran.err);
+        assert_eq!(lines.last(), Some(&"undefined"), "{}: {}", engine.name, ran.out);
+        let ran = engine.run(&["node", "--inspect", "-p", "1"]);
+        assert!(ran.err.contains("--inspect: the inspector is not available here"), "{}", ran.err);
+        assert_eq!(ran.out, "");
+    }
+}
+
 #[test]
 fn who_writes_faster_than_anyone_reads_waits_and_can_be_killed() {
     for engine in engines(WHAT) {
@@ -347,6 +442,9 @@ fs.promises.readFile("/dev/ns").catch((e) => show("read", e));
 net.connect(80, "192.0.2.1").on("error", (e) => show("connect", e));
 net.createServer().on("error", (e) => show("listen", e)).listen(3000, "0.0.0.0");
 dns.lookup("example.org", (e) => show("dns", e));
+dns.resolve4("example.net", (e) => show("resolve4", e));
+dns.resolveMx("example.net", (e) => show("resolveMx", e));
+dns.resolve4("localhost", (e, found) => said.push(`localhost ${e ?? found}`));
 fetch("http://192.0.2.2/").catch((e) => show("fetch", e.cause));
 fetch("http://example.com/").catch((e) => show("fetch", e.cause));
 http.get("http://192.0.2.3/").on("error", (e) => show("http", e));
@@ -362,7 +460,10 @@ process.on("exit", () => console.log(said.sort().join("\n")));
         "http EACCES: no capability \"net:connect 192.0.2.3:80\"",
         "list EACCES: no capability \"fs:/tmp read\"",
         "listen EACCES: no capability \"net:listen 0.0.0.0:3000\"",
+        "localhost 127.0.0.1",
         "read EACCES: no capability \"fs:/dev/ns read\"",
+        "resolve4 EACCES: no capability \"net:connect example.net:*\"",
+        "resolveMx ENOTIMP: queryMx ENOTIMP example.net",
         "spawn EACCES: no capability \"spawn\"",
         "spawnSync EACCES: no capability \"spawn\"",
         "write EACCES: no capability \"fs:/bin/x write\"",
