@@ -1,7 +1,7 @@
 //! FUSE at its own work: our mount beside the simplest memory file system over crate fuser (`simple`), and beside tmpfs; and a
 //! host directory (of tmpfs) through our mount, beside the same directory itself.
 
-use crate::process::{Server, me, tmpfs};
+use crate::process::{Server, me, own_processor_time, processor_time, tmpfs};
 use crate::report::{Goal, Report, median};
 use rustix::fs::{Mode, OFlags};
 use std::fs::{self, File};
@@ -19,12 +19,42 @@ const CALLS: usize = 1000;
 const ENTRIES: usize = 5000;
 const LARGE: usize = 64 << 20;
 
+type Measure = dyn Fn(&Path, Meter) -> Took;
+
 /// One thing to do, at a size of request where it has one.
 struct Row {
     what: String,
-    measure: Box<dyn Fn(&Path) -> Duration>,
+    measure: Box<Measure>,
     /// What a read of 128 KiB or more may take of tmpfs's time.
     goal: Option<f64>,
+}
+
+/// What each of many calls took.
+#[derive(Clone, Copy)]
+struct Took {
+    clock: Duration,
+    /// The processor time of this program and the server together.
+    processor: Duration,
+}
+
+/// Measures calls that the process `server` answers, where it is not the kernel itself.
+#[derive(Clone, Copy)]
+struct Meter {
+    server: Option<u32>,
+}
+
+impl Meter {
+    fn each(self, count: usize, mut call: impl FnMut(usize) -> std::io::Result<()>) -> Took {
+        let server = || self.server.map_or(Duration::ZERO, processor_time);
+        let (theirs, mine) = (server(), own_processor_time());
+        let began = Instant::now();
+        for n in 0..count {
+            call(n).expect("a file operation");
+        }
+        let (clock, mine) = (began.elapsed(), own_processor_time() - mine);
+        let processor = mine + server() - theirs;
+        Took { clock: clock / count as u32, processor: processor / count as u32 }
+    }
 }
 
 pub fn run(report: &mut Report) {
@@ -37,86 +67,109 @@ pub fn run(report: &mut Report) {
     let mount = ours.path().to_str().expect("a UTF-8 path");
     let host = tmpfs();
     let bind = format!("{}:/host", host.path().display());
-    let _server = Server::start(&["--mount", mount, "--bind", &bind]);
-    let _simple = Simple::start(simple.path());
-    let ours = ours.path().join("tmp");
+    let server = Server::start(&["--mount", mount, "--bind", &bind]);
+    let peer = Simple::start(simple.path(), &[]);
+    // As deep in the one as in the other: the kernel walks every name.
+    let (ours, simple) = (ours.path().join("tmp"), simple.path().join("tmp"));
+    fs::create_dir(&simple).expect("a directory");
 
     let mut took = Vec::new();
     for row in rows() {
-        let places = [ours.as_path(), simple.path(), native.path()];
+        let places = [
+            (ours.as_path(), Some(server.pid())),
+            (simple.as_path(), Some(peer.child.id())),
+            (native.path(), None),
+        ];
         // Each once before it counts: files are made, caches filled.
-        let mut times = places.map(|_| Vec::new());
+        let mut times = places.map(|_| (Vec::new(), Vec::new()));
         for round in 0..=ROUNDS {
-            for (place, times) in places.iter().zip(&mut times) {
-                let time = (row.measure)(place);
+            for ((place, server), times) in places.iter().zip(&mut times) {
+                let took = (row.measure)(place, Meter { server: *server });
                 if round > 0 {
-                    times.push(time);
+                    times.0.push(took.clock);
+                    times.1.push(took.processor);
                 }
             }
         }
-        took.push((row, times.map(|times| median(&times))));
+        took.push((row, times.map(|(clock, processor)| (median(&clock), median(&processor)))));
     }
     report.section("The memory tree through FUSE, beside the simplest file system over crate fuser");
     for (row, [ours, simple, _]) in &took {
-        report.beat(&row.what, *ours, "simple", *simple, 1.0);
+        report.beat(&row.what, ours.0, "simple", simple.0, 1.0);
+    }
+    let telling = tempfile::tempdir().expect("a directory");
+    let _telling = Simple::start(telling.path(), &["told-of-closes"]);
+    let telling = telling.path().join("tmp");
+    fs::create_dir(&telling).expect("a directory");
+    let closes = names().into_iter().filter(|row| row.what == "open and close");
+    beside_another(report, &ours, ("simple, told of closes", &telling), closes.collect());
+    report.section("The same in processor time, of the program that asks and of the server together");
+    // What another program does is not in it.
+    for (row, [ours, simple, _]) in took.iter().filter(|(row, _)| !row.what.starts_with("`ls")) {
+        report.beat(&row.what, ours.1, "simple", simple.1, 1.0);
     }
     report.section("The memory tree through FUSE, beside tmpfs");
-    for (row, [ours, _, native]) in &took {
+    for (row, [(ours, _), _, (native, _)]) in &took {
         report.times(&row.what, *ours, "tmpfs", *native, row.goal.map(Goal::AtMost));
     }
     let beside = host.path().join("beside");
     fs::create_dir(&beside).expect("a directory");
     report.section("A host directory (of tmpfs) through FUSE, beside the directory itself");
-    beside_itself(report, &Path::new(mount).join("host"), &beside, rows());
+    beside_another(report, &Path::new(mount).join("host"), ("tmpfs", &beside), rows());
 }
 
-fn beside_itself(report: &mut Report, through: &Path, beside: &Path, rows: Vec<Row>) {
+fn beside_another(report: &mut Report, through: &Path, (name, beside): (&str, &Path), rows: Vec<Row>) {
     for row in rows {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for round in 0..=ROUNDS {
-            let times = ((row.measure)(through), (row.measure)(beside));
+            let meter = Meter { server: None };
+            let took = ((row.measure)(through, meter), (row.measure)(beside, meter));
             if round > 0 {
-                ours.push(times.0);
-                theirs.push(times.1);
+                ours.push(took.0.clock);
+                theirs.push(took.1.clock);
             }
         }
-        report.times(&row.what, median(&ours), "tmpfs", median(&theirs), row.goal.map(Goal::AtMost));
+        report.times(&row.what, median(&ours), name, median(&theirs), row.goal.map(Goal::AtMost));
     }
 }
 
 /// What asks for names and attributes.
 fn names() -> Vec<Row> {
-    let row = |what: &str, measure: fn(&Path) -> Duration| Row {
+    let row = |what: &str, measure: fn(&Path, Meter) -> Took| Row {
         what: what.to_owned(),
         measure: Box::new(measure),
         goal: None,
     };
     vec![
-        row("stat", |dir| {
+        row("stat", |dir, meter| {
             let file = small(dir);
-            each(CALLS, |_| fs::metadata(&file).map(drop))
+            meter.each(CALLS, |_| fs::metadata(&file).map(drop))
         }),
-        row("open and close", |dir| {
+        row("open and close", |dir, meter| {
             let file = small(dir);
-            each(CALLS, |_| File::open(&file).map(drop))
+            meter.each(CALLS, |_| File::open(&file).map(drop))
         }),
-        row("open, read 4 KiB, close", |dir| {
+        row("open, read 4 KiB, close", |dir, meter| {
             let (file, mut buf) = (small(dir), [0; 4096]);
-            each(CALLS, |_| File::open(&file)?.read_exact_at(&mut buf, 0))
+            meter.each(CALLS, |_| File::open(&file)?.read_exact_at(&mut buf, 0))
         }),
-        row("create and close", |dir| {
+        row("create and close", |dir, meter| {
             let dir = tempfile::tempdir_in(dir).expect("a directory");
-            each(CALLS, |n| File::create(dir.path().join(n.to_string())).map(drop))
+            meter.each(CALLS, |n| File::create(dir.path().join(n.to_string())).map(drop))
         }),
-        row("create, close, unlink", |dir| {
+        row("create, close, unlink", |dir, meter| {
             let file = dir.join("new");
-            each(CALLS, |_| File::create(&file).and_then(|_| fs::remove_file(&file)))
+            meter.each(CALLS, |_| File::create(&file).and_then(|_| fs::remove_file(&file)))
         }),
-        row("names of a directory of 5000", |dir| {
+        row("names of a directory of 5000", |dir, meter| {
             let list = many(dir);
-            each(10, |_| fs::read_dir(&list).map(|names| assert_eq!(names.count(), ENTRIES)))
+            meter.each(10, |_| fs::read_dir(&list).map(|names| assert_eq!(names.count(), ENTRIES)))
         }),
-        row("`ls -l` of 5000", |dir| crate::process::run(Command::new("ls").arg("-l").arg(many(dir)))),
+        row("`ls -l` of 5000", |dir, _| {
+            // Its processor time is another program's.
+            let clock = crate::process::run(Command::new("ls").arg("-l").arg(many(dir)));
+            Took { clock, processor: Duration::ZERO }
+        }),
     ]
 }
 
@@ -153,11 +206,11 @@ fn transfer(how: Transfer) -> Row {
         if direct { ", O_DIRECT" } else { "" },
     );
     let goal = (!writing && size >= 128 << 10).then_some(1.5);
-    Row { what, measure: Box::new(move |dir| how.measure(dir)), goal }
+    Row { what, measure: Box::new(move |dir, meter| how.measure(dir, meter)), goal }
 }
 
 impl Transfer {
-    fn measure(self, dir: &Path) -> Duration {
+    fn measure(self, dir: &Path, meter: Meter) -> Took {
         let path = dir.join("large");
         if !path.exists() {
             fs::write(&path, vec![7; LARGE]).expect("a file");
@@ -171,22 +224,13 @@ impl Transfer {
         let buf = &mut memory[start..start + self.size];
         let (blocks, count) = (LARGE / self.size, (LARGE / self.size).min(2048));
         let mut at = 0;
-        each(count, |n| {
+        meter.each(count, |n| {
             // An odd step visits the blocks, a power of two of them, in no order that a readahead foresees.
             at = if self.random { (at + 7919) % blocks } else { n };
             let offset = (at * self.size) as u64;
             if self.writing { file.write_all_at(buf, offset) } else { file.read_exact_at(buf, offset) }
         })
     }
-}
-
-/// The mean of many.
-fn each(count: usize, mut call: impl FnMut(usize) -> std::io::Result<()>) -> Duration {
-    let began = Instant::now();
-    for n in 0..count {
-        call(n).expect("a file operation");
-    }
-    began.elapsed() / count as u32
 }
 
 fn small(dir: &Path) -> PathBuf {
@@ -200,7 +244,9 @@ fn small(dir: &Path) -> PathBuf {
 fn many(dir: &Path) -> PathBuf {
     let list = dir.join("list");
     if fs::create_dir(&list).is_ok() {
-        each(ENTRIES, |n| File::create(list.join(n.to_string())).map(drop));
+        for n in 0..ENTRIES {
+            File::create(list.join(n.to_string())).expect("a file");
+        }
     }
     list
 }
@@ -212,9 +258,9 @@ struct Simple {
 }
 
 impl Simple {
-    fn start(dir: &Path) -> Simple {
+    fn start(dir: &Path, options: &[&str]) -> Simple {
         let mut command = me();
-        command.arg(SIMPLE).arg(dir).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.arg(SIMPLE).arg(dir).args(options).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("this program starts");
         let mut said = String::new();
         let out = child.stdout.take().expect("piped");

@@ -1,5 +1,6 @@
 //! What file operations cost a guest on the memory tree and on a host directory, beside the same C source compiled natively.
 
+use crate::confined;
 use crate::process::{guest, taskfs, tmpfs};
 use crate::report::{Report, median};
 use std::path::Path;
@@ -7,6 +8,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const ROUNDS: usize = 7;
+
+/// Guests' threads are so much less favoured than others (nice(2)): the native program is to have no more of the machine.
+const NICENESS: &str = "5";
 
 /// What a guest on a host directory may take of what a native program takes there.
 const NATIVE: f64 = 1.2;
@@ -28,6 +32,10 @@ pub fn run(report: &mut Report) {
         pair(report, "fsops", 1e-9, &options, "/host", dir, NATIVE);
         report.section(&format!("1000 files of 1 KiB on a host directory, beside native C there: {name}"));
         pair(report, "smallfiles", 1e-3, &options, "/host", dir, NATIVE);
+        report.section(&format!(
+            "The same calls natively, confined and with a second thread, beside plain ones: {name}"
+        ));
+        confined::run(report, dir);
     }
 }
 
@@ -47,7 +55,9 @@ fn pair(
         let mut run = taskfs();
         run.arg("run").args(options).arg(guest(&format!("{program}.wasm"))).arg(dir);
         read(&mut run, unit, &mut ours);
-        read(Command::new(guest("native").join(program)).arg(beside), unit, &mut native);
+        let mut alone = Command::new("nice");
+        alone.args(["-n", NICENESS]).arg(guest("native").join(program)).arg(beside);
+        read(&mut alone, unit, &mut native);
     }
     let ours_has_total = ours.iter().any(|(name, _)| name == "total");
     for ((name, ours), (same, native)) in ours.iter().zip(&native) {

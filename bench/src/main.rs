@@ -5,6 +5,7 @@
 //! `bench taskfs …` it is the `taskfs` command, so that nothing else has to be built, and what is measured is never of another
 //! build.
 
+mod confined;
 mod fuse;
 mod gateway;
 mod guest;
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Some(fuse::SIMPLE) => {
-            simple::serve(args[1].as_ref());
+            simple::serve(args[1].as_ref(), args.len() > 2);
             ExitCode::SUCCESS
         }
         Some(kernel::FILL) => {

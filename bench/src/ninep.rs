@@ -4,7 +4,7 @@
 
 use crate::plain;
 use crate::process::{Server, me, there_is, tmpfs};
-use crate::report::{Goal, Report, percentile};
+use crate::report::{Goal, Report, median, percentile};
 use nine::client::{Client, ClientError, Fid};
 use nine::wire::{Dialect, Mode, Msize, OpenFlags};
 use std::process::{Child, Command, Stdio};
@@ -44,6 +44,7 @@ pub async fn attach(address: &str, dialect: Dialect, aname: &str) -> Result<Fid,
 /// A server under test, and its tree.
 struct Target {
     address: String,
+    process: u32,
     aname: String,
     /// It knows only the file that it has.
     fixed: bool,
@@ -100,7 +101,8 @@ const OF_UNPFS: Goals = times_faster(0.2, 5.0);
 
 pub fn run(report: &mut Report) {
     let ours = Server::start(&["--listen", "tcp://127.0.0.1:0"]);
-    let of_ours = |address| Target { address, aname: "/tmp".into(), fixed: false, pipelines: true };
+    let process = ours.pid();
+    let of_ours = |address| Target { address, process, aname: "/tmp".into(), fixed: false, pipelines: true };
     for (transport, address) in [("a unix socket", ours.unix()), ("loopback TCP", ours.tcp())] {
         report.section(&format!(
             "9P2000.L over {transport}: the memory tree beside a server that does nothing"
@@ -109,15 +111,17 @@ pub fn run(report: &mut Report) {
             "a unix socket" => format!("unix:{}/nothing", ours.dir.path().display()),
             _ => format!("tcp:127.0.0.1:{}", free_port()),
         };
-        let _nothing = Running::start(me().arg(NOTHING).arg(&nothing));
-        let limit = Target { address: nothing, aname: String::new(), fixed: true, pipelines: true };
+        let running = Running::start(me().arg(NOTHING).arg(&nothing));
+        let process = running.0.id();
+        let limit = Target { address: nothing, process, aname: String::new(), fixed: true, pipelines: true };
         compare(report, &of_ours(address), "nothing", &limit, &OF_NOTHING);
     }
     report
         .section("9P2000.L over loopback TCP, asked by plain threads: the memory tree beside sockets alone");
     let floor = format!("tcp:127.0.0.1:{}", free_port());
-    let _floor = Running::start(me().arg(plain::FLOOR).arg(&floor));
-    let floor = Target { address: floor, aname: String::new(), fixed: true, pipelines: false };
+    let running = Running::start(me().arg(plain::FLOOR).arg(&floor));
+    let process = running.0.id();
+    let floor = Target { address: floor, process, aname: String::new(), fixed: true, pipelines: false };
     compare_plain(report, &of_ours(ours.tcp()), "sockets alone", &floor, &NO_GOALS);
     for (name, goals) in [("diod", &OF_DIOD), ("unpfs", &OF_UNPFS)] {
         report.section(&format!("9P2000.L over loopback TCP, beside {name} on tmpfs"));
@@ -142,8 +146,9 @@ pub fn run(report: &mut Report) {
                 String::new()
             }
         };
-        let _peer = Running::start(&mut command);
-        let target = Target { address: format!("tcp:{at}"), aname, fixed: false, pipelines: false };
+        let peer = Running::start(&mut command);
+        let (address, process) = (format!("tcp:{at}"), peer.0.id());
+        let target = Target { address, process, aname, fixed: false, pipelines: false };
         compare(report, &of_ours(ours.tcp()), name, &target, goals);
         report
             .section(&format!("9P2000.L over loopback TCP, asked by plain threads, beside {name} on tmpfs"));
@@ -156,7 +161,8 @@ fn compare_plain(report: &mut Report, ours: &Target, name: &str, other: &Target,
     let mut taken = [Vec::new(), Vec::new()];
     for _ in 0..ROUNDS_OF_PLAIN {
         for (target, into) in [ours, other].into_iter().zip(&mut taken) {
-            match plain::measure(&target.address, &target.aname, FILE, REQUESTS, CLIENTS) {
+            let at = (target.address.as_str(), target.process);
+            match plain::measure(at, &target.aname, FILE, REQUESTS, CLIENTS) {
                 Ok(one) => into.push(one),
                 Err(error) => {
                     return report.note(name, &format!("not measured: {}: {error}", target.address));
@@ -179,6 +185,13 @@ fn compare_plain(report: &mut Report, ours: &Target, name: &str, other: &Target,
     let best = |taken: &[plain::Taken]| taken.iter().map(|one| one.rate).fold(0.0, f64::max);
     let (what, unit) = RATES[0];
     report.rates(what, unit, best(&mine), (name, best(&theirs)), goals.rates[0]);
+    // The rate is bounded by both, and only one of them is the server's.
+    type Part = fn(&plain::Taken) -> Duration;
+    let parts: [(&str, Part); 2] = [("the server's", |one| one.server), ("the client's", |one| one.client)];
+    for (whose, part) in parts {
+        let of = |taken: &[plain::Taken]| median(&taken.iter().map(part).collect::<Vec<_>>());
+        report.beside(&format!("{what}: processor time of each, {whose}"), of(&mine), name, of(&theirs));
+    }
 }
 
 /// Serves at `address` until killed.

@@ -2,6 +2,7 @@
 //! can, and a server that answers the same bytes without looking at them. That one is the floor: what is left is the
 //! kernel's, the socket and waking the other side.
 
+use crate::process::{own_processor_time, processor_time};
 use nine::wire::{Dialect, Extension, Fid, Msize, Name, NamesBuf, OpenFlags, Tag, Tmessage, Uid};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -105,10 +106,20 @@ pub struct Taken {
     pub fours: Vec<Duration>,
     /// Thousands of reads of a byte a second, by as many connections as were asked for.
     pub rate: f64,
+    /// The processor time of each of these, the server's and the client's.
+    pub server: Duration,
+    pub client: Duration,
 }
 
-/// Asks the server at `address` for its file `name`: `times` of each, and then by `clients` threads at once.
-pub fn measure(address: &str, aname: &str, name: &str, times: usize, clients: usize) -> io::Result<Taken> {
+/// Asks the server at `address`, which is process `server`, for its file `name`: `times` of each, and then by `clients` threads
+/// at once.
+pub fn measure(
+    (address, server): (&str, u32),
+    aname: &str,
+    name: &str,
+    times: usize,
+    clients: usize,
+) -> io::Result<Taken> {
     let asked = Asked::of(name);
     let mut connection = Connection::attached(address, aname)?;
     let mut taken = Taken::default();
@@ -134,6 +145,7 @@ pub fn measure(address: &str, aname: &str, name: &str, times: usize, clients: us
         all.push(connection);
     }
     let each = times / 10;
+    let (server_had, client_had) = (processor_time(server), own_processor_time());
     let began = Instant::now();
     std::thread::scope(|scope| {
         let threads: Vec<_> = all
@@ -143,6 +155,8 @@ pub fn measure(address: &str, aname: &str, name: &str, times: usize, clients: us
         threads.into_iter().try_for_each(|thread| thread.join().expect("a client does not panic"))
     })?;
     taken.rate = (clients * each) as f64 / began.elapsed().as_secs_f64() / 1e3;
+    taken.server = (processor_time(server) - server_had) / (clients * each) as u32;
+    taken.client = (own_processor_time() - client_had) / (clients * each) as u32;
     Ok(taken)
 }
 

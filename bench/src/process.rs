@@ -46,6 +46,21 @@ pub fn run(command: &mut Command) -> Duration {
     }
 }
 
+/// The processor time that this program has had.
+pub fn own_processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).expect("a time since the start")
+}
+
+/// The processor time that the threads of a running program have had.
+pub fn processor_time(pid: u32) -> Duration {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it runs").flatten();
+    // A thread may end meanwhile.
+    let had = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("schedstat")).ok());
+    let nanos = had.filter_map(|had| had.split(' ').next()?.parse().ok());
+    nanos.map(Duration::from_nanos).sum()
+}
+
 /// Whether a program is on the path.
 pub fn there_is(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -25,15 +25,20 @@ struct State {
     last: u64,
 }
 
-pub struct Simple(Mutex<State>);
+pub struct Simple {
+    state: Mutex<State>,
+    /// It wants to hear of each close(2), as one with POSIX locks must. The kernel tells nobody who once says that he does not.
+    told_of_closes: bool,
+}
 
 /// Serves an empty one on `dir` until it is unmounted.
-pub fn serve(dir: &Path) {
+pub fn serve(dir: &Path, told_of_closes: bool) {
     let root = Inode { attr: attr(1, FileType::Directory, 0o755), body: Body::Dir(BTreeMap::new()) };
     let state = State { inodes: HashMap::from([(1, root)]), last: 1 };
     let mut config = Config::default();
     config.mount_options = vec![MountOption::FSName("simple".into()), MountOption::DefaultPermissions];
-    let session = Session::new(Simple(Mutex::new(state)), dir, &config).expect("a mount");
+    let session =
+        Session::new(Simple { state: Mutex::new(state), told_of_closes }, dir, &config).expect("a mount");
     println!("ready");
     session.run().expect("a session");
 }
@@ -96,7 +101,7 @@ impl State {
 
 impl Simple {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().expect("nobody panics with it")
+        self.state.lock().expect("nobody panics with it")
     }
 }
 
@@ -232,6 +237,10 @@ impl Filesystem for Simple {
             }
             Err(error) => reply.error(error),
         }
+    }
+
+    fn flush(&self, _: &Request, _: INodeNo, _: FileHandle, _: LockOwner, reply: ReplyEmpty) {
+        if self.told_of_closes { reply.ok() } else { reply.error(Errno::ENOSYS) }
     }
 
     fn readdir(&self, _: &Request, ino: INodeNo, _: FileHandle, offset: u64, mut reply: ReplyDirectory) {
