@@ -1,8 +1,9 @@
-//! sed(1): POSIX's commands and GNU's additions but for `e`, which would run commands. The script is read by `script`, its replacements by
-//! `replacement`; `machine` runs it over the lines that `lines` gives.
+//! sed(1): POSIX's commands and GNU's additions but for `e`, which would run commands. `parser` reads the `script`, `replacement` what
+//! stands for what was found; `machine` runs it over the lines that `lines` gives.
 
 mod lines;
 mod machine;
+mod parser;
 mod replacement;
 mod script;
 
@@ -13,7 +14,7 @@ use super::messages::say;
 use super::options::Args;
 use super::{Invocation, words};
 use machine::Machine;
-use script::Source;
+use parser::Source;
 
 pub(super) const PROGRAM: Program = Program::new(
     "[OPTION]... {SCRIPT} [FILE]...",
@@ -63,7 +64,7 @@ pub(super) async fn run(call: &mut Invocation<'_>, args: Args) -> Done {
         sources.push(Source { text: text.clone(), file: None });
         files = rest;
     }
-    let script = match script::parse(&sources, args.has("E")) {
+    let script = match parser::parse(&sources, args.has("E")) {
         Ok(script) => script,
         Err(words) => {
             let lost = words.starts_with(b"can't find label");

@@ -1,251 +1,12 @@
-//! Lists, pipelines and compound commands, by recursive descent. Its messages are dash's.
+//! Lists, pipelines, compound and simple commands.
 
-use super::scanner::{Scanner, heredoc};
-use super::word::{document, word};
-use super::*;
+use super::token::{Token, is_keyword};
+use super::{Parsed, Pending, Reader};
+use crate::syntax::*;
 
-/// What the parser looks at next.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Token {
-    Word {
-        word: Word,
-        /// The word as it stands, where nothing in it is quoted or stands for something else.
-        literal: Option<Vec<u8>>,
-    },
-    /// The digit before a redirection.
-    Number(u32),
-    Operator(&'static str),
-    Newline,
-    End,
-}
-
-const OPERATORS: [&str; 16] =
-    ["<<-", "<<", "<&", "<>", "<", ">>", ">&", ">|", ">", "&&", "&", "||", "|", ";;", ";", "("];
-
-const KEYWORDS: [&str; 16] = [
-    "!", "case", "do", "done", "elif", "else", "esac", "fi", "for", "if", "in", "then", "until", "while",
-    "{", "}",
-];
-
-/// A here-document whose text is still to come.
-struct Pending {
-    text: Arc<OnceLock<Word>>,
-    end: Vec<u8>,
-    quoted: bool,
-    tabs: bool,
-}
-
-/// Reads one text.
-pub(crate) struct Parser {
-    scanner: Scanner,
-}
-
-/// The reading of one command list.
-struct Reader<'s> {
-    scanner: &'s mut Scanner,
-    aliases: &'s Aliases,
-    token: Option<Token>,
-    pending: Vec<Pending>,
-    /// The word behind an alias is looked up too.
-    next_too: bool,
-    /// Where the token that was looked at last began.
-    began: usize,
-}
-
-type Parsed<T> = Result<T, Fault>;
-
-impl Parser {
-    pub fn new(line: u32) -> Parser {
-        Parser { scanner: Scanner::new(line) }
-    }
-    /// More of the text.
-    pub fn add(&mut self, text: &[u8]) {
-        self.scanner.add(text);
-    }
-    /// There is no more.
-    pub fn end(&mut self) {
-        self.scanner.end();
-    }
-    /// What has not been read, taken away.
-    pub fn take_rest(&mut self) -> Vec<u8> {
-        self.scanner.take_rest()
-    }
-    pub fn line(&self) -> u32 {
-        self.scanner.line
-    }
-
-    /// The next line's commands: none at the end, and empty for an empty line. [`Fault::Incomplete`] asks for more text.
-    pub fn next(&mut self, aliases: &Aliases) -> Parsed<Option<Arc<[Item]>>> {
-        let start = self.scanner.position();
-        let read = Reader::new(&mut self.scanner, aliases).line();
-        if read == Err(Fault::Incomplete) {
-            self.scanner.back(start);
-        }
-        read
-    }
-
-    /// All of a text that is whole.
-    pub(super) fn all(scanner: &mut Scanner, aliases: &Aliases) -> Parsed<Arc<[Item]>> {
-        let mut items = Vec::new();
-        while let Some(list) = Reader::new(scanner, aliases).line()? {
-            items.extend_from_slice(&list);
-        }
-        Ok(items.into())
-    }
-
-    /// What stands in `$(`, up to its parenthesis, which is taken.
-    pub(super) fn substituted(scanner: &mut Scanner, aliases: &Aliases) -> Parsed<Arc<[Item]>> {
-        let mut reader = Reader::new(scanner, aliases);
-        let list = reader.list()?;
-        reader.expect(")")?;
-        reader.no_documents()?;
-        Ok(list)
-    }
-}
-
-impl<'s> Reader<'s> {
-    fn new(scanner: &'s mut Scanner, aliases: &'s Aliases) -> Reader<'s> {
-        Reader { scanner, aliases, token: None, pending: Vec::new(), next_too: false, began: 0 }
-    }
-
-    /// Here-documents whose line ended within a substitution.
-    fn no_documents(&mut self) -> Parsed<()> {
-        for pending in std::mem::take(&mut self.pending) {
-            let _given_once = pending.text.set(Word::new());
-        }
-        Ok(())
-    }
-
-    fn read_documents(&mut self) -> Parsed<()> {
-        for Pending { text, end, quoted, tabs } in std::mem::take(&mut self.pending) {
-            let line = self.scanner.line;
-            let bytes = heredoc(self.scanner, &end, tabs)?;
-            let word = match quoted {
-                true => vec![Part::Quoted(bytes)],
-                false => document(&bytes, line, self.scanner.depth(), self.aliases)?,
-            };
-            let _given_once = text.set(word);
-        }
-        Ok(())
-    }
-
-    fn peek(&mut self) -> Parsed<&Token> {
-        if self.token.is_none() {
-            let token = self.scan()?;
-            self.token = Some(token);
-        }
-        Ok(self.token.as_ref().expect("just read"))
-    }
-    fn next(&mut self) -> Parsed<Token> {
-        self.peek()?;
-        Ok(self.token.take().expect("just read"))
-    }
-
-    fn scan(&mut self) -> Parsed<Token> {
-        self.scanner.skip_blanks();
-        self.began = self.scanner.position().0;
-        let Some(byte) = self.scanner.peek() else {
-            self.scanner.ended()?;
-            if !self.pending.is_empty() {
-                self.read_documents()?;
-            }
-            return Ok(Token::End);
-        };
-        self.began = self.scanner.position().0;
-        if byte == b'\n' {
-            self.scanner.next();
-            self.read_documents()?;
-            return Ok(Token::Newline);
-        }
-        if byte == b')' {
-            self.scanner.next();
-            return Ok(Token::Operator(")"));
-        }
-        if matches!(byte, b'<' | b'>' | b'&' | b'|' | b';' | b'(') {
-            return self.operator();
-        }
-        if byte.is_ascii_digit() && matches!(self.scanner.raw(1), Some(b'<' | b'>')) {
-            self.scanner.next();
-            return Ok(Token::Number(u32::from(byte - b'0')));
-        }
-        // A digit at the end of what is there: what follows decides.
-        let word = word(self.scanner, self.aliases)?;
-        let literal = match word.as_slice() {
-            [Part::Plain(bytes)] => Some(bytes.clone()),
-            _ => None,
-        };
-        Ok(Token::Word { word, literal })
-    }
-
-    fn operator(&mut self) -> Parsed<Token> {
-        let mut found = Vec::new();
-        while let Some(byte) = self.scanner.peek() {
-            found.push(byte);
-            if !OPERATORS.iter().any(|operator| operator.as_bytes().starts_with(&found)) {
-                found.pop();
-                break;
-            }
-            self.scanner.next();
-        }
-        if self.scanner.peek().is_none() && found != b";" {
-            self.scanner.ended()?;
-        }
-        let known = OPERATORS.iter().find(|operator| operator.as_bytes() == found);
-        Ok(Token::Operator(known.expect("every beginning of an operator is one")))
-    }
-
-    fn unexpected<T>(&mut self, expected: Option<&str>) -> Parsed<T> {
-        let shown = match self.peek()?.clone() {
-            Token::End => "end of file".to_owned(),
-            Token::Newline => "newline".to_owned(),
-            Token::Number(_) => "redirection".to_owned(),
-            Token::Operator(op) if op.contains(['<', '>']) => "redirection".to_owned(),
-            Token::Operator(op) => format!("\"{op}\""),
-            Token::Word { literal: Some(literal), .. } if is_keyword(&literal) => {
-                format!("\"{}\"", String::from_utf8_lossy(&literal))
-            }
-            Token::Word { .. } => "word".to_owned(),
-        };
-        let expected = expected.map_or_else(String::new, |word| format!(" (expecting \"{word}\")"));
-        // dash has counted the line end that it did not expect.
-        Err(self.scanner.fault(format!("{shown} unexpected{expected}")))
-    }
-
-    fn is_operator(&mut self, operator: &str) -> Parsed<bool> {
-        Ok(matches!(self.peek()?, Token::Operator(op) if *op == operator))
-    }
-    fn take_operator(&mut self, operator: &str) -> Parsed<bool> {
-        let is = self.is_operator(operator)?;
-        if is {
-            self.next()?;
-        }
-        Ok(is)
-    }
-    fn is_keyword(&mut self, keyword: &str) -> Parsed<bool> {
-        Ok(
-            matches!(self.peek()?, Token::Word { literal: Some(literal), .. } if literal == keyword.as_bytes()),
-        )
-    }
-    fn take_keyword(&mut self, keyword: &str) -> Parsed<bool> {
-        let is = self.is_keyword(keyword)?;
-        if is {
-            self.next()?;
-        }
-        Ok(is)
-    }
-    fn expect(&mut self, what: &str) -> Parsed<()> {
-        let taken = if what == ")" { self.take_operator(what)? } else { self.take_keyword(what)? };
-        if taken { Ok(()) } else { self.unexpected(Some(what)) }
-    }
-    fn skip_newlines(&mut self) -> Parsed<()> {
-        while matches!(self.peek()?, Token::Newline) {
-            self.next()?;
-        }
-        Ok(())
-    }
-
+impl Reader<'_> {
     /// One line's commands.
-    fn line(&mut self) -> Parsed<Option<Arc<[Item]>>> {
+    pub(super) fn line(&mut self) -> Parsed<Option<Arc<[Item]>>> {
         match self.peek()? {
             Token::End => return Ok(None),
             Token::Newline => {
@@ -272,7 +33,7 @@ impl<'s> Reader<'s> {
     }
 
     /// Whether `;` or `&` follows; it is taken, and noted.
-    fn separator(&mut self, items: &mut [Item]) -> Parsed<bool> {
+    pub(super) fn separator(&mut self, items: &mut [Item]) -> Parsed<bool> {
         if self.take_operator("&")? {
             if let Some(last) = items.last_mut() {
                 last.background = true;
@@ -283,7 +44,7 @@ impl<'s> Reader<'s> {
     }
 
     /// The commands within another, up to what cannot begin one; at least one.
-    fn list(&mut self) -> Parsed<Arc<[Item]>> {
+    pub(super) fn list(&mut self) -> Parsed<Arc<[Item]>> {
         let mut items = Vec::new();
         self.skip_newlines()?;
         while !self.ends_list()? {
@@ -299,7 +60,7 @@ impl<'s> Reader<'s> {
     }
 
     /// [`Reader::list`] where a compound command needs one.
-    fn body(&mut self, then: &str) -> Parsed<Arc<[Item]>> {
+    pub(super) fn body(&mut self, then: &str) -> Parsed<Arc<[Item]>> {
         let list = self.list()?;
         if list.is_empty() {
             let expected = matches!(self.peek()?, Token::End).then_some(then);
@@ -308,7 +69,7 @@ impl<'s> Reader<'s> {
         Ok(list)
     }
 
-    fn ends_list(&mut self) -> Parsed<bool> {
+    pub(super) fn ends_list(&mut self) -> Parsed<bool> {
         const ENDS: [&str; 9] = ["do", "done", "elif", "else", "esac", "fi", "then", "}", "in"];
         Ok(match self.peek()? {
             Token::End => true,
@@ -320,7 +81,7 @@ impl<'s> Reader<'s> {
         })
     }
 
-    fn item(&mut self) -> Parsed<Item> {
+    pub(super) fn item(&mut self) -> Parsed<Item> {
         self.peek()?;
         let from = self.began;
         let first = self.pipeline()?;
@@ -346,7 +107,7 @@ impl<'s> Reader<'s> {
         Ok(Item { list: Arc::new(AndOr { first, rest, text }), background: false })
     }
 
-    fn pipeline(&mut self) -> Parsed<Pipeline> {
+    pub(super) fn pipeline(&mut self) -> Parsed<Pipeline> {
         self.alias()?;
         let bang = self.take_keyword("!")?;
         let mut stages = vec![Arc::new(self.command()?)];
@@ -358,7 +119,7 @@ impl<'s> Reader<'s> {
     }
 
     /// Replaces the word that is looked at, where it is an alias.
-    fn alias(&mut self) -> Parsed<()> {
+    pub(super) fn alias(&mut self) -> Parsed<()> {
         if self.aliases.is_empty() {
             return Ok(());
         }
@@ -376,7 +137,7 @@ impl<'s> Reader<'s> {
         Ok(())
     }
 
-    fn command(&mut self) -> Parsed<Command> {
+    pub(super) fn command(&mut self) -> Parsed<Command> {
         self.scanner.deeper()?;
         self.alias()?;
         self.peek()?;
@@ -405,7 +166,7 @@ impl<'s> Reader<'s> {
         Ok(command)
     }
 
-    fn compound(&mut self, keyword: &[u8]) -> Parsed<Option<Kind>> {
+    pub(super) fn compound(&mut self, keyword: &[u8]) -> Parsed<Option<Kind>> {
         let kind = match keyword {
             b"{" => {
                 self.next()?;
@@ -430,7 +191,7 @@ impl<'s> Reader<'s> {
         Ok(Some(kind))
     }
 
-    fn conditional(&mut self) -> Parsed<Kind> {
+    pub(super) fn conditional(&mut self) -> Parsed<Kind> {
         let mut arms = Vec::new();
         let mut otherwise = None;
         loop {
@@ -450,7 +211,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn counted(&mut self) -> Parsed<Kind> {
+    pub(super) fn counted(&mut self) -> Parsed<Kind> {
         self.next()?;
         let name = match self.next()? {
             Token::Word { literal: Some(name), .. } if is_name(&name) => name,
@@ -479,7 +240,7 @@ impl<'s> Reader<'s> {
         Ok(Kind::For { name, words, body })
     }
 
-    fn cases(&mut self) -> Parsed<Kind> {
+    pub(super) fn cases(&mut self) -> Parsed<Kind> {
         self.next()?;
         let Token::Word { word, .. } = self.peek()?.clone() else { return self.unexpected(None) };
         self.next()?;
@@ -516,7 +277,7 @@ impl<'s> Reader<'s> {
         Ok(Kind::Case { word, arms })
     }
 
-    fn redirect(&mut self) -> Parsed<Option<Redirect>> {
+    pub(super) fn redirect(&mut self) -> Parsed<Option<Redirect>> {
         let number = match self.peek()? {
             Token::Number(number) => Some(*number),
             Token::Operator(op) if op.contains(['<', '>']) => None,
@@ -546,7 +307,7 @@ impl<'s> Reader<'s> {
         Ok(Some(Redirect { fd: number.unwrap_or(default), towards, target: word, text }))
     }
 
-    fn simple(&mut self, line: u32) -> Parsed<Command> {
+    pub(super) fn simple(&mut self, line: u32) -> Parsed<Command> {
         let (mut assigns, mut words, mut redirects) = (Vec::new(), Vec::new(), Vec::new());
         let mut aliased = true;
         loop {
@@ -596,7 +357,7 @@ impl<'s> Reader<'s> {
         Ok(Command { kind: Kind::Simple { assigns, words }, redirects, line })
     }
 
-    fn function(&mut self, name: &Word, line: u32) -> Parsed<Command> {
+    pub(super) fn function(&mut self, name: &Word, line: u32) -> Parsed<Command> {
         let from = self.began;
         self.next()?;
         self.expect(")")?;
@@ -616,10 +377,6 @@ fn is_function_name(name: &[u8]) -> bool {
     !name.is_empty()
         && !name.iter().any(|b| matches!(b, b'=' | b'*' | b'?' | b'[' | b'~'))
         && !is_keyword(name)
-}
-
-pub(crate) fn is_keyword(word: &[u8]) -> bool {
-    KEYWORDS.iter().any(|keyword| keyword.as_bytes() == word)
 }
 
 /// A here-document's end as it is looked for, and whether anything in it was quoted.
