@@ -2,6 +2,7 @@
 //! walks and asks it of each file.
 
 mod expression;
+mod parser;
 mod printf;
 
 pub(super) use printf::letter;
@@ -13,9 +14,10 @@ use super::people::People;
 use super::times;
 use super::walk::{Entry, Links, Step, Walk};
 use super::{Call, Held, Invocation, words};
-use expression::{Answer, Clock, Compare, Exec, Expression, Node, PermissionTest, Question};
+use expression::{Clock, Compare, Exec, Expression, Node, PermissionTest};
 use futures_util::future::BoxFuture;
 use jiff::tz::TimeZone;
+use parser::{Answer, Question};
 use vfs::{Errno, Follow, Kind, OpenFlags, Stat, Time};
 
 pub(super) const PROGRAM: Program =
@@ -73,10 +75,10 @@ pub(super) async fn run(call: &mut Invocation<'_>, _none: Args) -> Done {
     let people = People::read(call).await;
     let zone = times::zone(call.env);
     let mut answers = Vec::new();
-    for (at, question) in expression::questions(words_of) {
+    for (at, question) in parser::questions(words_of) {
         answers.push((at, answer(call, &people, &zone, question).await?));
     }
-    let expression = match expression::parse(words_of, &answers) {
+    let expression = match parser::parse(words_of, &answers) {
         Ok(expression) => expression,
         Err(text) => {
             let stray = text.starts_with(b"paths must precede");

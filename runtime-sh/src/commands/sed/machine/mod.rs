@@ -1,14 +1,19 @@
 //! sed's cycle: a line in the pattern space, the script over it, what is left printed; with the hold space, ranges, and what is to be
 //! written at the end of the cycle.
 
-use super::super::gnu::{Done, Failure, fail};
-use super::super::messages::say;
-use super::super::pattern::{Groups, Pattern};
-use super::super::{Held, Input, Invocation, Output, turn, words};
+mod output;
+mod selection;
+
+use output::listed;
+
 use super::Settings;
 use super::lines::Lines;
 use super::replacement;
-use super::script::{Address, Command, Script, Substitution, Target, Until, Verb};
+use super::script::{Address, Command, Script, Substitution, Target, Verb};
+use crate::commands::gnu::{Done, Failure, fail};
+use crate::commands::messages::say;
+use crate::commands::pattern::{Groups, Pattern};
+use crate::commands::{Held, Input, Invocation, Output, turn, words};
 use std::sync::Arc;
 
 /// What comes after the line, at the end of its cycle.
@@ -182,89 +187,6 @@ impl Machine {
         Ok(Flow::End { print: true })
     }
 
-    async fn matches(&mut self, call: &mut Invocation<'_>, address: Place) -> Done<bool> {
-        Ok(match address {
-            Place::Line(line) => self.lines.number == line,
-            Place::Last => self.lines.is_last(call, &self.settings).await?,
-            Place::Step(first, 0) => self.lines.number == first,
-            Place::Step(first, step) => {
-                self.lines.number >= first && (self.lines.number - first).is_multiple_of(step)
-            }
-            Place::Match(pattern) => self.pattern(pattern)?.is_match(&self.space),
-        })
-    }
-
-    /// The expression itself, or the one used last.
-    fn pattern(&mut self, given: Option<Arc<Pattern>>) -> Done<Arc<Pattern>> {
-        match given.or_else(|| self.last.clone()) {
-            Some(pattern) => {
-                self.last = Some(pattern.clone());
-                Ok(pattern)
-            }
-            None => fail("-e expression #1, char 0: no previous regular expression"),
-        }
-    }
-
-    async fn selects(&mut self, call: &mut Invocation<'_>, index: usize) -> Done<bool> {
-        let at = &self.script.commands[index].at;
-        let negated = at.negated;
-        let Some(from) = at.from.as_ref().map(Place::of) else { return Ok(!negated) };
-        let selected = match &at.to {
-            None => self.matches(call, from).await?,
-            Some(_) => self.in_range(call, index, from).await?,
-        };
-        Ok(selected != negated)
-    }
-
-    async fn in_range(&mut self, call: &mut Invocation<'_>, index: usize, from: Place) -> Done<bool> {
-        let number = self.lines.number;
-        let to = match &self.script.commands[index].at.to {
-            Some(Until::Address(address)) => Ok(Place::of(address)),
-            Some(Until::Further(lines)) => Err(Some(*lines)),
-            Some(Until::Multiple(_)) | None => Err(None),
-        };
-        match self.ranges[index] {
-            Range::Closed => {
-                if !self.matches(call, from.clone()).await? {
-                    return Ok(false);
-                }
-                // Lines are counted from the first of the range on.
-                self.ranges[index] = match (&self.script.commands[index].at.to, from) {
-                    (Some(Until::Further(lines)), _) => through(number, number + lines),
-                    (Some(Until::Multiple(step)), _) => {
-                        through(number, if *step == 0 { number } else { number.div_ceil(*step) * step })
-                    }
-                    (Some(Until::Address(Address::Line(line))), _) => through(number, *line),
-                    _ => Range::Open,
-                };
-                if let Ok(Place::Last) = to
-                    && self.lines.is_last(call, &self.settings).await?
-                {
-                    self.ranges[index] = Range::Closed;
-                }
-                Ok(true)
-            }
-            Range::Through(last) => {
-                if number >= last {
-                    self.ranges[index] = Range::Closed;
-                }
-                // A line behind the last one is out: the lines between were read by other commands.
-                if number > last {
-                    return if self.matches(call, from).await? { Ok(true) } else { Ok(false) };
-                }
-                Ok(true)
-            }
-            Range::Open => {
-                if let Ok(to) = to
-                    && self.matches(call, to).await?
-                {
-                    self.ranges[index] = Range::Closed;
-                }
-                Ok(true)
-            }
-        }
-    }
-
     async fn execute(&mut self, call: &mut Invocation<'_>, index: usize) -> Done<Flow> {
         // What a command needs of itself is taken out first: the rest of the machine is at work meanwhile.
         match &self.script.commands[index].verb {
@@ -427,131 +349,6 @@ impl Machine {
         }
         Ok(())
     }
-
-    async fn print_space(&mut self, call: &mut Invocation<'_>) -> Done<()> {
-        self.put_space(call, Target::Stdout).await
-    }
-
-    async fn put_space(&mut self, call: &mut Invocation<'_>, target: Target) -> Done<()> {
-        let mut line = std::mem::take(&mut self.space);
-        if self.ended {
-            line.push(self.settings.end);
-        }
-        let put = self.put(call, target, &line, self.ended).await;
-        if self.ended {
-            line.pop();
-        }
-        self.space = line;
-        put
-    }
-
-    async fn print_first(&mut self, call: &mut Invocation<'_>, target: Target) -> Done<()> {
-        match memchr::memchr(self.settings.end, &self.space) {
-            Some(end) => {
-                let line = self.space[..=end].to_vec();
-                self.put(call, target, &line, true).await
-            }
-            None => self.put_space(call, target).await,
-        }
-    }
-
-    /// Writes to an output. A line without an end gets it when something follows.
-    async fn put(&mut self, call: &mut Invocation<'_>, target: Target, text: &[u8], ended: bool) -> Done<()> {
-        let end = [self.settings.end];
-        let (output, missing, rewrite) = match target {
-            Target::File(index) => {
-                let file = &mut self.outputs[index];
-                (&mut file.output, &mut file.missing_newline, None)
-            }
-            Target::Stderr => {
-                call.warn_bare(text).await;
-                return Ok(());
-            }
-            Target::Stdout => match &mut self.lines.rewrite {
-                Some(rewrite) => (&mut rewrite.output, &mut rewrite.missing_newline, Some(&self.lines.name)),
-                None => (&mut call.stdout, &mut self.missing_newline, None),
-            },
-        };
-        let mut written = Ok(());
-        if std::mem::take(missing) {
-            written = output.write(&end).await;
-        }
-        if written.is_ok() {
-            written = output.write(text).await;
-        }
-        *missing = !ended;
-        match (written, target) {
-            (Ok(()), Target::File(_)) => {
-                // What is written with w is there when another command reads it.
-                output
-                    .flush()
-                    .await
-                    .map_err(|error| Failure::Said(say!("couldn't write to file: ", words(&error))))
-            }
-            (Ok(()), _) => Ok(()),
-            (Err(error), Target::File(index)) => {
-                fail(say!("couldn't write to ", self.script.outputs[index], ": ", words(&error)))
-            }
-            (Err(error), _) => match rewrite {
-                Some(name) => fail(say!("couldn't write to ", name, ": ", words(&error))),
-                None => Err(Failure::Output(error)),
-            },
-        }
-    }
-
-    async fn write_later(&mut self, call: &mut Invocation<'_>) -> Done<()> {
-        for later in std::mem::take(&mut self.later) {
-            match later {
-                Later::Text(text) => self.put(call, Target::Stdout, &text, true).await?,
-                Later::Line(mut line, ended) => {
-                    line.push(self.settings.end);
-                    let text = if ended { &line[..] } else { &line[..line.len() - 1] };
-                    self.put(call, Target::Stdout, text, ended).await?;
-                }
-                Later::File(name) => {
-                    let standard = name == b"/dev/stdin";
-                    let input = call.open(if standard { b"-" } else { &name }).await;
-                    // A file that cannot be read is one without lines (POSIX).
-                    let Ok(mut input) = input else { continue };
-                    loop {
-                        let Ok(next) = call.fill(&mut input).await else { break };
-                        if next.is_empty() {
-                            break;
-                        }
-                        let piece = next.to_vec();
-                        input.take(piece.len());
-                        self.put(call, Target::Stdout, &piece, true).await?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// An address without the script that it stands in.
-#[derive(Clone)]
-enum Place {
-    Line(u64),
-    Last,
-    Step(u64, u64),
-    Match(Option<Arc<Pattern>>),
-}
-
-impl Place {
-    fn of(address: &Address) -> Place {
-        match address {
-            Address::Line(line) => Place::Line(*line),
-            Address::Last => Place::Last,
-            Address::Step(first, step) => Place::Step(*first, *step),
-            Address::Match(pattern) => Place::Match(pattern.clone()),
-        }
-    }
-}
-
-/// The range of the lines from `number` to `last`.
-fn through(number: u64, last: u64) -> Range {
-    if last > number { Range::Through(last) } else { Range::Closed }
 }
 
 /// What s makes of `text`; none where there is nothing to replace.
@@ -581,33 +378,4 @@ fn replaced(pattern: &Pattern, rule: &Substitution, text: &[u8], groups: &mut Gr
     }
     out.extend_from_slice(&text[copied..]);
     Some(out)
-}
-
-/// The text as l shows it.
-fn listed(text: &[u8], width: usize, end: u8) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut column = 0;
-    for byte in text {
-        let shown: Vec<u8> = match byte {
-            b'\\' => b"\\\\".to_vec(),
-            7 => b"\\a".to_vec(),
-            8 => b"\\b".to_vec(),
-            12 => b"\\f".to_vec(),
-            b'\n' => b"\\n".to_vec(),
-            b'\r' => b"\\r".to_vec(),
-            b'\t' => b"\\t".to_vec(),
-            11 => b"\\v".to_vec(),
-            32..127 => vec![*byte],
-            byte => format!("\\{byte:03o}").into_bytes(),
-        };
-        if width > 1 && column + shown.len() > width - 1 {
-            out.extend_from_slice(b"\\\n");
-            column = 0;
-        }
-        column += shown.len();
-        out.extend_from_slice(&shown);
-    }
-    out.push(b'$');
-    out.push(end);
-    out
 }
