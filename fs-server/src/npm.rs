@@ -36,6 +36,13 @@ pub struct Registry {
     /// Whose certificate the registry may show (PEM), besides the authorities that this machine trusts
     #[arg(long, value_name = "FILE", requires = "npm_registry")]
     npm_ca: Option<PathBuf>,
+    /// The HTTP proxy on the way to the registry, as http://USER:PASSWORD@proxy.example:3128/
+    #[arg(long, value_name = "URL", requires = "npm_registry")]
+    npm_proxy: Option<Url>,
+    /// Give containers esbuild-wasm as esbuild, and @rollup/wasm-node as rollup, each of the same version: those of
+    /// their own name are machine code, which does not run here
+    #[arg(long, requires = "npm_registry")]
+    npm_wasm: bool,
 }
 
 impl Registry {
@@ -44,7 +51,14 @@ impl Registry {
         let Some(upstream) = self.npm_registry.clone() else { return Ok(None) };
         let cache = self.npm_cache.clone().or_else(|| default_cache().map(|dir| dir.join("npm")));
         let cache = cache.ok_or_else(|| Fault::usage("--npm-registry: no HOME; give --npm-cache DIR"))?;
-        let config = Config { upstream, cache, cache_bytes: self.npm_cache_size, ca: self.npm_ca.clone() };
+        let config = Config {
+            upstream,
+            cache,
+            cache_bytes: self.npm_cache_size,
+            ca: self.npm_ca.clone(),
+            proxy: self.npm_proxy.clone(),
+            wasm: self.npm_wasm,
+        };
         let mirror = Mirror::new(config).map_err(|e| Fault::no_input(format!("--npm-registry: {e}")))?;
         let (network, listener) =
             place().map_err(|e| Fault::unavailable(format!("--npm-registry: a network of its own: {e}")))?;

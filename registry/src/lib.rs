@@ -17,7 +17,9 @@ mod integrity;
 mod mirror;
 mod name;
 mod packument;
+mod proxy;
 mod store;
+mod substitute;
 mod upstream;
 
 pub use mirror::Mirror;
@@ -40,4 +42,8 @@ pub struct Config {
     pub cache_bytes: u64,
     /// Whose certificate the registry must show (PEM), besides the authorities that this machine trusts.
     pub ca: Option<PathBuf>,
+    /// An HTTP proxy on the way to the registry.
+    pub proxy: Option<Url>,
+    /// Packages that are machine code are those of the same version that are WebAssembly.
+    pub wasm: bool,
 }

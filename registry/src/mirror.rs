@@ -5,7 +5,7 @@ use crate::name::{self, Asked};
 use crate::packument::Packument;
 use crate::store::{Shelf, Store};
 use crate::upstream::{Problem, Question, Upstream};
-use crate::{CANONICAL, Config, answer};
+use crate::{CANONICAL, Config, answer, substitute};
 use bytes::Bytes;
 use http::StatusCode;
 use lru::LruCache;
@@ -43,6 +43,14 @@ pub struct Mirror {
     under_way: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     down: Mutex<Option<Instant>>,
     at_once: Semaphore,
+    /// Lists with versions of others in place of their own, where they are to be given, and what they were made of.
+    substituted: Option<Mutex<HashMap<String, Substituted>>>,
+}
+
+struct Substituted {
+    own: Arc<Packument>,
+    other: Arc<Packument>,
+    combined: Arc<Packument>,
 }
 
 #[derive(Clone)]
@@ -94,12 +102,13 @@ impl Mirror {
         let store = Store::open(&config.cache, config.cache_bytes);
         let store = store.map_err(|e| format!("{}: {e}", config.cache.display()))?;
         Ok(Arc::new(Mirror {
-            upstream: Upstream::new(config.upstream, config.ca.as_deref())?,
+            upstream: Upstream::new(config.upstream, config.ca.as_deref(), config.proxy.as_ref())?,
             store,
             ready: Mutex::new(LruCache::new(READY)),
             under_way: Mutex::default(),
             down: Mutex::default(),
             at_once: Semaphore::new(AT_ONCE),
+            substituted: config.wasm.then(Mutex::default),
         }))
     }
 
@@ -113,10 +122,28 @@ impl Mirror {
         let _place = self.at_once.acquire().await.expect("never closed");
         match name::asked(path) {
             Some(Asked::Ping) => Ok(Found::Nothing),
-            Some(Asked::Packument(package)) => Ok(Found::Packument(self.packument(&package, form).await?)),
+            Some(Asked::Packument(package)) => Ok(Found::Packument(self.offered(&package, form).await?)),
             Some(Asked::Tarball(package, path)) => Ok(Found::Tarball(self.tarball(&package, &path).await?)),
             None => Err(Refusal { status: StatusCode::NOT_FOUND, why: format!("{path}: not mirrored") }),
         }
+    }
+
+    /// The list of versions that clients are told.
+    async fn offered(self: &Arc<Self>, package: &str, form: Form) -> Result<Arc<Packument>, Refusal> {
+        let own = self.packument(package, form).await?;
+        let (Some(substituted), Some(name)) = (&self.substituted, substitute::of(package)) else {
+            return Ok(own);
+        };
+        let other = self.packument(name, form).await?;
+        let file = form.file_name(package);
+        let made_of = |made: &&Substituted| Arc::ptr_eq(&made.own, &own) && Arc::ptr_eq(&made.other, &other);
+        if let Some(made) = substituted.lock().get(&file).filter(made_of) {
+            return Ok(made.combined.clone());
+        }
+        let combined = substitute::combine(package, &own, &other);
+        let combined = Arc::new(combined.map_err(|why| self.refuse(package, Problem::Wrong(why)))?);
+        substituted.lock().insert(file, Substituted { own, other, combined: combined.clone() });
+        Ok(combined)
     }
 
     async fn packument(self: &Arc<Self>, package: &str, form: Form) -> Result<Arc<Packument>, Refusal> {

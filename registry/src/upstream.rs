@@ -1,5 +1,6 @@
 //! The registry itself, asked over HTTP/1.1: connections are kept, and there are so many of them at most.
 
+use crate::proxy::Proxy;
 use async_compression::tokio::bufread::GzipDecoder;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
@@ -34,6 +35,7 @@ type Sender = SendRequest<Empty<Bytes>>;
 
 pub struct Upstream {
     base: Url,
+    proxy: Option<Proxy>,
     tls: TlsConnector,
     idle: Mutex<Vec<Sender>>,
     places: Semaphore,
@@ -69,7 +71,7 @@ pub struct Question<'q> {
 impl Upstream {
     /// # Errors
     /// In words, with the name of the file that is wrong.
-    pub fn new(base: Url, ca: Option<&Path>) -> Result<Upstream, String> {
+    pub fn new(base: Url, ca: Option<&Path>, proxy: Option<&Url>) -> Result<Upstream, String> {
         let mut roots = RootCertStore::empty();
         let machine = rustls_native_certs::load_native_certs();
         roots.add_parsable_certificates(machine.certs);
@@ -85,7 +87,8 @@ impl Upstream {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let tls = TlsConnector::from(Arc::new(config));
-        Ok(Upstream { base, tls, idle: Mutex::default(), places: Semaphore::new(AT_ONCE) })
+        let proxy = proxy.map(Proxy::new).transpose()?;
+        Ok(Upstream { base, proxy, tls, idle: Mutex::default(), places: Semaphore::new(AT_ONCE) })
     }
 
     pub fn base(&self) -> &Url {
@@ -95,7 +98,12 @@ impl Upstream {
     /// The whole answer to a question; 304 only where something is known.
     pub async fn ask(&self, question: &Question<'_>) -> Result<Said, Problem> {
         let _place = self.places.acquire().await.expect("never closed");
-        let path = format!("{}{}", self.base.path(), question.path);
+        let mut path = format!("{}{}", self.base.path(), question.path);
+        // Without a tunnel it is the proxy that is asked, for a whole URL.
+        let asked = self.proxy.as_ref().filter(|_| self.base.scheme() == "http");
+        if asked.is_some() {
+            path.insert_str(0, &self.base[..url::Position::BeforePath]);
+        }
         let host = &self.base[url::Position::BeforeHost..url::Position::AfterPort];
         let request = || {
             let mut request = Request::get(&path)
@@ -103,6 +111,9 @@ impl Upstream {
                 .header(header::ACCEPT, question.accept)
                 .header(header::ACCEPT_ENCODING, "gzip")
                 .header(header::USER_AGENT, concat!("taskfs/", env!("CARGO_PKG_VERSION")));
+            if let Some(authorization) = asked.and_then(|proxy| proxy.authorization.as_ref()) {
+                request = request.header(header::PROXY_AUTHORIZATION, authorization);
+            }
             if let Some(known) = question.known {
                 request = request.header(header::IF_NONE_MATCH, known);
             }
@@ -167,9 +178,14 @@ impl Upstream {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let port = self.base.port_or_known_default().unwrap_or(443);
         let connected = async {
-            let stream = TcpStream::connect((bare, port)).await?;
+            let plain = self.base.scheme() == "http";
+            let stream = match &self.proxy {
+                None => TcpStream::connect((bare, port)).await?,
+                Some(proxy) if plain => proxy.connect().await?,
+                Some(proxy) => proxy.tunnel(&format!("{host}:{port}")).await?,
+            };
             stream.set_nodelay(true)?;
-            if self.base.scheme() == "http" {
+            if plain {
                 return shake_hands(stream).await;
             }
             let name = ServerName::try_from(bare.to_owned()).map_err(io::Error::other)?;

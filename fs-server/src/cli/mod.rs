@@ -33,9 +33,9 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Serve a namespace over 9P and FUSE until SIGINT or SIGTERM
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// Run one program as a task, this terminal as its stdio and its exit status as ours
-    Run(run::Run),
+    Run(Box<run::Run>),
     /// Make, use and destroy containers: whole projects in a world of their own
     #[command(subcommand)]
     Container(container::Container),
