@@ -16,8 +16,8 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use vfs::{Caller, Name};
 
-/// What a package brings along does not run by being installed.
-const SETTINGS: &str = "ignore-scripts=true\naudit=false\nfund=false\nupdate-notifier=false\n";
+/// What a package brings along does not run by being installed; and no log is kept of each run, hundreds of writes long.
+const SETTINGS: &str = "ignore-scripts=true\naudit=false\nfund=false\nupdate-notifier=false\nlogs-max=0\n";
 /// Connections that wait for the mirror.
 const BACKLOG: i32 = 1024;
 

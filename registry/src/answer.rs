@@ -91,10 +91,11 @@ async fn answer(mirror: &Arc<Mirror>, request: &Request<Incoming>) -> Response<F
         _ => "application/json",
     };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    let keep = if matches!(found, Found::Tarball(_)) {
-        "public, immutable, max-age=31557600"
-    } else {
-        "public, max-age=300"
+    let keep = match &found {
+        // Its own cache would be as far away as this one: writing to it is half of what npm does with files, and takes memory.
+        _ if is_npm => "no-store",
+        Found::Tarball(_) => "public, immutable, max-age=31557600",
+        _ => "public, max-age=300",
     };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
     headers.insert(header::VARY, HeaderValue::from_static("accept, user-agent"));
