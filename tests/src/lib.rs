@@ -12,6 +12,7 @@ pub mod kernel;
 pub mod live;
 pub mod matrix;
 pub mod programs;
+pub mod project;
 pub mod promises;
 pub mod users;
 pub mod wire;

@@ -1,33 +1,22 @@
 //! npm in containers, with the engine that people use: installing and running, what is off until it is allowed, and what goes
 //! wrong at a registry. A small registry on this machine's loopback is the registry here, behind the server's mirror, so that
-//! nothing depends on the network; that real packages install is tried against npm's own where it can be reached.
+//! nothing depends on the network; that
+//! real packages install is tried in containers_projects.rs.
 
 use base64::Engine;
-use nine::wire::Dialect;
 use sha2::{Digest, Sha512};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream, ToSocketAddrs};
-use std::path::Path;
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tests::door::Door;
-use tests::{Server, cannot_run, taskfs};
+use tests::Server;
+use tests::project::{Project, has_npm};
 
-/// Where this machine keeps the authorities that it trusts.
-const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
-
-/// Whether there are V8's worker and npm; says so where they are not.
-fn has_npm(what: &str) -> bool {
-    let beside = |name: &str| taskfs().with_file_name(name).exists();
-    let there = beside("taskfs-node-v8") && beside("npm");
-    if !there {
-        cannot_run(what, "no V8 worker, or no npm beside taskfs (make npm)");
-    }
-    there
-}
+/// A registry that is reached through a proxy only.
+const BEHIND_PROXY: &str = "http://registry.invalid/npm/";
 
 /// Manifest, tarball, and the hash that is told of it.
 type Offer = (String, Vec<u8>, String);
@@ -88,8 +77,12 @@ impl Shop {
             }
             self.requests.fetch_add(1, Ordering::Relaxed);
             let path = request.split(' ').nth(1).unwrap_or_default();
-            let path = path.trim_start_matches("/npm/").replace("%2f", "/");
-            let (status, body) = self.answer(&path, base);
+            // As a proxy it is asked for a whole URL.
+            let (path, base) = match path.strip_prefix(BEHIND_PROXY) {
+                Some(path) => (path, BEHIND_PROXY),
+                None => (path.trim_start_matches("/npm/"), base),
+            };
+            let (status, body) = self.answer(&path.replace("%2f", "/"), base);
             let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
             let sent = (&stream).write_all(head.as_bytes()).and_then(|()| (&stream).write_all(&body));
             if sent.is_err() {
@@ -121,79 +114,6 @@ impl Shop {
     }
 }
 
-/// A container with a project in /app.
-struct Project {
-    door: Door,
-    dir: String,
-}
-
-impl Project {
-    fn new(server: &Server, manifest: &str) -> Project {
-        let door = Door::nine(server, Dialect::P9P2000L);
-        let dir = format!("/web/container/{}", door.text("/web/container/new").trim());
-        let project = Project { door, dir };
-        for line in ["env HOME=/home", "cap spawn", "cap net:listen *:*"] {
-            project.ctl(line);
-        }
-        assert_eq!(project.run("mkdir /app").0, "");
-        project.ctl("cwd /app");
-        project.put("/app/package.json", manifest);
-        project
-    }
-
-    fn ctl(&self, line: &str) {
-        self.door.say(&format!("{}/ctl", self.dir), &format!("{line}\n"));
-    }
-    fn put(&self, path: &str, text: &str) {
-        self.door.put(&format!("{}/mount{path}", self.dir), text.as_bytes());
-    }
-    fn text(&self, path: &str) -> String {
-        self.door.text(&format!("{}/mount{path}", self.dir))
-    }
-    fn has(&self, path: &str) -> bool {
-        self.door.exists(&format!("{}/mount{path}", self.dir))
-    }
-
-    fn start(&self, line: &str) -> String {
-        let processes = format!("{}/processes", self.dir);
-        let process = format!("{processes}/{}", self.door.text(&format!("{processes}/new")).trim());
-        let cmd = match line.starts_with("np") {
-            true => line.to_owned(),
-            false => format!("sh -c '{}'", line.replace('\'', "''")),
-        };
-        self.door.say(&format!("{process}/cmd"), &format!("{cmd}\n"));
-        self.door.say(&format!("{process}/ctl"), "start\n");
-        process
-    }
-
-    /// How a command line ended, and what it said.
-    fn run(&self, line: &str) -> (String, String) {
-        let process = self.start(line);
-        let deadline = Instant::now() + Duration::from_secs(240);
-        while self.door.text(&format!("{process}/status")).trim() != "exited" {
-            assert!(Instant::now() < deadline, "{line}: not done: {}", self.said(&process));
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        (self.door.end_of(&process), self.said(&process))
-    }
-    fn said(&self, process: &str) -> String {
-        ["1", "2"].map(|n| self.door.text(&format!("{process}/stdio/{n}"))).concat()
-    }
-
-    /// What a command line said that must end well.
-    fn ok(&self, line: &str) -> String {
-        let (message, said) = self.run(line);
-        assert_eq!(message, "", "{line}: {said}");
-        said
-    }
-    /// What a command line said that must not.
-    fn fails(&self, line: &str) -> String {
-        let (message, said) = self.run(line);
-        assert_ne!(message, "", "{line}: {said}");
-        said
-    }
-}
-
 fn server(registry: &str) -> Server {
     Server::start(&["--node-pool", "1", "--npm-registry", registry, "--npm-cache", "{dir}/npm"])
 }
@@ -217,8 +137,15 @@ fn packages_are_installed_by_name_scope_and_lock_file_and_a_second_container_nee
     assert_eq!(first.ok("node -p \"require('outer')\"").trim(), "outer");
     assert_eq!(first.ok("node_modules/.bin/says so").trim(), "says inner so");
     assert_eq!(first.ok("npx says it").trim(), "says inner it");
+    let runner = "#!/usr/bin/env node\nconsole.log('ran', process.argv[2])";
+    shop.offer("runner", r#""bin":"cli.js","#, &[("cli.js", runner), ("index.js", "")]);
+    assert_eq!(first.ok("npx --yes runner once").trim(), "ran once");
+    assert!(!first.has("/app/node_modules/runner"));
     let lock = first.text("/app/package-lock.json");
     assert!(lock.contains("https://registry.npmjs.org/outer/-/"), "good for every registry: {lock}");
+    for kept in ["content-v2", "index-v5"] {
+        assert!(!first.has(&format!("/home/.npm/_cacache/{kept}")), "the mirror's cache is enough: {kept}");
+    }
 
     shop.closed.store(true, Ordering::Relaxed);
     let asked = shop.requests.load(Ordering::Relaxed);
@@ -253,6 +180,7 @@ fn scripts_run_in_the_shell_and_those_of_packages_only_where_it_is_allowed() {
     assert!(!project.has("/app/node_modules/tool/ran"));
     let said = project.ok("npm run -s all");
     assert_eq!(said, "2.1.0\nA TOOL\n");
+    assert_eq!(project.ok("true && npm run -s all"), said, "also where a shell gave npm its standard files");
     project.fails("npm run -s fails");
 
     project.ctl("env npm_config_ignore_scripts=false");
@@ -276,6 +204,46 @@ fn workspaces_are_linked_and_run_by_their_names() {
     project.put("/app/two/package.json", two);
     project.ok("npm install");
     assert_eq!(project.ok("npm run -s go -w two").trim(), "of one");
+}
+
+#[test]
+fn a_project_may_be_the_containers_root_and_an_es_module_there() {
+    if !has_npm("npm in a container's root") {
+        return;
+    }
+    let (shop, at) = Shop::open();
+    shop.offer("tool", "", &[("index.js", "module.exports = 'a tool'")]);
+    let server = server(&at);
+    let manifest = r#"{"name":"app","type":"module","scripts":{"hi":"echo hi"}}"#;
+    let project = Project::new_at(&server, "/", &[("package.json", manifest), ("src/only-once", "")]);
+    project.ok("npm install tool");
+    assert_eq!(project.ok("npm run -s hi"), "hi\n");
+    assert_eq!(project.ok("npx -c pwd"), "/\n");
+    // A program that looks through its root finds each file once, and not again in every task.
+    assert_eq!(project.ok("find / -name only-once"), "/src/only-once\n");
+}
+
+#[test]
+fn the_registry_is_reached_through_a_proxy_where_one_is_set() {
+    if !has_npm("npm's registry behind a proxy") {
+        return;
+    }
+    let (shop, at) = Shop::open();
+    shop.offer("far", "", &[("index.js", "module.exports = 'from far'")]);
+    let proxy = at.replace("/npm/", "/");
+    let server = Server::start(&[
+        "--node-pool",
+        "1",
+        "--npm-registry",
+        BEHIND_PROXY,
+        "--npm-proxy",
+        &proxy,
+        "--npm-cache",
+        "{dir}/npm",
+    ]);
+    let project = Project::new(&server, EMPTY);
+    project.ok("npm install far");
+    assert_eq!(project.ok("node -p \"require('far')\"").trim(), "from far");
 }
 
 #[test]
@@ -326,35 +294,4 @@ fn a_container_is_destroyed_in_the_middle_of_an_install_and_another_one_installs
     let second = Project::new(&server, EMPTY);
     second.ok("npm install slow");
     assert_eq!(second.ok("node -p \"require('slow')\"").trim(), "1");
-}
-
-#[test]
-fn express_installs_from_the_registry_and_serves() {
-    let what = "express from npm's registry";
-    if !has_npm(what) {
-        return;
-    }
-    let reached = || {
-        let address = ("registry.npmjs.org", 443).to_socket_addrs().ok()?.next()?;
-        TcpStream::connect_timeout(&address, Duration::from_secs(5)).ok()
-    };
-    if reached().is_none() {
-        return cannot_run(what, "registry.npmjs.org cannot be reached");
-    }
-    let mut args = vec!["--node-pool", "1", "--npm-cache", "{dir}/npm"];
-    args.extend(["--npm-registry", "https://registry.npmjs.org/"]);
-    if Path::new(AUTHORITIES).exists() {
-        args.extend(["--npm-ca", AUTHORITIES]);
-    }
-    let server = Server::start(&args);
-    let project = Project::new(&server, EMPTY);
-    project.ok("npm install express");
-    let program = "const app = require('express')();
-        app.get('/', (request, response) => response.send('hello from express'));
-        const server = app.listen(3000, async () => {
-            console.log(await (await fetch('http://localhost:3000/')).text());
-            server.close();
-        });";
-    project.put("/app/app.js", program);
-    assert_eq!(project.ok("node app.js").trim(), "hello from express");
 }
