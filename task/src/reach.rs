@@ -39,6 +39,14 @@ impl Reach {
         Reach { group, ..self }
     }
 
+    /// The task whose program it is.
+    pub fn task(&self) -> Option<TaskId> {
+        self.task
+    }
+    /// Those it lives together with.
+    pub fn group(&self) -> Option<&Arc<Group>> {
+        self.group.as_ref()
+    }
     pub fn is_of_group(&self) -> bool {
         self.group.is_some()
     }

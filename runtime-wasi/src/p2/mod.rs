@@ -5,7 +5,8 @@
 //!           ─► filesystem          ─► ours: descriptor ─► Place, OpenFile ─► vfs
 //!           ─► io/streams          ─► wasmtime-wasi-io's resources; those of files and stdio are ours (input, output)
 //!           ─► io/poll             ─► wasmtime-wasi-io
-//!           ─► sockets, http       ─► net: may it? ─► wasmtime-wasi, wasmtime-wasi-http
+//!           ─► sockets/tcp         ─► net: may it, and in which network? ─► ours (tcp)
+//!           ─► sockets/udp, http   ─► net: may it? ─► wasmtime-wasi, wasmtime-wasi-http
 //! ```
 //!
 //! Files and stdio never leave the namespace's own road: an operation on memory is done at once, one that has to wait is
@@ -35,6 +36,7 @@ mod output;
 mod random;
 mod run;
 mod sockets;
+mod tcp;
 
 pub(crate) use guest::Guest;
 pub(crate) use net::Sockets;

@@ -1,5 +1,6 @@
 //! What a component may reach ([`task::Reach`]), in the words of wasi:sockets, and how many sockets and lookups it may have.
 
+use loopback::Loopback;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,6 +44,20 @@ impl Drop for SocketSlot {
     }
 }
 
+/// The network that a socket is of.
+pub(super) enum Way {
+    /// The server's.
+    Machine,
+    /// That of the guest's container.
+    Inside(Arc<Loopback>),
+}
+
+/// An address of whoever asks: loopback, and "any", which as a peer means the same.
+fn is_own(ip: IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    ip.is_loopback() || ip.is_unspecified()
+}
+
 /// One guest's way to the network.
 pub(super) struct Net {
     reach: Reach,
@@ -56,45 +71,84 @@ impl Net {
         Net { reach, lookups, sockets }
     }
 
-    /// A guest's sockets are the server's own. Those of a group have a loopback to themselves, which is not the server's.
-    fn outside(&self, peer: SocketAddr) -> Result<()> {
-        let ip = peer.ip().to_canonical();
-        if self.reach.is_of_group() && (ip.is_loopback() || ip.is_unspecified()) {
-            let text = "permission denied: a WASI program of a container reaches no loopback";
+    /// Which network a stream to `peer` is of. The loopback of its container a guest may always use; no other is to be had there.
+    pub fn connect_tcp(&self, peer: SocketAddr) -> Result<Way> {
+        if let Some(group) = self.reach.group().filter(|_| is_own(peer.ip())) {
+            self.reach.say("connect", peer, Ok(()))?;
+            return Ok(Way::Inside(group.loopback()?));
+        }
+        self.reach.say("connect", peer, self.reach.connect(peer))?;
+        Ok(Way::Machine)
+    }
+    /// Which network a stream of `local` is of. A port of the system's choice is what connecting begins with, and listening
+    /// there is asked for again.
+    pub fn bind(&self, local: SocketAddr) -> Result<Way> {
+        match self.reach.group() {
+            Some(group) => Ok(Way::Inside(group.loopback()?)),
+            None if local.port() == 0 => Ok(Way::Machine),
+            None => self.reach.say("bind", local, self.reach.listen(local)).map(|()| Way::Machine),
+        }
+    }
+    /// Whether connections may be accepted at `local`, where a stream was bound.
+    pub fn listen_tcp(&self, local: SocketAddr) -> Result<()> {
+        let allowed = if self.reach.is_of_group() { Ok(()) } else { self.reach.listen(local) };
+        self.reach.say("listen", local, allowed)
+    }
+    /// Its container is told that the guest listens at `port`.
+    pub fn listened(&self, port: u16) {
+        if let (Some(group), Some(task)) = (self.reach.group(), self.reach.task()) {
+            group.listened(port, task);
+        }
+    }
+
+    /// Datagrams are sent by sockets of the server's own. Those of a group have a loopback to themselves, which is not the
+    /// server's.
+    fn send(&self, peer: SocketAddr) -> Result<()> {
+        if self.reach.is_of_group() && is_own(peer.ip()) {
+            let text = "permission denied: a WASI program of a container sends no datagrams on the loopback";
             return Err(Error::new(Errno::EACCES, text));
         }
-        Ok(())
-    }
-    fn connect(&self, peer: SocketAddr) -> Result<()> {
-        self.outside(peer)?;
         self.reach.connect(peer)
     }
-    fn listen(&self, local: SocketAddr) -> Result<()> {
+    fn receive(&self, local: SocketAddr) -> Result<()> {
         if self.reach.is_of_group() {
-            let text = "permission denied: a WASI program of a container cannot listen";
+            let text = "permission denied: a WASI program of a container is sent no datagrams";
             return Err(Error::new(Errno::EACCES, text));
         }
         self.reach.listen(local)
     }
 
-    /// Whether `peer` may be used so. Sockets ask here, also for binds that nobody asked for by name.
+    /// Whether `peer` may be used so by a socket for datagrams; also for binds that nobody asked for by name.
     pub fn admits(&self, peer: SocketAddr, to: SocketAddrUse) -> bool {
         let reach = &self.reach;
         match to {
-            SocketAddrUse::TcpConnect => reach.say("connect", peer, self.connect(peer)).is_ok(),
-            SocketAddrUse::UdpSend => reach.say("send", peer, self.connect(peer)).is_ok(),
-            SocketAddrUse::TcpListen => reach.say("listen", peer, self.listen(peer)).is_ok(),
-            // A port of the system's choice is what connecting and sending begin with; listening there is asked for again.
-            SocketAddrUse::TcpBind | SocketAddrUse::UdpBind if peer.port() == 0 => true,
-            SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => {
-                reach.say("bind", peer, self.listen(peer)).is_ok()
-            }
+            SocketAddrUse::UdpSend => reach.say("send", peer, self.send(peer)).is_ok(),
+            // A port of the system's choice is what sending begins with.
+            SocketAddrUse::UdpBind if peer.port() == 0 => true,
+            SocketAddrUse::UdpBind => reach.say("bind", peer, self.receive(peer)).is_ok(),
             // Whoever may listen hears everyone.
-            SocketAddrUse::TcpAccept => true,
             SocketAddrUse::UdpReceive => {
-                (reach.caps().listens() && !reach.is_of_group()) || self.connect(peer).is_ok()
+                (reach.caps().listens() && !reach.is_of_group()) || self.send(peer).is_ok()
             }
+            // Streams are not wasmtime-wasi's.
+            SocketAddrUse::TcpBind
+            | SocketAddrUse::TcpConnect
+            | SocketAddrUse::TcpListen
+            | SocketAddrUse::TcpAccept => false,
         }
+    }
+
+    /// Where a request for `host` goes to the loopback of the guest's container: that.
+    pub fn inside(&self, what: impl std::fmt::Display, host: &str) -> Result<Option<Arc<Loopback>>> {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let name = bare.strip_suffix('.').unwrap_or(bare).to_ascii_lowercase();
+        let own = match bare.parse::<IpAddr>() {
+            Ok(ip) => is_own(ip),
+            Err(_) => name == "localhost" || name.ends_with(".localhost"),
+        };
+        let Some(group) = self.reach.group().filter(|_| own) else { return Ok(None) };
+        self.reach.say("http", what, Ok(()))?;
+        group.loopback().map(Some)
     }
 
     /// Whether a request may go to `host`, a name or an address.
@@ -139,63 +193,66 @@ mod tests {
         address.parse().expect("an address")
     }
 
-    #[test]
-    fn in_a_container_the_loopback_of_the_server_is_not_to_be_reached_whatever_it_is_called() {
-        let reach = reach(&["net:connect *:*", "net:listen *:*"]).of_group(Some(Group::new(1)));
+    fn goes_out(net: &Net, address: &str) -> bool {
+        matches!(net.connect_tcp(peer(address)), Ok(Way::Machine))
+    }
+
+    #[tokio::test]
+    async fn in_a_container_every_name_of_the_loopback_means_its_own_and_the_servers_has_none() {
+        let group = Group::new(1);
+        let reach = reach(&["net:connect *:*", "net:listen *:*"]).of_group(Some(group.clone()));
         let net = Net::new(reach, Arc::new(Sockets::new()));
+        let own = group.loopback().expect("a loopback").cookie();
+        let is_own = |way: Result<Way>| matches!(way, Ok(Way::Inside(loopback)) if loopback.cookie() == own);
         for address in ["127.0.0.1:80", "127.9.9.9:80", "[::1]:80", "[::ffff:127.0.0.1]:80", "0.0.0.0:80"] {
-            for to in [SocketAddrUse::TcpConnect, SocketAddrUse::UdpSend, SocketAddrUse::UdpReceive] {
+            assert!(is_own(net.connect_tcp(peer(address))), "{address}");
+            for to in [SocketAddrUse::UdpSend, SocketAddrUse::UdpReceive] {
                 assert!(!net.admits(peer(address), to), "{address} {to:?}");
             }
         }
-        assert!(!net.admits(peer("0.0.0.0:8080"), SocketAddrUse::TcpListen));
-        assert!(!net.request("GET", "localhost", 80));
-        assert!(net.admits(peer("192.0.2.1:443"), SocketAddrUse::TcpConnect));
+        for address in ["0.0.0.0:8080", "127.0.0.1:8080", "10.0.0.1:80", "0.0.0.0:0"] {
+            assert!(is_own(net.bind(peer(address))), "{address}");
+        }
+        assert!(!net.request("GET", "localhost", 80), "by a client of the server's it never goes");
+        assert!(goes_out(&net, "192.0.2.1:443"));
     }
 
     #[test]
     fn without_capabilities_nothing_goes_out_and_nobody_listens() {
         let net = net(&[]);
-        for to in [
-            SocketAddrUse::TcpConnect,
-            SocketAddrUse::TcpBind,
-            SocketAddrUse::TcpListen,
-            SocketAddrUse::UdpBind,
-            SocketAddrUse::UdpSend,
-            SocketAddrUse::UdpReceive,
-        ] {
+        for to in [SocketAddrUse::UdpBind, SocketAddrUse::UdpSend, SocketAddrUse::UdpReceive] {
             assert!(!net.admits(peer("127.0.0.1:80"), to), "{to:?}");
         }
+        assert!(!goes_out(&net, "127.0.0.1:80"));
+        assert!(net.bind(peer("127.0.0.1:80")).is_err());
+        assert!(net.listen_tcp(peer("127.0.0.1:80")).is_err());
         assert!(!net.look_up("localhost") && !net.request("GET", "localhost", 80));
     }
 
     #[test]
     fn a_name_is_good_for_the_addresses_it_came_to_and_its_own_ports() {
         let net = net(&["net:connect example.org:443"]);
-        assert!(!net.admits(peer("10.0.0.1:443"), SocketAddrUse::TcpConnect));
+        assert!(!goes_out(&net, "10.0.0.1:443"));
         net.found("example.org", &["10.0.0.1".parse().expect("an address")]);
         net.found("example.net", &["10.0.0.2".parse().expect("an address")]);
-        assert!(net.admits(peer("10.0.0.1:443"), SocketAddrUse::TcpConnect));
+        assert!(goes_out(&net, "10.0.0.1:443"));
         assert!(net.admits(peer("[::ffff:10.0.0.1]:443"), SocketAddrUse::UdpSend));
-        assert!(!net.admits(peer("10.0.0.1:80"), SocketAddrUse::TcpConnect));
-        assert!(!net.admits(peer("10.0.0.2:443"), SocketAddrUse::TcpConnect));
+        assert!(!goes_out(&net, "10.0.0.1:80"));
+        assert!(!goes_out(&net, "10.0.0.2:443"));
     }
 
     #[test]
     fn whoever_connects_needs_no_port_of_his_own_and_whoever_listens_hears_everyone() {
         let client = net(&["net:connect 10.0.0.1:80"]);
-        assert!(client.admits(peer("0.0.0.0:0"), SocketAddrUse::TcpBind));
-        assert!(!client.admits(peer("0.0.0.0:5000"), SocketAddrUse::TcpListen), "the port it was given then");
-        assert!(!client.admits(peer("0.0.0.0:5000"), SocketAddrUse::TcpBind));
+        assert!(client.bind(peer("0.0.0.0:0")).is_ok());
+        assert!(client.listen_tcp(peer("0.0.0.0:5000")).is_err(), "the port it was given then");
+        assert!(client.bind(peer("0.0.0.0:5000")).is_err());
         assert!(client.admits(peer("10.0.0.1:80"), SocketAddrUse::UdpReceive));
         assert!(!client.admits(peer("10.0.0.2:80"), SocketAddrUse::UdpReceive));
         let server = net(&["net:listen 127.0.0.1:5000"]);
-        assert!(server.admits(peer("127.0.0.1:5000"), SocketAddrUse::TcpBind));
-        assert!(server.admits(peer("127.0.0.1:5000"), SocketAddrUse::TcpListen));
-        assert!(
-            !server.admits(peer("0.0.0.0:5000"), SocketAddrUse::TcpListen),
-            "all addresses are more than one"
-        );
+        assert!(server.bind(peer("127.0.0.1:5000")).is_ok());
+        assert!(server.listen_tcp(peer("127.0.0.1:5000")).is_ok());
+        assert!(server.listen_tcp(peer("0.0.0.0:5000")).is_err(), "all addresses are more than one");
         assert!(server.admits(peer("10.0.0.2:80"), SocketAddrUse::UdpReceive));
         assert!(!server.admits(peer("10.0.0.2:80"), SocketAddrUse::UdpSend));
     }

@@ -1,18 +1,16 @@
-//! `wasi:sockets`: wasmtime-wasi's TCP and UDP, where every address is asked of the task's capabilities first ([`Net`]), and
-//! where a guest has only so many sockets.
+//! `wasi:sockets`: our own TCP (super::tcp) and wasmtime-wasi's UDP, where every address is asked of the task's capabilities first
+//! ([`super::net::Net`]), and where a guest has only so many sockets.
 
 use super::net::{MAX_SOCKETS, SocketSlot};
-use super::{Guest, instance};
+use super::tcp::Tcp;
+use super::{Guest, instance, tcp};
 use std::collections::HashMap;
 use std::sync::Arc;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceTable};
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
-use wasmtime_wasi::p2::bindings::sockets::tcp::HostTcpSocket;
-use wasmtime_wasi::p2::bindings::sockets::{
-    instance_network, network, tcp, tcp_create_socket, udp, udp_create_socket,
-};
+use wasmtime_wasi::p2::bindings::sockets::{instance_network, network, udp, udp_create_socket};
 use wasmtime_wasi::p2::{SocketError, TcpSocket, UdpSocket};
 use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsCtx, WasiSocketsCtxView};
 use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
@@ -24,7 +22,7 @@ pub(super) struct Held(HashMap<u32, SocketSlot>);
 impl Held {
     fn still(&mut self, table: &ResourceTable) -> usize {
         self.0.retain(|rep, _| {
-            table.get(&Resource::<TcpSocket>::new_borrow(*rep)).is_ok()
+            table.get(&Resource::<Tcp>::new_borrow(*rep)).is_ok()
                 || table.get(&Resource::<UdpSocket>::new_borrow(*rep)).is_ok()
         });
         self.0.len()
@@ -47,7 +45,7 @@ fn context(net: Arc<super::net::Net>) -> WasiSocketsCtx {
             let admitted = net.admits(peer, to);
             Box::pin(async move { admitted })
         })
-        .allow_tcp(true)
+        .allow_tcp(false)
         .allow_udp(true)
         .build();
     ctx.sockets().clone()
@@ -57,7 +55,7 @@ pub(super) fn define(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     use wasmtime_wasi::p2::bindings::LinkOptions;
     instance_network::add_to_linker::<Guest, WasiSockets>(linker, view)?;
     network::add_to_linker::<Guest, WasiSockets>(linker, &(&LinkOptions::default()).into(), view)?;
-    tcp::add_to_linker::<Guest, WasiSockets>(linker, view)?;
+    tcp::define(linker)?;
     udp::add_to_linker::<Guest, WasiSockets>(linker, view)?;
 
     instance(linker, "sockets/tcp-create-socket")?
@@ -73,7 +71,7 @@ pub(super) fn define(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     instance(linker, "sockets/tcp")?
         .func_wrap("[method]tcp-socket.accept", |mut store: Store<'_>, (this,): (Resource<TcpSocket>,)| {
-            accept(store.data_mut(), this)
+            accept(store.data_mut(), &this)
         })?;
     linker.allow_shadowing(false);
     Ok(())
@@ -94,7 +92,7 @@ fn told<T>(error: SocketError) -> Answer<T> {
 
 fn create_tcp(guest: &mut Guest, family: IpAddressFamily) -> Answer<Resource<TcpSocket>> {
     let Some(slot) = slot(guest) else { return Ok((Err(ErrorCode::NewSocketLimit),)) };
-    match tcp_create_socket::Host::create_tcp_socket(&mut view(guest), family) {
+    match guest.make_tcp(family) {
         Ok(socket) => {
             guest.held.0.insert(socket.rep(), slot);
             Ok((Ok(socket),))
@@ -117,12 +115,12 @@ async fn create_udp(guest: &mut Guest, family: IpAddressFamily) -> Answer<Resour
 /// The connection that was accepted, what comes from it and what goes to it.
 type Accepted = (Resource<TcpSocket>, Resource<DynInputStream>, Resource<DynOutputStream>);
 
-fn accept(guest: &mut Guest, this: Resource<TcpSocket>) -> Answer<Accepted> {
+fn accept(guest: &mut Guest, this: &Resource<TcpSocket>) -> Answer<Accepted> {
     let Some(slot) = slot(guest) else { return Ok((Err(ErrorCode::NewSocketLimit),)) };
-    match view(guest).accept(this) {
-        Ok(accepted) => {
-            guest.held.0.insert(accepted.0.rep(), slot);
-            Ok((Ok(accepted),))
+    match guest.accept_tcp(this) {
+        Ok((socket, (input, output))) => {
+            guest.held.0.insert(socket.rep(), slot);
+            Ok((Ok((socket, input, output)),))
         }
         Err(error) => told(error),
     }
