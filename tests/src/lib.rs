@@ -8,6 +8,7 @@ pub mod disk;
 pub mod door;
 pub mod engines;
 pub mod habits;
+pub mod inside;
 pub mod kernel;
 pub mod live;
 pub mod matrix;

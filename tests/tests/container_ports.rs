@@ -1,110 +1,12 @@
 //! What listens in a container, and the ways in: the gateway, the files of its ports, and no other.
 
-use nine::wire::{Dialect, OpenFlags};
+use nine::wire::OpenFlags;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{TcpListener, UdpSocket};
 use std::process::Command;
-use tests::door::{Door, Opened};
-use tests::{Server, cannot_run, guests, taskfs};
-
-/// A server with a gateway, where there is an engine to run programs with.
-fn server(what: &str) -> Option<(Server, Door)> {
-    if !["v8", "quickjs"]
-        .iter()
-        .any(|engine| taskfs().with_file_name(format!("taskfs-node-{engine}")).exists())
-    {
-        cannot_run(what, "no worker for Node programs was built");
-        return None;
-    }
-    let server = Server::start(&["--gateway", "127.0.0.1:0"]);
-    let door = Door::nine(&server, Dialect::P9P2000U);
-    Some((server, door))
-}
-
-/// A container, and what happens in it.
-struct Inside<'d> {
-    door: &'d Door,
-    id: String,
-    events: Opened,
-    /// How much of them was read, and what of that has not been looked at.
-    read: u64,
-    seen: String,
-    programs: usize,
-}
-
-impl<'d> Inside<'d> {
-    fn new(door: &'d Door) -> Inside<'d> {
-        let id = door.text("/web/container/new").trim().to_owned();
-        let events =
-            door.open(&format!("/web/container/{id}/events"), OpenFlags::empty()).expect("its events");
-        Inside { door, id, events, read: 0, seen: String::new(), programs: 0 }
-    }
-    fn path(&self, name: &str) -> String {
-        format!("/web/container/{}/{name}", self.id)
-    }
-    fn ctl(&self, line: &str) {
-        self.door.say(&self.path("ctl"), &format!("{line}\n"));
-    }
-    /// Puts a program in and starts it; its number is what the event says.
-    fn run(&mut self, program: &str) -> String {
-        self.programs += 1;
-        let name = format!("/tmp/{}.cjs", self.programs);
-        self.door.put(&self.path(&format!("mount{name}")), program.as_bytes());
-        self.ctl(&format!("spawn node {name}"));
-        let line = self.until(|line| line.starts_with("process ") && line.contains(" started "));
-        line.split(' ').nth(1).expect("a number").to_owned()
-    }
-    /// The next event that fits.
-    fn until(&mut self, fits: impl Fn(&str) -> bool) -> String {
-        loop {
-            while let Some((line, rest)) = self.seen.split_once('\n') {
-                let (line, rest) = (line.to_owned(), rest.to_owned());
-                self.seen = rest;
-                if fits(&line) {
-                    return line;
-                }
-            }
-            let more = self.events.read(self.read, 4096).expect("events go on");
-            assert!(!more.is_empty(), "the events ended");
-            self.read += more.len() as u64;
-            self.seen += std::str::from_utf8(&more).expect("text");
-        }
-    }
-    fn opened(&mut self, port: u16) {
-        self.until(|line| line.starts_with(&format!("port {port} open")));
-    }
-    /// What process `id` printed, and how it ended.
-    fn said(&mut self, id: &str) -> String {
-        self.until(|line| line.starts_with(&format!("process {id} exited")));
-        self.door.text(&self.path(&format!("processes/{id}/stdio/1")))
-    }
-    /// The host that the gateway knows `port` by, and where the gateway is.
-    fn url(&self, port: u16) -> (String, u16) {
-        let url = self.door.text(&self.path(&format!("ports/{port}/url")));
-        let host = url.trim().strip_prefix("http://").and_then(|url| url.strip_suffix('/')).expect("a URL");
-        let gateway = host.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-        (host.to_owned(), gateway)
-    }
-}
-
-/// A server that answers with `word` and the path.
-fn hello(port: u16, word: &str) -> String {
-    format!("require('http').createServer((q, r) => r.end('{word} ' + q.url)).listen({port})")
-}
-
-fn request(gateway: u16, head: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(("127.0.0.1", gateway)).expect("the gateway listens");
-    stream.write_all(head.replace('\n', "\r\n").as_bytes()).expect("it takes requests");
-    stream
-}
-
-/// The whole answer to a GET of `path` at `host`.
-fn get(gateway: u16, host: &str, path: &str) -> String {
-    let mut stream = request(gateway, &format!("GET {path} HTTP/1.1\nHost: {host}\nConnection: close\n\n"));
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("an answer");
-    String::from_utf8_lossy(&answer).into_owned()
-}
+use tests::door::Opened;
+use tests::inside::{Inside, get, hello, request, server};
+use tests::{cannot_run, guests, taskfs};
 
 #[test]
 fn two_containers_serve_the_same_port_without_meeting() {
@@ -303,8 +205,53 @@ fn what_is_sent_outside_is_counted_and_limited() {
     until(&inside, 200_000);
     let third = inside.run(&program);
     let said = inside.said(&third);
-    assert_ne!(said, "closed\n");
-    assert!(inside.door.text(&inside.path("status")).contains("network"));
+    let words = "limit network=150K of container 1 reached";
+    assert!(said.starts_with("EACCES ") && said.ends_with("closed\n"), "{said}");
+    assert!(inside.door.text(&inside.path("status")).contains(&format!("limit '{words}'\n")));
+    assert!(inside.limits.contains(&format!("limit network '{words}'")), "{:?}", inside.limits);
+}
+
+#[test]
+fn a_component_listens_and_connects_on_its_containers_loopback_and_is_among_its_ports() {
+    let what = "sockets of a component in a container";
+    let Some((server, door)) = server(what) else { return };
+    let component = guests().join("component-py.wasm");
+    if !component.exists() {
+        return cannot_run(what, "componentize-py could not be set up");
+    }
+    let mut inside = Inside::new(&door);
+    inside.put("/home/c.wasm", &std::fs::read(component).expect("the program"));
+    inside.compile(&server, "/home/c.wasm about");
+    let id = inside.spawn("/home/c.wasm serve 9");
+    let opened = inside.until(|line| line.starts_with("port "));
+    assert_eq!(opened, format!("port 9 open {id}"));
+    assert_eq!(door.list(&inside.path("ports")), ["9"]);
+    assert!(door.text(&inside.path("ports/9/status")).contains(&format!("task {id}\n")));
+    let data = door.open(&inside.path("ports/9/data"), OpenFlags::RDWR).expect("it listens");
+    data.write_all(b"ping\n").expect("sent");
+    assert_eq!(data.read(0, 100).expect("an answer"), b"pong\n");
+    assert_eq!(inside.said(&id), "listening\nheard ping from 127.0.0.1\n");
+
+    // The other way: to servers of another kind of program, by socket and by request.
+    inside.run("require('net').createServer(c => c.on('data', d => c.end('heard ' + d))).listen(7)");
+    inside.opened(7);
+    inside.run(&hello(3000, "hello"));
+    inside.opened(3000);
+    for (words, answer) in [
+        ("tcp 127.0.0.1 7", "got heard ping\n"),
+        ("http localhost:3000", "got 200 hello /greeting\n"),
+        ("http 127.0.0.1:3000", "got 200 hello /greeting\n"),
+        ("tcp 127.0.0.1 8", "failed ConnectionRefusedError\n"),
+        ("http example.org:80", "failed HttpRequestDenied\n"),
+    ] {
+        let id = inside.spawn(&format!("/home/c.wasm {words}"));
+        assert_eq!(inside.said(&id), answer, "{words}");
+    }
+    // In another container nobody listens there.
+    let mut other = Inside::new(&door);
+    other.put("/home/c.wasm", &door.read(&inside.path("mount/home/c.wasm")).expect("the program"));
+    let id = other.spawn("/home/c.wasm tcp 127.0.0.1 7");
+    assert_eq!(other.said(&id), "failed ConnectionRefusedError\n");
 }
 
 #[test]

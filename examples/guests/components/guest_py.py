@@ -5,10 +5,13 @@ files            makes, appends to, reads, lists, links, renames and removes fil
 upper            standard input, in capitals
 tcp HOST PORT    sends a line there, and shows what comes back
 http HOST:PORT   gets /greeting there
+serve PORT       listens there, and answers one who connects
+tries FILE       does what its lines say, and prints what came of each (examples/guests/rust/tries.rs)
 """
 
 # Codecs are found while the component is made, not when it runs.
 import encodings.idna  # noqa: F401
+import errno
 import os
 import socket
 import sys
@@ -94,9 +97,71 @@ def http(authority):
     sys.exit(1)
 
 
+def serve(port):
+    with socket.create_server(("127.0.0.1", int(port))) as listener:
+        print("listening", flush=True)
+        peer, address = listener.accept()
+        with peer:
+            print("heard", peer.recv(100).decode().strip(), "from", address[0])
+            peer.sendall(b"pong\n")
+
+
+def descriptors(path=None):
+    """What any descriptor that it did not open gives to read, where none but path is open."""
+    if path:
+        os.open(path, os.O_RDONLY)
+    found = []
+    for fd in range(3, 300):
+        try:
+            found.append(os.read(fd, 20).decode())
+        except OSError as error:
+            if error.errno not in (errno.EBADF, errno.EISDIR):
+                raise
+    if not found:
+        raise OSError(errno.EBADF, "nothing is open")
+    return " ".join(found)
+
+
+def write(path, text):
+    with open(path, "w") as f:
+        f.write(text + "\n")
+    return "written"
+
+
+def read(path):
+    with open(path) as f:
+        return f.read()
+
+
+def connect(host, port):
+    socket.create_connection((host, int(port))).close()
+    return "connected"
+
+
+def tries(path):
+    verbs = {
+        "read": read,
+        "write": write,
+        "list": lambda path: " ".join(os.listdir(path)),
+        "descriptors": descriptors,
+        "variable": lambda name: os.environ[name],
+        "connect": connect,
+    }
+    for number, line in enumerate(read(path).splitlines()):
+        verb, *words = line.split(" ")
+        try:
+            print(number, "GOT", verbs[verb](*words).replace("\n", " ")[:100])
+        except OSError as error:
+            print(number, errno.errorcode.get(error.errno, error))
+        except KeyError:
+            print(number, "unset")
+
+
 class Run(exports.Run):
     def run(self) -> None:
         # Its C library knows the directory of the time when the component was made.
         os.chdir(os.environ.get("PWD", "/"))
         command, *args = sys.argv[1:]
-        {"about": about, "files": files, "upper": upper, "tcp": tcp, "http": http}[command](*args)
+        commands = {"about": about, "files": files, "upper": upper, "tcp": tcp, "http": http}
+        commands |= {"serve": serve, "tries": tries}
+        commands[command](*args)
