@@ -18,6 +18,7 @@ mod archive;
 mod container;
 pub mod ctl;
 mod files;
+mod layer;
 mod life;
 mod process;
 mod report;

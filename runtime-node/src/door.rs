@@ -5,6 +5,7 @@ use crate::link::Link;
 use crate::overseen::Overseen;
 use nine::server::Peer;
 use std::sync::Arc;
+use task::OpenFiles;
 use vfs::export::{Admitted, Doorkeeper};
 use vfs::{Caller, Errno, Error, Gid, Op, Result, TreeTag, Uid};
 
@@ -34,7 +35,8 @@ impl Door {
         let given = link.given().ok_or_else(|| Error::new(Errno::ENXIO, "attach: there is no task yet"))?;
         // A task's root may be a place within a larger tree.
         let top = Some(given.root.qid().path);
-        let overseer = Arc::new(Overseen { link: link.clone(), trace: given.trace.clone() });
+        let together = OpenFiles::of(given.group.clone());
+        let overseer = Arc::new(Overseen { link: link.clone(), trace: given.trace.clone(), together });
         Ok(Admitted {
             place: given.root.clone(),
             who: given.who.clone(),

@@ -5,7 +5,7 @@ use crate::link::Link;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use task::Trace;
+use task::{OpenFiles, Trace};
 use vfs::export::Overseer;
 use vfs::{Errno, Result};
 
@@ -29,9 +29,12 @@ impl Files {
     pub fn set_limit(&self, files: Option<u32>) {
         self.most.store(files.map_or(u64::MAX, u64::from), Ordering::Relaxed);
     }
+    fn close(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
     fn add(&self) -> Result<()> {
         if self.open.fetch_add(1, Ordering::Relaxed) >= self.most.load(Ordering::Relaxed) {
-            self.open.fetch_sub(1, Ordering::Relaxed);
+            self.close();
             return Errno::EMFILE.into();
         }
         Ok(())
@@ -42,14 +45,18 @@ impl Files {
 pub(crate) struct Overseen {
     pub link: Arc<Link>,
     pub trace: Trace,
+    /// Those of its container.
+    pub together: OpenFiles,
 }
 
 impl Overseer for Overseen {
     fn opening(&self) -> Result<()> {
-        self.link.files.add()
+        self.link.files.add()?;
+        self.together.opening().inspect_err(|_| self.link.files.close())
     }
     fn closed(&self) {
-        self.link.files.open.fetch_sub(1, Ordering::Relaxed);
+        self.together.closed();
+        self.link.files.close();
     }
     fn is_traced(&self) -> bool {
         self.trace.is_on()
@@ -66,7 +73,8 @@ mod tests {
     #[test]
     fn no_more_files_are_open_than_may_be() {
         let link = Arc::new(Link::new(1, Arc::default()));
-        let overseen = Overseen { link: link.clone(), trace: Trace::default() };
+        let overseen =
+            Overseen { link: link.clone(), trace: Trace::default(), together: OpenFiles::default() };
         link.files.set_limit(Some(2));
         assert!(overseen.opening().is_ok() && overseen.opening().is_ok());
         assert!(overseen.opening().is_err_and(|error| error.is(Errno::EMFILE)));

@@ -10,7 +10,7 @@ use crate::program::{self, Program};
 use crate::setting::Setting;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
-use task::{Capability, Exit, Fit, Limits, Running, Runtime, Start};
+use task::{Capability, Exit, Fit, Limits, OpenFiles, Running, Runtime, Start};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::Semaphore;
 use vfs::{Op, Result};
@@ -52,7 +52,9 @@ impl Sh {
 
     async fn launch(&self, start: Start) -> Result<Arc<dyn Running>> {
         let program = Program::of(&start.program, &start.who).await?;
-        let process = Process::new(start.limits, start.usage, self.turns.clone(), self.handle().clone());
+        let together = OpenFiles::of(start.group);
+        let (turns, handle) = (self.turns.clone(), self.handle().clone());
+        let process = Process::new(start.limits, start.usage, together, turns, handle);
         let setting = Arc::new(Setting {
             id: start.id,
             ppid: start.ppid,

@@ -8,7 +8,7 @@ use crate::limits::{MemoryLimiter, Parts};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
-use task::{Start, Trace, Usage};
+use task::{OpenFiles, Start, Trace, Usage};
 use vfs::{Caller, DirEntry, OpenFlags, Place, Result};
 use wasmtime::Memory;
 
@@ -16,6 +16,8 @@ pub(crate) struct Guest {
     /// The export `memory`, once a call has needed it.
     pub memory: Option<Memory>,
     pub fds: Descriptors,
+    /// Those of its container.
+    together: OpenFiles,
     pub args: Vec<Vec<u8>>,
     /// `KEY=value` each.
     pub env: Vec<Vec<u8>>,
@@ -90,6 +92,7 @@ impl Guest {
         let guest = Guest {
             memory: None,
             fds,
+            together: OpenFiles::of(start.group),
             args: start.argv,
             env,
             who: start.who,
@@ -104,12 +107,20 @@ impl Guest {
     }
 
     pub fn count_files(&self) {
-        self.usage.files.store(self.fds.open() as u64, Ordering::Relaxed);
+        let open = self.fds.open() as u64;
+        self.usage.files.store(open, Ordering::Relaxed);
+        self.together.set(open);
+    }
+
+    /// Fails with EMFILE where it, or its container, has as many files open as may be.
+    pub fn room(&self) -> Result<()> {
+        self.fds.room(self.control.limits.files())?;
+        self.together.room()
     }
 
     /// Gives what was opened the lowest free number; EMFILE at the limit.
     pub fn insert(&mut self, descriptor: Descriptor) -> Result<u32> {
-        self.fds.room(self.control.limits.files())?;
+        self.room()?;
         let fd = self.fds.insert(descriptor);
         self.count_files();
         Ok(fd)

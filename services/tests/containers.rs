@@ -348,6 +348,40 @@ async fn a_directory_of_the_server_lies_below_the_files_and_is_not_changed() {
     assert!(server.cat(&format!("{container}/status")).await.expect("status").contains("layer /tmp\n"));
 }
 
+#[tokio::test]
+async fn an_archive_of_the_server_lies_below_the_files_or_changes_nothing() {
+    let server = Server::new().await;
+    let origin = server.new_container().await;
+    server.make(&format!("{origin}/mount/home/base"), b"as it was").await;
+    let export = server.open(&format!("{origin}/export"), OpenFlags::READ).await.expect("export");
+    let (mut archive, mut buf) = (Vec::new(), vec![0; 64 << 10]);
+    loop {
+        match export.read(archive.len() as u64, &mut buf).await.expect("a read") {
+            0 => break,
+            count => archive.extend_from_slice(&buf[..count]),
+        }
+    }
+    server.make("/tmp/base.tar", &archive).await;
+    server.make("/tmp/half.tar", &archive[..archive.len() / 2]).await;
+    server.make("/tmp/none.tar", b"this is no archive").await;
+    server.cat("/web/container/new").await.expect("a container");
+    let container = "/web/container/2";
+    for (name, why) in [("half", "the archive is cut off"), ("none", "")] {
+        let said = text(server.ctl(container, &format!("layer /tmp/{name}.tar")).await);
+        assert!(said.starts_with(&format!("/tmp/{name}.tar: ")) && said.contains(why), "{said}");
+    }
+    assert_eq!(server.ls(&format!("{container}/mount/home")).await, Ok(Vec::new()));
+    server.ctl(container, "layer /tmp/base.tar").await.expect("layer");
+    let base = format!("{container}/mount/home/base");
+    assert_eq!(server.cat(&base).await.as_deref(), Ok("as it was"));
+    server.echo("changed", &base).await.expect("a write");
+    assert_eq!(server.cat(&base).await.as_deref(), Ok("changed\n"));
+    // Another one with the same layer has it as it was.
+    server.cat("/web/container/new").await.expect("a container");
+    server.ctl("/web/container/3", "layer /tmp/base.tar").await.expect("layer");
+    assert_eq!(server.cat("/web/container/3/mount/home/base").await.as_deref(), Ok("as it was"));
+}
+
 /// What `who` finds in a directory of a namespace.
 async fn list_as(root: &vfs::Place, who: &Caller, path: &str) -> vfs::Result<Vec<String>> {
     let dir = root.resolve(who, path.as_bytes(), vfs::Follow::Yes).await?;
@@ -522,6 +556,25 @@ mod limits {
         let made = parent.mkdir(&server.who, name, vfs::Mode::new(0o755)).await;
         assert!(made.is_err_and(|error| error.is(Errno::ENOSPC)));
         assert!(until(&told, "limit inodes").await.contains("inodes=1"));
+    }
+
+    #[tokio::test]
+    async fn processes_that_use_more_than_their_share_rest_and_go_on_and_that_is_told_once() {
+        let server = Server::new().await;
+        let container = server.new_container().await;
+        let told = events(&server, &container).await;
+        server.ctl(&container, "limit share=10% cpu=400ms").await.expect("limit");
+        let process = server.process(&container, "spin").await;
+        let text = "limit share=10% of container 1 reached";
+        let before = until(&told, "limit share").await;
+        assert!(before.ends_with(&format!("limit share '{text}'\n")), "{before}");
+        let status = server.cat(&format!("{container}/status")).await.expect("status");
+        assert!(status.starts_with("running\n") && status.contains(&format!("limit '{text}'\n")), "{status}");
+        // It goes on, with rests, until another limit ends it.
+        let (message, _) = server.end(&process).await;
+        assert_eq!(message, "limit cpu=400ms of container 1 reached");
+        let rest = until(&told, "process 1 exited").await;
+        assert!(!rest.contains("limit share"), "{rest}");
     }
 
     #[tokio::test]

@@ -37,7 +37,7 @@ mod watched;
 
 pub use caps::{Cap, Caps, Peer};
 pub use exit::Exit;
-pub use group::Group;
+pub use group::{Group, OpenFiles};
 pub use life::{End, Life, State};
 pub use limits::{Limits, parse_size, parse_time, show_size, show_time};
 pub use ns_text::Change;

@@ -1,6 +1,6 @@
 //! Containers as a user has them: through the command and a host root, with archives from elsewhere.
 
-use nine::wire::Dialect;
+use nine::wire::{Dialect, OpenFlags};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -153,6 +153,189 @@ fn a_server_that_was_killed_left_its_named_snapshots_and_nothing_else() {
     door.say("/web/container/1/ctl", "restore mine\n");
     assert_eq!(door.text("/web/container/1/mount/home/f"), "kept\n");
     assert!(!door.exists("/web/container/1/mount/home/g"));
+}
+
+/// SIGKILL, as a crash is one.
+fn kill(server: Server) {
+    let pid = rustix::process::Pid::from_raw(server.pid() as i32).expect("a process");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it runs");
+}
+
+/// What is left in the folder of lasting snapshots.
+fn shelf(root: &Path) -> Vec<String> {
+    let user = root.join(format!(".taskfs/snapshots/{}", rustix::process::geteuid().as_raw()));
+    let Ok(entries) = std::fs::read_dir(user) else { return Vec::new() };
+    entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn a_server_that_is_killed_amid_an_import_or_a_snapshot_leaves_no_half_of_it() {
+    let root = tempfile::tempdir().expect("a root");
+    let spec = format!("host:{}", root.path().display());
+    let mut server = Server::start(&["--root", &spec]);
+    run(Some(&server), &["new"]);
+    let door = Door::nine(&server, Dialect::P9P2000L);
+    let import = door.open("/web/container/1/import", OpenFlags::WRONLY).expect("import");
+    // The head of an archive with a file of which the end never comes.
+    let project = project();
+    std::fs::write(project.path().join("src/big"), vec![b'x'; 1 << 20]).expect("a file");
+    let archive = sh(&format!("cd {} && tar -cf - src", path(project.path())), &[], LIMIT).stdout;
+    import.write_all(&archive[..archive.len() / 2]).expect("half of it");
+    kill(server);
+    drop((import, door));
+    // What cannot be packed small takes a while to be written.
+    let mut noise = vec![0; 24 << 20];
+    let mut state = 1u64;
+    for piece in noise.chunks_exact_mut(8) {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        piece.copy_from_slice(&(state >> 11).to_le_bytes());
+    }
+    let mut whole = 0;
+    for pause in [Some(10), Some(30), Some(60), Some(120), None] {
+        server = Server::start(&["--root", &spec]);
+        assert!(shelf(root.path()).iter().all(|name| name == "mine.tar.zst"), "{:?}", shelf(root.path()));
+        assert_eq!(said(&run(Some(&server), &["ls"])).1, "", "containers are gone");
+        run(Some(&server), &["new"]);
+        let door = Door::nine(&server, Dialect::P9P2000L);
+        if door.text("/web/container/snapshots").starts_with("mine ") {
+            door.say("/web/container/1/ctl", "restore mine\n");
+            assert_eq!(door.read("/web/container/1/mount/home/f").expect("it is whole").len(), noise.len());
+            door.say("/web/container/1/ctl", "forget mine\n");
+            whole += 1;
+        } else {
+            assert!(shelf(root.path()).is_empty());
+        }
+        door.put("/web/container/1/mount/home/f", &noise);
+        drop(door);
+        let mut keeping = Command::new(taskfs())
+            .args(["write", "/web/container/1/ctl", "snapshot mine"])
+            .env("TASKFS_SERVER", server.unix())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("taskfs runs");
+        match pause {
+            Some(pause) => std::thread::sleep(Duration::from_millis(pause)),
+            None => assert!(keeping.wait().expect("it ends").success(), "it was kept"),
+        }
+        kill(server);
+        keeping.wait().expect("it ends");
+    }
+    server = Server::start(&["--root", &spec]);
+    run(Some(&server), &["new"]);
+    let door = Door::nine(&server, Dialect::P9P2000L);
+    door.say("/web/container/1/ctl", "restore mine\n");
+    assert!(door.read("/web/container/1/mount/home/f").expect("what was promised") == noise, "{whole}");
+}
+
+/// A gzip archive of a file of ten gigabytes of zeros: 160 members of 64 MiB behind the one of its head.
+fn bomb(dir: &str) -> String {
+    let script = format!(
+        "set -e; cd {dir}; truncate -s 10G zeros; tar -cf - good zeros 2>/dev/null | head -c 2048 | gzip >bomb; rm zeros
+         head -c 64M /dev/zero | gzip -9 >piece; for n in $(seq 160); do cat piece; done >>bomb; rm piece"
+    );
+    text(sh(&format!("{script}; exit 0"), &[], LIMIT));
+    format!("{dir}/bomb")
+}
+
+#[test]
+fn ten_gigabytes_of_zeros_in_a_small_archive_are_refused_with_nothing_done_and_no_memory_taken() {
+    let server = Server::start(&[]);
+    let project = project();
+    let dir = path(project.path());
+    std::fs::write(project.path().join("good"), "good").expect("a file");
+    let bomb = bomb(dir);
+    let length = std::fs::metadata(&bomb).expect("it was made").len();
+    assert!(length < 16 << 20, "{length}");
+    let door = Door::nine(&server, Dialect::P9P2000L);
+    for args in [&["new"][..], &["new", "--limit", "disk=64M"]] {
+        let id = said(&run(Some(&server), args)).1.trim().to_owned();
+        let (code, _, err) = said(&run(Some(&server), &["import", &id, &bomb]));
+        assert_eq!(code, 74, "{args:?}: {err}");
+        assert!(!door.exists(&format!("/web/container/{id}/mount/good")), "{err}");
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("it runs");
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line");
+    let most: u64 = most.trim().trim_end_matches(" kB").parse().expect("kilobytes");
+    assert!(most < 4 << 20, "{most} kB");
+}
+
+#[test]
+fn devices_in_an_archive_are_refused() {
+    let server = Server::start(&[]);
+    let project = project();
+    let dir = path(project.path());
+    run(Some(&server), &["new"]);
+    // Written by hand: who is not root makes no device to pack.
+    for kind in [b'3', b'4'] {
+        let mut head = [0; 512];
+        head[..4].copy_from_slice(b"null");
+        head[100..107].copy_from_slice(b"0000666");
+        for field in [108, 116, 329, 337] {
+            head[field..field + 7].copy_from_slice(b"0000001");
+        }
+        head[124..135].copy_from_slice(b"00000000000");
+        head[136..147].copy_from_slice(b"00000000000");
+        head[148..156].fill(b' ');
+        head[156] = kind;
+        head[257..265].copy_from_slice(b"ustar\x0000");
+        let sum: u32 = head.iter().map(|byte| u32::from(*byte)).sum();
+        head[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        let file = format!("{dir}/device.tar");
+        std::fs::write(&file, [&head[..], &[0; 1024]].concat()).expect("room for it");
+        let (code, _, err) = said(&run(Some(&server), &["import", "1", &file]));
+        assert!(code != 0 && err.contains("null") && err.contains("device"), "{code} {err}");
+        let (_, out, _) = said(&run(Some(&server), &["exec", "1", "--", "ls", "-d", "/null"]));
+        assert_eq!(out, "");
+    }
+}
+
+#[test]
+fn open_files_are_bounded_for_all_processes_together() {
+    let server = Server::start(&[]);
+    run(Some(&server), &["new", "--limit", "files=8"]);
+    let door = Door::nine(&server, Dialect::P9P2000L);
+    door.put("/web/container/1/mount/home/f", b"");
+    let events = door.open("/web/container/1/events", OpenFlags::empty()).expect("events");
+    let holder = "exec 3</home/f 4</home/f 5</home/f 6</home/f; echo held >/home/held; sleep 1000";
+    door.say("/web/container/1/ctl", &format!("spawn sh -c '{holder}'\n"));
+    while !door.read("/web/container/1/mount/home/held").is_ok_and(|text| text == b"held\n") {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let opens = "exec 3</home/f 4</home/f 5</home/f 6</home/f; echo four; exec 7</home/f; echo five";
+    let (code, out, err) = said(&run(Some(&server), &["exec", "1", "--", "sh", "-c", opens]));
+    assert_eq!((code, out.as_str()), (2, "four\n"), "{err}");
+    let words = "limit files=8 of container 1 reached";
+    assert!(err.contains(words), "{err}");
+    assert!(door.text("/web/container/1/status").contains(&format!("limit '{words}'\n")));
+    let mut told = String::new();
+    while !told.contains(&format!("limit files '{words}'\n")) {
+        told += &String::from_utf8(events.read(told.len() as u64, 4096).expect("events")).expect("text");
+    }
+    // Those of a process that ended are free again.
+    let (code, out, err) =
+        said(&run(Some(&server), &["exec", "1", "--", "sh", "-c", "exec 3</home/f 4</home/f; echo two"]));
+    assert_eq!((code, out.as_str()), (0, "two\n"), "{err}");
+}
+
+#[test]
+fn a_process_that_ignores_sigterm_is_still_killed_and_one_that_does_not_ends_by_it() {
+    let server = Server::start(&[]);
+    run(Some(&server), &["new"]);
+    let door = Door::nine(&server, Dialect::P9P2000L);
+    let deaf = "trap \"\" TERM; echo deaf >/home/deaf; while true; do sleep 0.01; done";
+    door.say(
+        "/web/container/1/ctl",
+        &format!("spawn sh -c '{deaf}'\nspawn sh -c 'while true; do sleep 0.01; done'\n"),
+    );
+    while !door.exists("/web/container/1/mount/home/deaf") {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    door.say("/web/container/1/ctl", "kill TERM\n");
+    assert!(door.text("/web/container/1/processes/2/wait").contains("TERM"));
+    assert_eq!(door.text("/web/container/1/processes/1/status"), "running\n");
+    door.say("/web/container/1/ctl", "kill\n");
+    assert!(door.text("/web/container/1/processes/1/wait").contains("killed with its container"));
+    assert!(door.text("/web/container/1/status").starts_with("exited\n"));
 }
 
 /// What a shell in a container finds of the world outside, asked every way that it has.

@@ -2,6 +2,7 @@
 
 use super::{Parsed, Verb};
 use crate::container::Container;
+use crate::layer;
 use crate::snapshots::{Snapshot, check_name};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,8 +11,8 @@ use vfs::{Caller, Errno, Error, Follow, Op, Result};
 
 pub(super) const LAYER: Verb = Verb {
     name: "layer",
-    takes: "dir",
-    does: "put a directory of the server below its files, read-only; while it is new",
+    takes: "dir|archive",
+    does: "put a directory, or the files of a tar archive, of the server below its files, read-only; while nothing runs",
     parse: |words| one(words, |dir| Ok(Box::new(Layer(dir)))),
 };
 pub(super) const SNAPSHOT: Verb = Verb {
@@ -88,11 +89,8 @@ impl Command<Container> for Layer {
             let home = table.tasks().home().ok_or(Errno::ENXIO)?;
             let place = home.root().resolve(who, self.0.as_bytes(), Follow::Yes).await;
             let place = place.map_err(|error| error.context(&self.0))?;
-            if !place.kind().is_dir() {
-                return Err(Error::new(Errno::ENOTDIR, format!("{}: not a directory", self.0)));
-            }
-            place.access(who, vfs::Access::READ).await.map_err(|error| error.context(&self.0))?;
-            container.add_layer(place.node().clone(), self.0.clone()).await
+            let tree = layer::of(who, &place).await.map_err(|error| error.context(&self.0))?;
+            container.add_layer(tree, self.0.clone()).await
         })
     }
 }

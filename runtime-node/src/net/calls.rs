@@ -139,8 +139,7 @@ impl Calls {
         let given = self.link.given().ok_or(libc::EACCES)?;
         given.reach.say(verb, address, ask(&given)).map_err(|error| {
             self.link.refuse(format!("{verb} {address}: {error}"));
-            // Node has no name for EDQUOT; the words that come with EACCES name the limit.
-            if error.is(vfs::Errno::EDQUOT) { libc::EACCES } else { error.errno().raw() }
+            error.errno().raw()
         })
     }
 

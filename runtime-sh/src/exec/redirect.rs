@@ -90,6 +90,7 @@ impl Shell {
         };
         let reads = flags.contains(OpenFlags::READ);
         let writes = flags.contains(OpenFlags::WRITE);
+        let counted = self.setting.process.opening()?;
         let file = if writes {
             let clobbers = towards != Towards::Write || !self.options.has('C');
             self.create(name, flags, clobbers).await?
@@ -97,7 +98,7 @@ impl Shell {
             let place = self.cwd.resolve(&self.who, name, Follow::Yes).await?;
             self.unless_settled(place.open(&self.who, flags)).await?
         };
-        Ok(Description::new(file, reads, writes, append))
+        Ok(Description::counted(file, reads, writes, append, Some(counted)))
     }
 
     async fn create(&self, name: &[u8], flags: OpenFlags, clobbers: bool) -> Result<FileRef> {

@@ -5,6 +5,7 @@
 //! What was read too far comes back to it, so that `read` and the commands behind it, and a script and what it runs, find every
 //! byte in its turn.
 
+use crate::process::Counted;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use vfs::{Errno, FileRef, Interest, Nature, NodeRef, Op, OpenFile, Result, Stat};
@@ -17,6 +18,7 @@ pub(crate) struct Description {
     writes: bool,
     append: bool,
     at: Mutex<At>,
+    _counted: Option<Counted>,
 }
 
 #[derive(Default)]
@@ -28,8 +30,18 @@ struct At {
 
 impl Description {
     pub fn new(file: FileRef, reads: bool, writes: bool, append: bool) -> Arc<Description> {
+        Description::counted(file, reads, writes, append, None)
+    }
+    /// One that counts among its task's open files.
+    pub fn counted(
+        file: FileRef,
+        reads: bool,
+        writes: bool,
+        append: bool,
+        counted: Option<Counted>,
+    ) -> Arc<Description> {
         let node = file.node().clone();
-        Arc::new(Description { file, node, reads, writes, append, at: Mutex::default() })
+        Arc::new(Description { file, node, reads, writes, append, at: Mutex::default(), _counted: counted })
     }
     /// What was read and not used: it is read again first.
     pub fn give_back(&self, bytes: &[u8]) {

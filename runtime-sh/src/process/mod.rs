@@ -7,9 +7,11 @@
 //!                └─ Strand   …
 //! ```
 
+mod files;
 mod memory;
 mod strand;
 
+pub(crate) use files::Counted;
 pub use memory::{Held, Memory};
 pub(crate) use strand::{Strand, used_up};
 
@@ -21,7 +23,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use task::{Exit, Limits, Usage, show_time};
+use task::{Exit, Limits, OpenFiles, Usage, show_time};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
@@ -47,6 +49,7 @@ pub(crate) struct Process {
     pub memory: Memory,
     pub signals: Signals,
     limits: Mutex<Limits>,
+    files: files::Files,
     /// The limit on cpu time in nanoseconds, for who asks at every poll; u64::MAX is none.
     cpu: AtomicU64,
     stopped: AtomicBool,
@@ -64,12 +67,19 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub fn new(limits: Limits, usage: Arc<Usage>, turns: Arc<Semaphore>, handle: Handle) -> Arc<Process> {
+    pub fn new(
+        limits: Limits,
+        usage: Arc<Usage>,
+        together: OpenFiles,
+        turns: Arc<Semaphore>,
+        handle: Handle,
+    ) -> Arc<Process> {
         let process = Process {
             memory: Memory::new(usage.clone()),
             signals: Signals::default(),
             usage,
             limits: Mutex::new(limits),
+            files: files::Files::new(together),
             cpu: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             end: OnceLock::new(),

@@ -68,7 +68,7 @@ pub(super) async fn path_open(
     let lenient = call.version == Version::Preview0 && oflags.contains(Oflags::DIRECTORY);
     let write = base.contains(Rights::FD_WRITE) && !lenient;
     let read = base.contains(Rights::FD_READ) || !write;
-    call.guest.fds.room(call.guest.control.limits.files())?;
+    call.guest.room()?;
     let mut needed = Rights::PATH_OPEN;
     needed.set(Rights::PATH_CREATE_FILE, oflags.contains(Oflags::CREAT));
     needed.set(Rights::PATH_FILESTAT_SET_SIZE, oflags.contains(Oflags::TRUNC));

@@ -145,7 +145,7 @@ pub(super) fn path_open(
     let base = Rights::from_bits_truncate(base);
     let write = base.contains(Rights::FD_WRITE);
     let read = base.contains(Rights::FD_READ) || !write;
-    good!(call.guest.fds.room(call.guest.control.limits.files()));
+    good!(call.guest.room());
     let creates = oflags.contains(Oflags::CREAT);
     let mut needed = Rights::PATH_OPEN;
     needed.set(Rights::PATH_CREATE_FILE, creates);

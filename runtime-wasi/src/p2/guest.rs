@@ -11,7 +11,7 @@ use crate::limits::{MemoryLimiter, Parts};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
-use task::{Reach, Start, Trace, Usage};
+use task::{OpenFiles, Reach, Start, Trace, Usage};
 use vfs::{Caller, Errno, Error, FileRef, Place, Result};
 use wasmtime::component::{ResourceTable, ResourceTableError};
 use wasmtime_wasi::sockets::WasiSocketsCtx;
@@ -38,6 +38,8 @@ pub(crate) struct Guest {
     pub began: Instant,
     /// Open files, stdio included.
     files: usize,
+    /// Those of its container.
+    together: OpenFiles,
     pub(super) net: Arc<Net>,
     /// What wasmtime-wasi knows of the guest's network, once it asked for a socket.
     pub(super) sockets: Option<WasiSocketsCtx>,
@@ -70,7 +72,7 @@ impl Guest {
         table.set_max_capacity(MAX_HANDLES);
         let parts = Parts::OF_COMPONENT;
         let limiter = MemoryLimiter::new(control.limits.clone(), start.usage.clone(), budget, parts);
-        let reach = Reach::new(start.caps, start.who.task, start.trace.clone()).of_group(start.group);
+        let reach = Reach::new(start.caps, start.who.task, start.trace.clone()).of_group(start.group.clone());
         let net = Arc::new(Net::new(reach, sockets));
         let guest = Guest {
             table,
@@ -86,6 +88,7 @@ impl Guest {
             limiter,
             began: Instant::now(),
             files: 3,
+            together: OpenFiles::of(start.group),
             hooks: Hooks(net.clone()),
             net,
             sockets: None,
@@ -98,6 +101,7 @@ impl Guest {
 
     fn count_files(&self) {
         self.usage.files.store(self.files as u64, Ordering::Relaxed);
+        self.together.set(self.files as u64);
     }
 
     /// Fails where as many files are open as may be.
@@ -109,7 +113,7 @@ impl Guest {
     pub(super) fn room_for(&self, sockets: usize) -> Result<()> {
         let limit = self.control.limits.files();
         if self.files + sockets < limit {
-            return Ok(());
+            return self.together.room();
         }
         Err(Error::new(Errno::EMFILE, format!("files limit {limit} reached")))
     }

@@ -8,7 +8,7 @@
 //! | share | all tasks rest until they are within it; 100% is one processor |
 //! | tasks, files | what asks for one more fails: EAGAIN, EMFILE |
 //! | disk, inodes | writes fail: ENOSPC |
-//! | network | connections break, new ones fail: EDQUOT |
+//! | network | connections break, new ones fail: EACCES |
 
 use crate::Limits;
 use crate::limits::{parse_size, parse_time, show_size, show_time};

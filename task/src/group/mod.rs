@@ -13,6 +13,7 @@
 mod bounds;
 mod event;
 mod events;
+mod files;
 mod ports;
 mod sum;
 mod warden;
@@ -20,6 +21,7 @@ mod warden;
 pub use bounds::Bounds;
 pub use event::Event;
 pub use events::{Events, Reader};
+pub use files::OpenFiles;
 pub use sum::Sum;
 
 use crate::{Caps, Exit, Limits, Task};
@@ -52,6 +54,9 @@ pub struct Group {
     granted: RwLock<Caps>,
     /// Bytes to and from outside that runtimes told of.
     network: AtomicU64,
+    /// Open files of all its programs, and how many they may be.
+    files: AtomicU64,
+    most_files: AtomicU64,
     /// What those used that have ended.
     past: Mutex<Sum>,
     /// Since it was opened first.
@@ -85,6 +90,8 @@ impl Group {
             caps: RwLock::new(Arc::new(Caps::everything())),
             granted: RwLock::default(),
             network: AtomicU64::new(0),
+            files: AtomicU64::new(0),
+            most_files: AtomicU64::new(u64::MAX),
             past: Mutex::default(),
             since: Mutex::new(None),
             activity: AtomicU64::new(0),
@@ -123,6 +130,7 @@ impl Group {
     }
     pub fn set_limits(self: &Arc<Group>, bounds: Bounds) {
         *self.bounds.lock() = bounds;
+        self.most_files.store(bounds.files.map_or(u64::MAX, u64::from), Ordering::Relaxed);
         for task in self.alive() {
             task.life.tell_limits(task.bounded_limits());
         }
@@ -150,7 +158,7 @@ impl Group {
         if before <= limit {
             self.tell_struck("network", &text);
         }
-        Err(Error::new(Errno::EDQUOT, text))
+        Err(Error::new(Errno::EACCES, text))
     }
 
     /// All that its tasks use and have used.

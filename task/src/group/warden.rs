@@ -70,6 +70,8 @@ struct Watch {
     /// The cpu time that may be used until the next look, under a share; negative is a debt.
     credit: f64,
     resting: bool,
+    /// That it had to rest is told once.
+    told_share: bool,
 }
 
 impl Watch {
@@ -83,6 +85,7 @@ impl Watch {
             used_last: now,
             credit: 0.0,
             resting: false,
+            told_share: false,
         }
     }
 
@@ -158,6 +161,9 @@ impl Watch {
         let rate = f64::from(share) / 100.0;
         self.credit = (self.credit + passed.as_secs_f64() * rate - worked.as_secs_f64()).min(rate * 0.1);
         self.rest(group, self.credit < 0.0);
+        if self.resting && !std::mem::replace(&mut self.told_share, true) {
+            group.tell_struck("share", &reached(group, "share", &format!("{share}%")));
+        }
         Some(if self.resting {
             Duration::from_secs_f64((-self.credit / rate).clamp(0.0, 1.0))
         } else {
