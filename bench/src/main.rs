@@ -1,11 +1,13 @@
 //! The figures of docs/performance.md: each is taken beside a peer or a limit in the same run, and printed as a ratio.
 //!
 //! `make bench` runs all but kernel, which takes long where its guest is emulated; `cargo run --release -p bench -- NAME…`
-//! some: guest, start, many, mount, fuse, ninep, hold, node, gateway, kernel. This program is also the server that it measures: as
+//! some: guest, start, many, mount, fuse, ninep, hold, node, gateway, container,
+//! kernel. This program is also the server that it measures: as
 //! `bench taskfs …` it is the `taskfs` command, so that nothing else has to be built, and what is measured is never of another
 //! build.
 
 mod confined;
+mod container;
 mod fuse;
 mod gateway;
 mod guest;
@@ -75,7 +77,7 @@ fn main() -> ExitCode {
 fn measure(wanted: &[String]) {
     let mut report = Report::default();
     type Section = fn(&mut Report);
-    let all: [(&str, Section); 10] = [
+    let all: [(&str, Section); 11] = [
         ("guest", guest::run),
         ("start", start::run),
         ("many", many::run),
@@ -85,6 +87,7 @@ fn measure(wanted: &[String]) {
         ("hold", hold::run),
         ("node", node::run),
         ("gateway", gateway::run),
+        ("container", container::run),
         ("kernel", kernel::run),
     ];
     for (name, run) in all {

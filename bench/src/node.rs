@@ -156,14 +156,14 @@ async fn first_output(root: &Fid) -> Result<Duration, ClientError> {
 
 /// Whose memory is asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Whose {
+pub enum Whose {
     Tasks,
     /// What workers are forked from, where they are.
     Parent,
 }
 
 /// The memory of processes below `server`, shared pages divided among those that share them, in bytes.
-fn pss(server: u32, whose: Whose) -> u64 {
+pub fn pss(server: u32, whose: Whose) -> u64 {
     let parent = |pid: u32| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse::<u32>().ok()
