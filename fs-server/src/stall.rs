@@ -23,6 +23,7 @@ use std::fs;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc;
 use std::task::{Context, Poll};
 use std::thread::Thread;
 use std::time::Duration;
@@ -71,16 +72,36 @@ static WATCH: Watch = Watch {
     slots: Mutex::new(Vec::new()),
     free: Mutex::new(Vec::new()),
     stuck: AtomicU64::new(0),
-    reserve: Reserve { wanted: Mutex::new(0), changed: Condvar::new() },
+    reserve: Reserve { wanted: Mutex::new(0), changed: Condvar::new(), leaving: Mutex::new(()) },
 };
 
 /// The spare workers: how many of them are to work.
 struct Reserve {
     wanted: Mutex<usize>,
     changed: Condvar,
+    /// One worker at a time goes there.
+    leaving: Mutex<()>,
 }
 
 impl Reserve {
+    /// Gives what this worker was about to do to the others, and says whether they have taken it.
+    ///
+    /// Whoever was woken last stands in a slot of its own, where no other worker looks. One task drives him from there into the
+    /// queue that others take from, and another the first, which wakes one of them. But only who sleeps is woken: one that is
+    /// about to has looked into our queue already, and does not look again where others were looking too. So the first task,
+    /// behind which nobody stands in the queue, says when it is run: elsewhere, since we wait here.
+    fn leaves_nothing_behind(&self, runtime: &Handle) -> bool {
+        // Two who wait for each other's workers would both wait in vain.
+        let Some(_alone) = self.leaving.try_lock() else { return false };
+        let (last, is_run) = mpsc::channel();
+        runtime.spawn(async move {
+            // Nobody listens any more where it comes late.
+            let _ = last.send(());
+        });
+        runtime.spawn(async {});
+        is_run.recv_timeout(TAKEN).is_ok()
+    }
+
     /// Holds a worker back until it is wanted.
     fn hold(&self) {
         let mut wanted = self.wanted.lock();
@@ -220,18 +241,16 @@ fn keep_spare(runtime: &Handle) {
 fn keep(runtime: &Handle, reserve: &'static Reserve) {
     let at = runtime.clone();
     runtime.spawn(async move {
-        leave_nothing_behind(&at);
+        while !reserve.leaves_nothing_behind(&at) {
+            // The others have work of their own: this worker does what it has, and tries again.
+            tokio::time::sleep(TAKEN).await;
+        }
         reserve.hold();
     });
 }
 
-/// Gives what this worker was about to do to the others: whoever was woken last stands in a slot of its own, where no other
-/// worker looks. One task drives him from there into the queue that others take from, and another the first: that wakes one.
-fn leave_nothing_behind(runtime: &Handle) {
-    for _ in 0..2 {
-        runtime.spawn(async {});
-    }
-}
+/// How long the others have to take what a worker leaves.
+const TAKEN: Duration = Duration::from_millis(1);
 
 /// A runtime whose workers are watched.
 ///
@@ -321,8 +340,11 @@ mod tests {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         // Each time a worker looks for work it looks first where spare workers come from.
         let runtime = builder.worker_threads(2).global_queue_interval(1).enable_all().build().unwrap();
-        let reserve: &'static Reserve =
-            Box::leak(Box::new(Reserve { wanted: Mutex::new(0), changed: Condvar::new() }));
+        let reserve: &'static Reserve = Box::leak(Box::new(Reserve {
+            wanted: Mutex::new(0),
+            changed: Condvar::new(),
+            leaving: Mutex::new(()),
+        }));
         let (mut client, server) = UnixStream::pair().unwrap();
         client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         server.set_nonblocking(true).unwrap();
