@@ -7,6 +7,7 @@
 //! lazy     takes everything; fsync fails with EIO
 //! late     takes everything; close fails with EIO
 //! hung*    a read of it is answered when the disk is told to go on; hungN for any N
+//! kept*    is large, and closing it is answered then
 //! lost*    looking it up is answered then, with ENOENT
 //! ```
 
@@ -20,7 +21,11 @@ use std::time::{Duration, UNIX_EPOCH};
 const FILES: [&str; 5] = ["good", "full", "broken", "lazy", "late"];
 /// Inode numbers: 1 is the root, 2 the first of [`FILES`], and from here on those that hang.
 const HUNG: u64 = 100;
+/// From here on, those whose closing hangs.
+const KEPT: u64 = 10_000;
 const SIZE: usize = 4096;
+/// More than a server keeps open, in case it is asked for again.
+const LARGE: usize = 8 << 20;
 const TTL: Duration = Duration::ZERO;
 
 type Answer = Box<dyn FnOnce() + Send>;
@@ -84,14 +89,21 @@ struct Failing {
 }
 
 fn name_of(ino: INodeNo) -> &'static str {
-    FILES.get(ino.0.wrapping_sub(2) as usize).copied().unwrap_or("hung")
+    let unnamed = if ino.0 < KEPT { "hung" } else { "kept" };
+    FILES.get(ino.0.wrapping_sub(2) as usize).copied().unwrap_or(unnamed)
 }
 
 fn attr(ino: INodeNo) -> FileAttr {
     let is_dir = ino == INodeNo::ROOT;
     FileAttr {
         ino,
-        size: if is_dir { 0 } else { SIZE as u64 },
+        size: if is_dir {
+            0
+        } else if ino.0 < KEPT {
+            SIZE as u64
+        } else {
+            LARGE as u64
+        },
         blocks: 8,
         atime: UNIX_EPOCH,
         mtime: UNIX_EPOCH,
@@ -115,8 +127,8 @@ impl Filesystem for Failing {
             return self.waiting.push(move || reply.error(Errno::ENOENT));
         }
         let fixed = FILES.iter().position(|file| *file == name).map(|at| at as u64 + 2);
-        let hung = || Some(HUNG + name.strip_prefix("hung")?.parse().unwrap_or(0));
-        match fixed.or_else(hung) {
+        let numbered = |prefix, first| Some(first + name.strip_prefix(prefix)?.parse::<u64>().unwrap_or(0));
+        match fixed.or_else(|| numbered("hung", HUNG)).or_else(|| numbered("kept", KEPT)) {
             Some(ino) => reply.entry(&TTL, &attr(INodeNo(ino)), Generation(0)),
             None => reply.error(Errno::ENOENT),
         }
@@ -202,7 +214,11 @@ impl Filesystem for Failing {
     }
 
     fn flush(&self, _: &Request, ino: INodeNo, _: FileHandle, _: LockOwner, reply: ReplyEmpty) {
-        if name_of(ino) == "late" { reply.error(Errno::EIO) } else { reply.ok() }
+        match name_of(ino) {
+            "late" => reply.error(Errno::EIO),
+            "kept" => self.waiting.push(move || reply.ok()),
+            _ => reply.ok(),
+        }
     }
 
     fn fsync(&self, _: &Request, ino: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {

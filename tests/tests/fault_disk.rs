@@ -184,3 +184,22 @@ fn a_disk_that_does_not_answer_stops_only_those_who_ask_it() {
     assert_eq!(looking.kind(), 111, "an Rwalk as far as it went");
     assert!(Peer::attached(&site.server).is_served());
 }
+
+#[test]
+fn a_disk_that_does_not_answer_when_its_files_are_closed_stops_nobody_else_on_the_mount() {
+    let Some(site) = site("a close that hangs") else { return };
+    fs::write(site.on_mount("tmp/new"), "new").expect("writable");
+    // More than there are threads that take the mount's requests.
+    let open: Vec<fs::File> = (0..20)
+        .map(|n| fs::File::open(site.on_mount(&format!("disk/kept{n}"))).expect("it can be opened"))
+        .collect();
+    // Whoever closes what he only read does not wait for it; the server does.
+    drop(open);
+    until("all are being closed", || site.disk.waited() >= 20);
+    let path = site.on_mount("tmp/new");
+    let read = tests::sh("cat \"$F\"", &[("F", path.to_str().expect("UTF-8"))], Duration::from_secs(30));
+    assert_eq!(tests::text(read), "new");
+    site.disk.go_on();
+    let door = Door::nine(&site.server, Dialect::P9P2000L);
+    until("nothing is open any more", || door.text("/dev/metrics").contains("\ntaskfs_fuse_files 0"));
+}

@@ -31,6 +31,9 @@ struct Inode {
     beliefs: Arc<Beliefs>,
 }
 
+/// An inode that the kernel does not know any more.
+pub(super) struct Forgotten(#[expect(dead_code, reason = "it is there to be dropped")] Inode);
+
 /// So many names of one inode are kept besides the last.
 const NAMES: usize = 8;
 
@@ -218,15 +221,13 @@ impl Inodes {
         held
     }
 
-    pub(super) fn forget(&self, ino: INodeNo, count: u64) {
+    /// Takes back `count` entries that were given to the kernel. What comes back was the last of them: to be dropped where it
+    /// may take long, for the last of a file may go with it.
+    pub(super) fn forget(&self, ino: INodeNo, count: u64) -> Option<Forgotten> {
         let mut known = self.known.write();
-        let Some(inode) = known.inodes.get_mut(&ino.0) else { return };
-        let left = inode.lookups.get_mut();
+        let left = known.inodes.get_mut(&ino.0)?.lookups.get_mut();
         *left = left.saturating_sub(count);
-        let gone = if *left == 0 { known.remove(ino.0) } else { None };
-        // The last of a file may go with it: not under the lock.
-        drop(known);
-        drop(gone);
+        if *left == 0 { known.remove(ino.0).map(Forgotten) } else { None }
     }
 
     fn beliefs(&self, ino: INodeNo) -> Option<Arc<Beliefs>> {

@@ -72,7 +72,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
+        let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(3, 8);
         Options { threads, allow_other: None, cache: Duration::ZERO, counts: Arc::default() }
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Readers {
     until: AtomicU64,
     /// Those that do not rest.
     active: AtomicUsize,
+    /// Those whose work a disk may hold just now.
+    held: AtomicUsize,
     /// The session ends.
     over: AtomicBool,
     resting: Mutex<usize>,
@@ -61,6 +63,15 @@ impl Drop for Leaving {
 }
 
 thread_local!(static MINE: Mine = Mine::default());
+
+/// A session thread whose work a disk may hold.
+pub(super) struct MayBeHeld<'r>(&'r Readers);
+
+impl Drop for MayBeHeld<'_> {
+    fn drop(&mut self) {
+        self.0.held.fetch_sub(1, Relaxed);
+    }
+}
 
 /// A request that a session thread is at.
 pub(super) struct Turn<'r> {
@@ -93,6 +104,7 @@ impl Readers {
             threads,
             until: AtomicU64::new(0),
             active: AtomicUsize::new(threads),
+            held: AtomicUsize::new(0),
             over: AtomicBool::new(false),
             resting: Mutex::new(0),
             called: Condvar::new(),
@@ -122,6 +134,14 @@ impl Readers {
         });
         let watched = MINE.with(|mine| mine.watched.replace(mine.watched.get().saturating_sub(1)) > 0);
         Turn { readers: self, began, slept: watched.then(sleeps) }
+    }
+
+    /// To be asked, and kept, by a session thread that does what a disk may hold: none where all others are at such a thing,
+    /// and nobody would be left to take what has nothing to do with a disk. A lone thread has no others.
+    pub(super) fn may_be_held(&self) -> Option<MayBeHeld<'_>> {
+        let held = MayBeHeld(self);
+        let others = self.held.fetch_add(1, Relaxed);
+        (others + 1 < self.threads || self.threads == 1).then_some(held)
     }
 
     /// All threads are wanted for a while.
@@ -230,6 +250,19 @@ mod tests {
         // It has ended, and a session with it.
         until(|| resting.iter().all(std::thread::JoinHandle::is_finished));
         assert_eq!(readers.active.load(Relaxed), 3);
+    }
+
+    #[test]
+    fn a_disk_never_holds_the_last_one() {
+        let readers = Readers::new(3);
+        let held = [readers.may_be_held(), readers.may_be_held()];
+        assert!(held.iter().all(Option::is_some));
+        assert!(readers.may_be_held().is_none());
+        assert!(readers.may_be_held().is_none(), "who was refused is not counted");
+        drop(held);
+        assert!(readers.may_be_held().is_some());
+        let lone = Readers::new(1);
+        assert!(lone.may_be_held().is_some());
     }
 
     #[test]

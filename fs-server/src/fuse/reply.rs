@@ -6,6 +6,7 @@ use super::gate::{self, Locked};
 use super::interrupt::{Patience, Watcher};
 use super::notices::Notices;
 use super::origin::{OnBehalf, Origin, on_behalf};
+use super::readers::Readers;
 use crate::stall::{self, Watched};
 use futures_util::task::noop_waker_ref;
 use std::future::Future;
@@ -47,6 +48,7 @@ pub(super) struct Pending<'a> {
     pub(super) notices: Arc<Notices>,
     pub(super) waits: Waits,
     pub(super) counts: &'a Arc<Counts>,
+    pub(super) readers: &'a Readers,
 }
 
 /// Whether an answer waits until kernels were told of changes: see `gate`.
@@ -79,12 +81,13 @@ impl Pending<'_> {
         work: impl FnOnce() -> W,
         answer: impl FnOnce(R, T) + Send + 'static,
     ) {
-        let Pending { span, thread, patience, mut origin, notices, waits, counts } = self;
+        let Pending { span, thread, patience, mut origin, notices, waits, counts, readers } = self;
         // The trees' futures may use the runtime's clock and threads.
         let _runtime = runtime.enter();
         let inside = (waits == Waits::InTurn).then(|| notices.gate.enter());
-        // A disk has not answered: session threads, of which there are few, are no place to wait for it.
-        let wary = stall::is_wary();
+        // A disk has not answered, or might not: session threads, of which there are few, are no place to wait for it.
+        let others_are_left = readers.may_be_held();
+        let wary = others_are_left.is_none() || stall::is_wary();
         let begin = || {
             if !wary && let Some(result) = on_behalf(&mut origin, at_once) {
                 return Begun::Done(result, origin);
@@ -99,7 +102,9 @@ impl Pending<'_> {
                 Poll::Pending => Begun::Waits(work),
             }
         };
-        let mut work = match catch_unwind(AssertUnwindSafe(|| stall::noted(|| span.in_scope(begin)))) {
+        let begun = catch_unwind(AssertUnwindSafe(|| stall::noted(|| span.in_scope(begin))));
+        drop(others_are_left);
+        let mut work = match begun {
             Ok(Begun::Done(result, origin)) => {
                 let Some(heard) = heard(&notices, origin, waits) else {
                     drop(inside);

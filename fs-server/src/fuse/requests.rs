@@ -42,7 +42,9 @@ impl Filesystem for Session {
 
     fn forget(&self, _: &Request, ino: INodeNo, count: u64) {
         self.counts.requested("forget");
-        self.inodes.forget(ino, count);
+        if let Some(gone) = self.inodes.forget(ino, count) {
+            self.put_away(move || drop(gone));
+        }
     }
 
     fn getattr(&self, request: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
@@ -312,8 +314,7 @@ impl Filesystem for Session {
         reply: ReplyEmpty,
     ) {
         self.counts.requested("release");
-        self.close(handle);
-        reply.ok();
+        self.close(handle, reply);
     }
 
     fn fsync(&self, request: &Request, ino: INodeNo, handle: FileHandle, data_only: bool, reply: ReplyEmpty) {
@@ -371,8 +372,7 @@ impl Filesystem for Session {
     }
 
     fn releasedir(&self, _: &Request, _: INodeNo, handle: FileHandle, _: OpenFlags, reply: ReplyEmpty) {
-        self.close(handle);
-        reply.ok();
+        self.close(handle, reply);
     }
 
     fn fsyncdir(

@@ -12,7 +12,8 @@ use super::names::{self, Dir, FoundEntry, GENERATION};
 use super::origin::Origin;
 use super::readers::Readers;
 use super::reply::{Pending, Refuse, Waits};
-use fuser::{FileHandle, INodeNo, LockOwner, ReplyEntry, Request};
+use crate::stall::{self, Watched};
+use fuser::{FileHandle, INodeNo, LockOwner, ReplyEmpty, ReplyEntry, Request};
 use std::ffi::OsStr;
 use std::future::Future;
 use std::sync::Arc;
@@ -103,6 +104,7 @@ impl Session {
             notices: self.inodes.notices.clone(),
             waits,
             counts: &self.counts,
+            readers: &self.readers,
         };
         pending.serve(&self.runtime, &self.watcher, reply, at_once, work, answer);
         turn.end();
@@ -194,16 +196,32 @@ impl Session {
         );
     }
 
-    pub(super) fn close(&self, handle: FileHandle) {
+    pub(super) fn close(&self, handle: FileHandle, reply: ReplyEmpty) {
+        let turn = self.readers.begin();
+        let open = self.handles.remove(handle);
+        let inodes = self.inodes.clone();
+        self.put_away(move || {
+            let place = open.as_ref().and_then(|open| {
+                let told = open.file.nature() != Nature::Storage && !open.file.is_remote();
+                told.then(|| open.place.clone())
+            });
+            // First the file, which may be the last that kept what it stands in.
+            drop(open);
+            if let Some(place) = place {
+                inodes.closed(place);
+            }
+            reply.ok();
+        });
+        turn.end();
+    }
+
+    /// Does what ends with a file being closed, maybe: the disk may take its time for that, and the thread takes requests.
+    pub(super) fn put_away(&self, work: impl FnOnce() + Send + 'static) {
         // Closing may wake tasks, which belong to the runtime.
         let _runtime = self.runtime.enter();
-        let Some(open) = self.handles.remove(handle) else { return };
-        let place =
-            (open.file.nature() != Nature::Storage && !open.file.is_remote()).then(|| open.place.clone());
-        // First the file, which may be the last that kept what it stands in.
-        drop(open);
-        if let Some(place) = place {
-            self.inodes.closed(place);
+        match self.readers.may_be_held() {
+            Some(_others_are_left) if !stall::is_wary() => stall::noted(work),
+            _ => drop(self.runtime.spawn(Watched::new(async move { work() }))),
         }
     }
 
