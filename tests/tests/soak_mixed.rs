@@ -257,9 +257,10 @@ impl Site {
         });
     }
 
-    /// What the server holds when nobody works: taken again and again until two are the same, and no more than `threads` are
-    /// there. Those that took over from threads that a disk kept waiting stay for ten seconds.
-    fn rest(&self, threads: u64) -> Rest {
+    /// What the server holds when nobody works: taken again and again until two are the same, and no more is there than in
+    /// `bounds`. Threads that took over from those that a disk kept waiting stay for ten seconds, and their memory for ten
+    /// more.
+    fn rest(&self, bounds: &Bounds) -> Rest {
         let door = Door::nine(&self.server, Dialect::P9P2000L);
         std::thread::sleep(GIVEN_BACK);
         // Tasks of connections that broke have ended; whoever made them is not there to remove them.
@@ -273,7 +274,7 @@ impl Site {
             let removed = door.list("/task").iter().filter(|name| removed(name)).count();
             let rest = Rest::of(&door, &self.server);
             let settled = left == 0 && removed == 0 && before.as_ref() == Some(&rest.held);
-            if (settled && rest.cost.threads <= threads) || Instant::now() > deadline {
+            if (settled && bounds.exceeded(&rest).is_none()) || Instant::now() > deadline {
                 return rest;
             }
             before = Some(rest.held);
@@ -290,6 +291,41 @@ struct Rest {
     /// memory.
     inodes: u64,
     cost: Cost,
+}
+
+/// What it may hold more of than after the first round.
+struct Bounds {
+    inodes: u64,
+    files: u64,
+    threads: u64,
+    resident_kib: u64,
+}
+
+impl Bounds {
+    /// Before there was a first round.
+    const FIRST: Bounds = Bounds { inodes: 32, files: u64::MAX, threads: 64, resident_kib: u64::MAX };
+
+    fn after(first: &Rest) -> Bounds {
+        Bounds {
+            inodes: first.inodes + 32,
+            // A connection of a round that is being closed, a listing of /proc: a handful comes and goes.
+            files: first.cost.files as u64 + 8,
+            threads: first.cost.threads + 16,
+            resident_kib: first.cost.resident_kib + TOLERANCE_KIB,
+        }
+    }
+
+    /// What there is too much of.
+    fn exceeded(&self, rest: &Rest) -> Option<&'static str> {
+        let Cost { resident_kib, files, threads } = rest.cost;
+        let figures = [
+            ("inodes", rest.inodes, self.inodes),
+            ("descriptors", files as u64, self.files),
+            ("threads", threads, self.threads),
+            ("memory", resident_kib, self.resident_kib),
+        ];
+        figures.into_iter().find_map(|(what, is, bound)| (is > bound).then_some(what))
+    }
 }
 
 impl Rest {
@@ -347,30 +383,23 @@ fn soak_mixed_load_ends_with_the_memory_fids_threads_and_descriptors_it_began_wi
     let loads = std::env::var("SOAK_LOADS").unwrap_or_else(|_| LOADS.to_owned());
     // Everything has run once: programs are compiled, threads are there that stay, the allocator has its arenas.
     site.round(&loads, length.min(Duration::from_secs(60)));
-    let first = site.rest(64);
-    let threads = first.cost.threads + 16;
+    let first = site.rest(&Bounds::FIRST);
+    let bounds = Bounds::after(&first);
     eprintln!("soak: warm: {} pieces of work, {first:?}", site.done.load(Ordering::Relaxed));
     for round in 1..=ROUNDS {
         site.round(&loads, length);
-        let rest = site.rest(threads);
+        let rest = site.rest(&bounds);
         eprintln!(
             "soak: round {round} of {ROUNDS}: {} pieces of work, {rest:?}",
             site.done.load(Ordering::Relaxed)
         );
         assert_eq!(rest.held, first.held, "round {round}: something was left behind");
         assert!(host_is_empty(host.path()), "round {round}: files were left behind");
-        if rest.inodes > first.inodes + 32 {
-            // Do those that it knows go once somebody asks the mount for something?
+        if let Some(what) = bounds.exceeded(&rest) {
+            // Does what it knows go once somebody asks the mount for something?
             let open = site.server.open_files().join("\n");
             let _woken = fs::metadata(&site.mount);
-            panic!("round {round}: inodes: {first:?}, {rest:?}, then {:?}\n{open}", site.rest(threads));
+            panic!("round {round}: {what}: {first:?}, {rest:?}, then {:?}\n{open}", site.rest(&bounds));
         }
-        // A connection of a round that is being closed, a listing of /proc: a handful comes and goes.
-        assert!(rest.cost.files <= first.cost.files + 8, "round {round}: descriptors: {first:?}, {rest:?}");
-        assert!(rest.cost.threads <= threads, "round {round}: threads: {first:?}, {rest:?}");
-        assert!(
-            rest.cost.resident_kib <= first.cost.resident_kib + TOLERANCE_KIB,
-            "round {round}: {first:?}, {rest:?}"
-        );
     }
 }
