@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 use tests::door::Door;
-use tests::{Server, cannot_run, sh, taskfs, text};
+use tests::{Server, cannot_run, has_fuse, sh, taskfs, text};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -93,6 +93,28 @@ fn an_archive_that_goes_out_is_one_for_gnu_tar_and_what_gnu_tar_makes_comes_in()
     let script = format!("{} container export 1 | tar -xOf - src/f", taskfs().display());
     let out = sh(&script, &[("TASKFS_SERVER", &server.unix())], LIMIT);
     assert_eq!(text(out), "in the project");
+}
+
+#[test]
+fn tail_follows_the_events_through_a_mount() {
+    if !has_fuse("tail -f of a container's events") {
+        return;
+    }
+    let mnt = tempfile::tempdir().expect("a temporary directory");
+    let mount = path(mnt.path());
+    let _server = Server::start(&["--mount", mount]);
+    let script = r#"
+        cd $M/web/container; c=$(cat new); out=$(mktemp)
+        tail -f $c/events >$out & tail=$!
+        seen() { for _ in $(seq 600); do grep -q "$1" $out && return; sleep 0.05; done; echo "no $1"; }
+        # What is said before tail has opened the file is not for it.
+        until grep -q "exited 3" $out; do echo "spawn 'exit 3'" >$c/ctl; sleep 0.3; done
+        echo "spawn 'exit 4'" >$c/ctl; seen "exited 4"
+        echo "spawn 'exit 5'" >$c/ctl; seen "exited 5"
+        kill $tail; sort $out | uniq -d; rm $out; cd /
+    "#;
+    let output = sh(script, &[("M", mount)], LIMIT);
+    assert_eq!(text(output), "", "every event once");
 }
 
 #[test]

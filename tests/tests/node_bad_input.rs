@@ -253,7 +253,9 @@ fn a_worker_that_crashes_is_its_tasks_end_and_says_by_which_signal() {
         said(&door, &task, "up\n");
         // Their inits are deaf to it.
         below(server.pid()).iter().for_each(|(pid, _)| send(*pid, rustix::process::Signal::SEGV));
-        assert_eq!(door.end_of(&task), "its worker crashed: SIGSEGV", "{}", engine.name);
+        // What it said last stands behind it, if anything.
+        let end = door.end_of(&task);
+        assert!(end.starts_with("its worker crashed: SIGSEGV"), "{}: {end}", engine.name);
         let deadline = std::time::Instant::now() + Duration::from_secs(60);
         loop {
             // One that is given a worker which is dying right then ends with it.

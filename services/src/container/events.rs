@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use task::group::Reader;
-use vfs::{Caller, FileRef, Interest, Kind, Nature, NodeRef, Op, OpenFile, OpenFlags, Result};
+use vfs::{Caller, FileRef, Interest, Kind, Nature, NodeRef, Op, OpenFile, OpenFlags, Result, Time};
 
 pub(super) fn node(container: Arc<Container>) -> NodeRef {
     File::node(attr(&container, Kind::File, file::EVENTS, 0o400), Events(container))
@@ -19,9 +19,8 @@ impl Content for Events {
     fn nature(&self) -> Nature {
         Nature::Stream
     }
-    /// tail(1) reads a regular file of length 0 to its end before it shows anything; see [`task::stdio::Log::len`].
-    fn size(&self) -> u64 {
-        1
+    fn extent(&self) -> (u64, Option<Time>) {
+        self.0.group().events().len()
     }
     fn open(file: Arc<File<Self>>, _who: &Caller, flags: OpenFlags) -> Result<FileRef> {
         only_reads(flags)?;

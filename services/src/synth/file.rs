@@ -3,16 +3,16 @@
 use crate::synth::{Attr, only_truncates};
 use std::ops::Deref;
 use std::sync::Arc;
-use vfs::{Caller, Errno, FileRef, Nature, Node, NodeRef, Op, OpenFlags, Qid, Result, SetStat, Stat};
+use vfs::{Caller, Errno, FileRef, Nature, Node, NodeRef, Op, OpenFlags, Qid, Result, SetStat, Stat, Time};
 
 /// What a file is beyond its attributes.
 pub(crate) trait Content: Send + Sync + Sized + 'static {
     fn nature(&self) -> Nature {
         Nature::Device
     }
-    /// The length that is told.
-    fn size(&self) -> u64 {
-        0
+    /// The length that is told, and when it changed, where it does.
+    fn extent(&self) -> (u64, Option<Time>) {
+        (0, None)
     }
     /// Truncated to nothing by name; by an open or an open file, that file is told.
     fn clear(&self, _who: &Caller) -> Result<()> {
@@ -52,7 +52,8 @@ impl<C: Content> Node for File<C> {
         self.content.nature()
     }
     fn stat(&self) -> Op<'_, Stat> {
-        Op::ok(Stat { size: self.content.size(), ..self.attr.stat() })
+        let (stat, (size, changed)) = (self.attr.stat(), self.content.extent());
+        Op::ok(Stat { size, mtime: changed.unwrap_or(stat.mtime), ..stat })
     }
     fn setstat<'a>(&'a self, who: &'a Caller, set: SetStat) -> Op<'a, ()> {
         let done = match only_truncates(set) {

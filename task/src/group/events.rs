@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::Notify;
-use vfs::Op;
+use vfs::{Op, Time};
 
 /// Kept for the slowest reader, in bytes.
 const BOUND: usize = 4 << 20;
@@ -32,6 +32,9 @@ struct Kept {
     readers: BTreeMap<u64, u64>,
     next_reader: u64,
     closed: bool,
+    /// Bytes since somebody reads, and when the last of them came.
+    said: u64,
+    changed: Option<Time>,
 }
 
 impl Kept {
@@ -61,6 +64,8 @@ impl Events {
         }
         let line: Arc<[u8]> = event.line().into();
         kept.bytes += line.len();
+        kept.said += line.len() as u64;
+        kept.changed = Some(Time::now());
         kept.lines.push_back(line);
         kept.forget();
         drop(kept);
@@ -73,9 +78,19 @@ impl Events {
         self.0.grown.notify_waiters();
     }
 
+    /// The length that a file of this shows, and since when: tail(1) goes on where both grow. It is that of the reader who has been there
+    /// longest; one byte is for those who would read an empty file to its end first.
+    pub fn len(&self) -> (u64, Option<Time>) {
+        let kept = self.0.kept.lock();
+        (kept.said.max(1), kept.changed)
+    }
+
     /// A reader of all that happens from now on.
     pub fn reader(&self) -> Reader {
         let mut kept = self.0.kept.lock();
+        if kept.readers.is_empty() {
+            kept.said = 0;
+        }
         let id = kept.next_reader;
         kept.next_reader += 1;
         let end = kept.end();
@@ -192,6 +207,20 @@ mod tests {
         assert_eq!(read(&late, 100), None);
         drop((early, late));
         assert_eq!(events.0.kept.lock().bytes, 0, "nothing is kept for nobody");
+    }
+
+    #[test]
+    fn the_length_grows_while_somebody_reads() {
+        let events = Events::new();
+        events.say(&closed(1));
+        assert_eq!(events.len(), (1, None));
+        let reader = events.reader();
+        events.say(&closed(1));
+        events.say(&closed(2));
+        assert_eq!(events.len().0, 2 * "port 1 closed\n".len() as u64);
+        drop(reader);
+        let _reader = events.reader();
+        assert_eq!(events.len().0, 1);
     }
 
     #[test]
