@@ -131,7 +131,7 @@ pub fn mount(
     let handles = Arc::new(Handles::default());
     options.counts.mounted(&inodes, &handles);
     let counts = options.counts.clone();
-    let readers = Readers::new(options.threads.max(1));
+    let readers = Readers::of_a_mount(options.threads.max(1));
     let session = Session {
         inodes,
         handles,

@@ -40,7 +40,23 @@ pub(super) struct Readers {
 }
 
 /// Mounts whose threads may rest.
-static ALL: Mutex<Vec<Weak<Readers>>> = Mutex::new(Vec::new());
+struct Mounts(Mutex<Vec<Weak<Readers>>>);
+
+static ALL: Mounts = Mounts(Mutex::new(Vec::new()));
+
+impl Mounts {
+    fn add(&self, readers: &Arc<Readers>) {
+        let mut all = self.0.lock();
+        all.retain(|readers| readers.strong_count() > 0);
+        all.push(Arc::downgrade(readers));
+    }
+
+    fn call(&self) {
+        let now = Instant::now();
+        let all: Vec<_> = self.0.lock().iter().filter_map(Weak::upgrade).collect();
+        all.iter().for_each(|readers| readers.call(now));
+    }
+}
 
 /// A session thread's own.
 #[derive(Default)]
@@ -98,8 +114,14 @@ fn processor_time() -> Duration {
 }
 
 impl Readers {
-    pub(super) fn new(threads: usize) -> Arc<Readers> {
-        let readers = Arc::new(Readers {
+    pub(super) fn of_a_mount(threads: usize) -> Arc<Readers> {
+        let readers = Readers::new(threads);
+        ALL.add(&readers);
+        readers
+    }
+
+    fn new(threads: usize) -> Arc<Readers> {
+        Arc::new(Readers {
             began: Instant::now(),
             threads,
             until: AtomicU64::new(0),
@@ -108,11 +130,7 @@ impl Readers {
             over: AtomicBool::new(false),
             resting: Mutex::new(0),
             called: Condvar::new(),
-        });
-        let mut all = ALL.lock();
-        all.retain(|readers| readers.strong_count() > 0);
-        all.push(Arc::downgrade(&readers));
-        readers
+        })
     }
 
     /// A session thread takes up a request.
@@ -193,9 +211,7 @@ impl Readers {
 
 /// Calls the threads of every mount: one is held by a disk.
 pub(crate) fn call_all() {
-    let now = Instant::now();
-    let all: Vec<_> = ALL.lock().iter().filter_map(Weak::upgrade).collect();
-    all.iter().for_each(|readers| readers.call(now));
+    ALL.call();
 }
 
 impl Turn<'_> {
@@ -267,10 +283,12 @@ mod tests {
 
     #[test]
     fn a_disk_that_holds_one_calls_the_others() {
+        let mounts = Mounts(Mutex::default());
         let readers = Readers::new(2);
+        mounts.add(&readers);
         let resting = reader(&readers, 1);
         until(|| readers.active.load(Relaxed) == 1);
-        call_all();
+        mounts.call();
         until(|| resting.is_finished());
     }
 
