@@ -36,6 +36,8 @@ tree() {
 # $F: the fraction of a second that times are set to; empty where the mount's kernel sets whole seconds, and then `whole FILES`
 # gives files such times before anyone copies them.
 F=${F-.5}
+# $E: the earliest time to be set: the kernel's 9P client knows none before 1970.
+E=${E-1965-01-01}
 # $P: empty where space cannot be preallocated: 9P has no message for it.
 P=${P-yes}
 # $A: empty where tmpfs keeps no attributes of users, which it does since Linux 6.6.
@@ -132,7 +134,7 @@ pub const PROGRAMS: &[Program] = &[
         script: r#"
             some $((50 * N)) from; mkdir from/empty; ln -s d1/f1 from/link; ln from/d2/f2 from/hard
             chmod 600 from/d3/f3; chmod 1777 from/empty; touch -d "2001-02-03 04:05:06$F" from/d4/f4
-            touch -d '1965-01-01' from/d5/f5; touch -d '2040-01-01' from/d6/f6; truncate -s 3M from/sparse
+            touch -d "$E" from/d5/f5; touch -d '2040-01-01' from/d6/f6; truncate -s 3M from/sparse
             [ -n "$A" ] && setfattr -n user.note -v 'kept' from/d1/f1 2>/dev/null && X=X || X=
             rsync -aHS$X from/ to
             rsync -aHS$X --itemize-changes from/ to; rsync -aHc --itemize-changes from/ to

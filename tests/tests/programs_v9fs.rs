@@ -1,7 +1,7 @@
 //! git, cargo, sqlite3, vim, rsync, tar, find, du and make on mounts of the Linux kernel's own 9P client, in QEMU, with this
 //! machine's programs: what they do must be the same as on that kernel's tmpfs. 9P2000.L with cache=mmap, since without a
 //! cache this client maps no file to be written, which sqlite's WAL takes. Times are set to whole seconds: this client rounds them
-//! (docs/posix.md).
+//! (docs/posix.md), and to none before 1970.
 
 use tests::Server;
 use tests::kernel::{Kernel, third};
@@ -81,7 +81,7 @@ fn run(kernel: &Kernel, base: &str, wanted: &[&str]) -> Vec<Outcome> {
         let vars: Vec<_> = vars
             .iter()
             .copied()
-            .chain([("RUSTUP_HOME", &*rustup), ("PATH", &*path), ("F", ""), ("A", attributes), ("P", "")])
+            .chain([("RUSTUP_HOME", &*rustup), ("PATH", &*path), ("F", ""), ("A", attributes), ("P", ""), ("E", "1970-01-02")])
             .collect();
         kernel.bash(script, &vars, 0, SECONDS)
     })
