@@ -93,7 +93,7 @@ impl Side {
         let who = &self.world.who;
         let write = |path: &str, at: u64, len: usize| {
             let file = wait(self.at(path)?.open(who, RW))?;
-            wait(file.write(at, &vec![at as u8 + len as u8; len])).map(|_| ())
+            wait(file.write(at, &vec![(at as u8).wrapping_add(len as u8); len])).map(|_| ())
         };
         match step {
             Step::Create(path) => {
