@@ -7,7 +7,7 @@ use crate::places::{Full, Place, Places, Whose};
 use crate::refusal;
 use crate::stall::Watched;
 use crate::warnings::Warnings;
-use nine::server::thread::{Socket, Threads};
+use nine::server::thread::{OnRuntime, Threads};
 use nine::server::{Config, Fault, ServeError, serve_observed};
 use std::sync::Arc;
 use std::time::Duration;
@@ -180,7 +180,7 @@ impl Door {
     }
 
     /// By a thread of its own where there is one left, else on the runtime.
-    async fn serve_socket<S: Socket>(self: Arc<Door>, socket: std::io::Result<S>, place: Place) {
+    async fn serve_socket<S: OnRuntime>(self: Arc<Door>, socket: std::io::Result<S>, place: Place) {
         let Ok(socket) = socket else { return };
         match self.threads.take() {
             Some(thread) => {

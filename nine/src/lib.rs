@@ -71,9 +71,10 @@
 //! With tracing's filter at `nine::trace=trace`, server and client print every message in the manual's words:
 //! `<- Tread tag 3 fid 5 offset 0 count 8192`. Requests have spans (`9p`, level trace), connections too (debug).
 
-#![deny(unsafe_code)] // but for one module: server/held.rs
+#![deny(unsafe_code)] // but for two modules: server/held.rs and shm/map.rs
 
 pub mod client;
 pub mod patience;
 pub mod server;
+pub mod shm;
 pub mod wire;

@@ -8,10 +8,12 @@ use crate::log::Log;
 use crate::net;
 use crate::process::{End, Process, Used, name_of};
 use crate::spawn::Spawned;
-use nine::server::thread::{Socket, Threads};
+use nine::server::thread::{OnRuntime, Thread, Threads};
 use nine::server::{Config, Observed, ServeError, serve_observed};
+use nine::shm::{self, Memory};
 use rustix::net::sockopt;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream as StdStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +34,9 @@ const BUFFERED: usize = 16 << 20;
 
 /// How long a worker that has closed its socket may take to end, and what it said last to be heard.
 const LAST_BREATH: Duration = Duration::from_millis(500);
+
+/// What is between a worker and the server: memory where a thread serves it.
+type Way = (StdStream, Option<Memory>, Option<Thread>);
 
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
@@ -59,7 +64,13 @@ impl Worker {
         let Spawned { socket, hello, log } = spawned;
         let Hello { report, init, worker, listener } = hello;
         let process = Arc::new(Process::new(init, worker)?);
-        Hello::accept(&socket)?;
+        // Who looks for requests has a thread of his own.
+        let thread = threads.take();
+        let memory = match (&thread, report.memory) {
+            (Some(_), true) => Some(Memory::new()?),
+            _ => None,
+        };
+        Hello::accept(&socket, memory.as_ref().map(AsFd::as_fd))?;
         sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, None)?;
         let stream = StdStream::from(socket);
         stream.set_nonblocking(true)?;
@@ -81,34 +92,38 @@ impl Worker {
             // Its filter refuses them.
             None => None,
         };
-        tokio::spawn(worker.clone().live(stream, threads, pipe, export, supervised, tell));
+        tokio::spawn(worker.clone().live((stream, memory, thread), pipe, export, supervised, tell));
         Ok(worker)
     }
 
-    /// Its socket: by a thread of its own where there is one left, else on the runtime.
+    /// Its socket: by a thread of its own where there was one left, else on the runtime.
     async fn serve(
         self: Arc<Worker>,
-        stream: StdStream,
-        threads: Threads,
+        (stream, memory, thread): Way,
         export: Arc<Export<Door>>,
         config: Config,
     ) -> Result<(), ServeError> {
         let (context, observed) = (Arc::new(self.link.clone()), self.observed.clone());
-        match threads.take() {
-            Some(thread) => {
-                let serve = |stream| serve_observed(export, context, stream, config, observed);
-                let served = thread.serve(stream, serve).await;
-                served.unwrap_or_else(|| Err(io::Error::other("the thread that served it is gone").into()))
+        let served = match (thread, memory) {
+            (None, _) => {
+                return serve_observed(export, context, stream.on_runtime()?, config, observed).await;
             }
-            None => serve_observed(export, context, stream.on_runtime()?, config, observed).await,
-        }
+            (Some(thread), None) => {
+                let serve = |stream| serve_observed(export, context, stream, config, observed);
+                thread.serve(stream, serve).await
+            }
+            (Some(thread), Some(memory)) => {
+                let serve = |stream| serve_observed(export, context, stream, config, observed);
+                thread.serve(shm::End::of_maker(&memory, stream)?, serve).await
+            }
+        };
+        served.unwrap_or_else(|| Err(io::Error::other("the thread that served it is gone").into()))
     }
 
     /// Its whole life. Whatever ends it, the process is gone and its files are closed before anyone hears of its end.
     async fn live(
         self: Arc<Worker>,
-        stream: StdStream,
-        threads: Threads,
+        way: Way,
         pipe: Receiver,
         export: Arc<Export<Door>>,
         supervised: Option<impl Future<Output = io::Result<()>>>,
@@ -120,7 +135,7 @@ impl Worker {
             buffered: BUFFERED,
             ..Config::default()
         };
-        let served = self.clone().serve(stream, threads, export, config);
+        let served = self.clone().serve(way, export, config);
         let end = {
             let heard = self.log.listen(pipe);
             let struck = self.bounds.strike(&self.process);

@@ -248,12 +248,11 @@ fn from_the_programs_first_word_on_its_process_reaches_nothing_of_the_machine() 
         let ran = hostile(&traced(&engine, dir.path(), &log));
         judge(&engine, &ran);
         let calls = std::fs::read_to_string(&log).expect("what strace wrote");
-        let begin =
-            calls.find("hostile: begin").unwrap_or_else(|| panic!("{}: it did not begin", engine.name));
+        let begin = calls.find("htons(54321)").unwrap_or_else(|| panic!("{}: it did not begin", engine.name));
         // A parent runs nobody's program: what it does is its own.
         let first = calls.split_once(' ').map_or("", |(thread, _)| thread);
         let parent = (!engine.is_v8()).then(|| format!("{first} "));
-        // The end of strace's first line with the words.
+        // The end of strace's first line with that port.
         let calls = &calls[begin..][calls[begin..].find('\n').unwrap_or(0)..];
         let mut calls = whole(calls);
         calls.retain(|call| parent.as_ref().is_none_or(|parent| !call.starts_with(parent)));

@@ -81,7 +81,14 @@ fn run(kernel: &Kernel, base: &str, wanted: &[&str]) -> Vec<Outcome> {
         let vars: Vec<_> = vars
             .iter()
             .copied()
-            .chain([("RUSTUP_HOME", &*rustup), ("PATH", &*path), ("F", ""), ("A", attributes), ("P", ""), ("E", "1970-01-02")])
+            .chain([
+                ("RUSTUP_HOME", &*rustup),
+                ("PATH", &*path),
+                ("F", ""),
+                ("A", attributes),
+                ("P", ""),
+                ("E", "1970-01-02"),
+            ])
             .collect();
         kernel.bash(script, &vars, 0, SECONDS)
     })

@@ -3,7 +3,7 @@
 //! An operation is called with references: into the fid table, into the frame, into the reply buffer. If it is
 //! done at once, nothing more happens: no allocation, no reference count. If not, its future goes on borrowing, and
 //! [`Held`] owns the future together with all that it borrows from. That is a self-reference, which safe Rust cannot
-//! say; this module is the only one of the crate with unsafe code.
+//! say; this module and `shm::map` are the only ones of the crate with unsafe code.
 
 use std::future::Future;
 use std::ops::{Deref, DerefMut};

@@ -12,9 +12,10 @@
 //! A thread that hangs on a disk holds its own connection and nobody else: it needs no watching.
 
 use crate::patience::Patience;
+use crate::shm;
 use parking_lot::{Condvar, Mutex};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::pin::{Pin, pin};
@@ -28,25 +29,43 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// How long the end of a connection is waited for where the server stops.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// A socket as std has it, by reference.
-pub trait Socket: AsFd + Send + Sync + 'static {
-    /// As the runtime has it.
-    type OnRuntime: AsyncRead + AsyncWrite + Send + 'static;
-
-    fn on_runtime(self) -> io::Result<Self::OnRuntime>;
+/// What a connection's bytes go through, by reference, with a descriptor to sleep on.
+pub trait Socket: AsFd + Sized + Send + Sync + 'static {
     fn receive(&self, buf: &mut [u8]) -> io::Result<usize>;
     fn send(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
     fn shut(&self) -> io::Result<()>;
+
+    /// Whether one of `events` is there.
+    fn is_ready(&self, events: PollFlags) -> bool {
+        poll(&mut [PollFd::new(self, events)], Some(&Timespec::default())) != Ok(0)
+    }
+    /// Somebody is about to sleep until `events`: what the descriptor is to be waited for, none where they are there.
+    fn sleeps(&self, events: PollFlags) -> Option<PollFlags> {
+        Some(events)
+    }
+    /// The descriptor has something to say.
+    fn wakes(&self) {}
+}
+
+/// A socket that the runtime can have as well.
+pub trait OnRuntime: Socket {
+    /// As the runtime has it.
+    type Stream: AsyncRead + AsyncWrite + Send + 'static;
+
+    fn on_runtime(self) -> io::Result<Self::Stream>;
 }
 
 macro_rules! socket {
     ($stream:ty, $on_runtime:ty) => {
-        impl Socket for $stream {
-            type OnRuntime = $on_runtime;
+        impl OnRuntime for $stream {
+            type Stream = $on_runtime;
 
             fn on_runtime(self) -> io::Result<$on_runtime> {
                 <$on_runtime>::from_std(self)
             }
+        }
+
+        impl Socket for $stream {
             fn receive(&self, buf: &mut [u8]) -> io::Result<usize> {
                 let mut stream = self;
                 stream.read(buf)
@@ -63,6 +82,36 @@ macro_rules! socket {
 }
 socket!(std::net::TcpStream, tokio::net::TcpStream);
 socket!(std::os::unix::net::UnixStream, tokio::net::UnixStream);
+
+impl AsFd for shm::End {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket().as_fd()
+    }
+}
+
+impl Socket for shm::End {
+    fn receive(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.receive(buf)
+    }
+    fn send(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.send(parts)
+    }
+    fn shut(&self) -> io::Result<()> {
+        self.shut()
+    }
+    fn is_ready(&self, events: PollFlags) -> bool {
+        events.contains(PollFlags::IN) && self.can_receive()
+            || events.contains(PollFlags::OUT) && self.can_send()
+    }
+    fn sleeps(&self, events: PollFlags) -> Option<PollFlags> {
+        let asleep = self.sleeps(events.contains(PollFlags::IN), events.contains(PollFlags::OUT));
+        // All bells come in.
+        asleep.then_some(if events.is_empty() { events } else { PollFlags::IN })
+    }
+    fn wakes(&self) {
+        self.wakes();
+    }
+}
 
 /// What a thread shares with those who wake it.
 struct Bell {
@@ -304,8 +353,7 @@ fn wait(socket: &impl Socket, wanted: &Wanted, bell: &Bell, patience: &mut Patie
         && let Some(_looking) = Looking::begin()
     {
         let came = patience.look(|| {
-            let there = bell.rung.load(Ordering::SeqCst)
-                || poll(&mut [PollFd::new(socket, events)], Some(&Timespec::default())) != Ok(0);
+            let there = bell.rung.load(Ordering::SeqCst) || socket.is_ready(events);
             there.then_some(())
         });
         if came.is_some() {
@@ -314,10 +362,15 @@ fn wait(socket: &impl Socket, wanted: &Wanted, bell: &Bell, patience: &mut Patie
         }
     }
     bell.sleeps.store(true, Ordering::SeqCst);
-    if !bell.rung.load(Ordering::SeqCst) {
+    if !bell.rung.load(Ordering::SeqCst)
+        && let Some(events) = socket.sleeps(events)
+    {
         let mut both = [PollFd::new(socket, events), PollFd::new(&bell.event, PollFlags::IN)];
         // Interrupted, it looks again.
         let _interrupted = poll(&mut both, None);
+        if !both[0].revents().is_empty() {
+            socket.wakes();
+        }
         if !both[1].revents().is_empty() {
             let _empty = rustix::io::read(&bell.event, &mut [0; 8]);
         }
@@ -327,78 +380,4 @@ fn wait(socket: &impl Socket, wanted: &Wanted, bell: &Bell, patience: &mut Patie
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::net::UnixStream;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    fn pair() -> (UnixStream, tokio::net::UnixStream) {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        ours.set_nonblocking(true).unwrap();
-        theirs.set_nonblocking(true).unwrap();
-        (ours, tokio::net::UnixStream::from_std(theirs).unwrap())
-    }
-
-    async fn echo(mut stream: Stream<UnixStream>) -> usize {
-        let mut buf = vec![0; 1000];
-        let mut all = 0;
-        loop {
-            match stream.read(&mut buf).await.unwrap() {
-                0 => return all,
-                n => {
-                    all += n;
-                    stream.write_all(&buf[..n]).await.unwrap();
-                }
-            }
-        }
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn what_is_sent_comes_back_and_the_end_is_told() {
-        let (socket, peer) = pair();
-        let thread = Threads::new(1).take().unwrap();
-        let served = tokio::spawn(thread.serve(socket, echo));
-        let (mut input, mut output) = peer.into_split();
-        // More than the sockets hold, so that both sides have to wait.
-        let data: Vec<u8> = (0..3_000_000u32).map(|n| n as u8).collect();
-        let (sent, mut got) = (data.clone(), vec![0; data.len()]);
-        let writer = tokio::spawn(async move {
-            output.write_all(&sent).await.unwrap();
-            output.shutdown().await.unwrap();
-        });
-        input.read_exact(&mut got).await.unwrap();
-        assert!(got == data);
-        writer.await.unwrap();
-        assert_eq!(served.await.unwrap(), Some(data.len()));
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn it_is_woken_by_timers_and_by_others() {
-        let (socket, _peer) = pair();
-        let (tell, told) = tokio::sync::oneshot::channel();
-        let thread = Threads::new(1).take().unwrap();
-        let served = tokio::spawn(thread.serve(socket, |_stream| async {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            told.await.unwrap()
-        }));
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        tell.send(7).unwrap();
-        assert_eq!(served.await.unwrap(), Some(7));
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn who_stops_waiting_for_it_ends_it_and_frees_the_thread() {
-        let threads = Threads::new(1);
-        let (socket, mut peer) = pair();
-        let served = tokio::spawn(threads.take().unwrap().serve(socket, echo));
-        peer.write_all(b"x").await.unwrap();
-        assert_eq!(peer.read_u8().await.unwrap(), b'x');
-        assert!(threads.take().is_none(), "the only one is taken");
-        served.abort();
-        assert!(served.await.unwrap_err().is_cancelled());
-        assert_eq!(peer.read(&mut [0]).await.unwrap(), 0, "the connection is closed");
-        while threads.take().is_none() {
-            tokio::task::yield_now().await;
-        }
-    }
-}
+mod tests;

@@ -1,15 +1,15 @@
 //! The first words on a worker's socket: what wall is in force, and the descriptors by which the server holds the worker. The
-//! server answers with one byte; from then on the socket is 9P's.
+//! server answers with one byte, and memory to share where the worker takes some; from then on the socket is 9P's.
 //!
 //! ```text
-//! worker ► wall 1 user pid net ipc uts mount landlock=7 seccomp notify\n   + init, worker [, listener] (SCM_RIGHTS)
-//! server ► .
+//! worker ► wall 1 user pid net ipc uts mount landlock=7 seccomp notify memory\n   + init, worker [, listener] (SCM_RIGHTS)
+//! server ► .                                                                    [+ memory]
 //! ```
 
 use crate::fds::{checked, retried};
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 const VERSION: &str = "wall 1";
 /// The byte that lets a worker go on.
@@ -30,6 +30,8 @@ pub struct Report {
     pub seccomp: bool,
     /// Network calls are put before the server.
     pub notify: bool,
+    /// It takes memory to speak to the server through.
+    pub memory: bool,
 }
 
 impl Report {
@@ -65,6 +67,7 @@ impl Report {
                 Some(_) => return None,
                 None if word == "seccomp" => report.seccomp = true,
                 None if word == "notify" => report.notify = true,
+                None if word == "memory" => report.memory = true,
                 None => report.spaces.push(word.to_owned()),
             }
         }
@@ -81,7 +84,8 @@ impl fmt::Display for Report {
             write!(f, " landlock={}", self.landlock)?;
         }
         f.write_str(if self.seccomp { " seccomp" } else { "" })?;
-        f.write_str(if self.notify { " notify" } else { "" })
+        f.write_str(if self.notify { " notify" } else { "" })?;
+        f.write_str(if self.memory { " memory" } else { "" })
     }
 }
 
@@ -110,18 +114,15 @@ impl Hello {
         send(socket, line.as_bytes(), &fds)
     }
 
-    /// Waits for the server's word.
-    pub(crate) fn wait(socket: &OwnedFd) -> io::Result<()> {
-        let mut word = 0u8;
-        let at = (&raw mut word).cast();
-        // SAFETY: one byte is read to where one byte is.
-        let count = retried(|| unsafe { libc::read(socket.as_raw_fd(), at, 1) as i64 })?;
-        match (count, word) {
-            (1, GO_ON) => Ok(()),
-            _ => {
-                Err(io::Error::new(io::ErrorKind::ConnectionRefused, "the server does not want this worker"))
-            }
+    /// Waits for the server's word, and the memory that comes with it.
+    pub(crate) fn wait(socket: &OwnedFd) -> io::Result<Option<OwnedFd>> {
+        // What follows is 9P's.
+        let (word, fds) = receive(socket, 1)?;
+        if word != [GO_ON] {
+            let refused = "the server does not want this worker";
+            return Err(io::Error::new(io::ErrorKind::ConnectionRefused, refused));
         }
+        Ok(fds.into_iter().next())
     }
 
     /// The server's side: waits for the hello. Give the socket a time limit (SO_RCVTIMEO).
@@ -129,7 +130,7 @@ impl Hello {
     /// # Errors
     /// The socket's, its end, or what came is no hello.
     pub fn hear(socket: &OwnedFd) -> io::Result<Hello> {
-        let (line, fds) = receive(socket)?;
+        let (line, fds) = receive(socket, MOST)?;
         let wrong =
             |why: &str| io::Error::new(io::ErrorKind::InvalidData, format!("a worker's hello: {why}"));
         if line.is_empty() {
@@ -145,13 +146,13 @@ impl Hello {
         Ok(Hello { report, init, worker, listener: fds.next() })
     }
 
-    /// The server's side: lets the worker go on.
+    /// The server's side: lets the worker go on, with memory to share where its report says that it takes some.
     ///
     /// # Errors
     /// The socket's.
-    pub fn accept(socket: &OwnedFd) -> io::Result<()> {
-        // SAFETY: one byte is written from where one byte is.
-        checked(unsafe { libc::write(socket.as_raw_fd(), [GO_ON].as_ptr().cast(), 1) as i64 }).map(drop)
+    pub fn accept(socket: &OwnedFd, memory: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        let fds: Vec<RawFd> = memory.iter().map(AsRawFd::as_raw_fd).collect();
+        send(socket, &[GO_ON], &fds)
     }
 }
 
@@ -165,23 +166,25 @@ pub(crate) fn send(socket: &impl AsRawFd, data: &[u8], fds: &[RawFd]) -> io::Res
         let mut header: libc::msghdr = std::mem::zeroed();
         header.msg_iov = &raw mut part;
         header.msg_iovlen = 1;
-        header.msg_control = (&raw mut control).cast();
-        header.msg_controllen = libc::CMSG_SPACE(bytes as u32) as _;
-        let message = libc::CMSG_FIRSTHDR(&raw const header);
-        (*message).cmsg_level = libc::SOL_SOCKET;
-        (*message).cmsg_type = libc::SCM_RIGHTS;
-        (*message).cmsg_len = libc::CMSG_LEN(bytes as u32) as _;
-        std::ptr::copy_nonoverlapping(fds.as_ptr().cast::<u8>(), libc::CMSG_DATA(message), bytes);
+        if bytes > 0 {
+            header.msg_control = (&raw mut control).cast();
+            header.msg_controllen = libc::CMSG_SPACE(bytes as u32) as _;
+            let message = libc::CMSG_FIRSTHDR(&raw const header);
+            (*message).cmsg_level = libc::SOL_SOCKET;
+            (*message).cmsg_type = libc::SCM_RIGHTS;
+            (*message).cmsg_len = libc::CMSG_LEN(bytes as u32) as _;
+            std::ptr::copy_nonoverlapping(fds.as_ptr().cast::<u8>(), libc::CMSG_DATA(message), bytes);
+        }
         checked(libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_NOSIGNAL) as i64)?
     };
     // A socket that nothing was written to before has room for a line.
     if sent as usize == data.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 
-/// What one message brings; nothing at the end.
-pub(crate) fn receive(socket: &impl AsRawFd) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
+/// What one message brings, or so many bytes of it; nothing at the end.
+pub(crate) fn receive(socket: &impl AsRawFd, most: usize) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     let mut control = Control([0; 64]);
-    let mut data = vec![0; MOST];
+    let mut data = vec![0; most];
     let mut part = libc::iovec { iov_base: data.as_mut_ptr().cast(), iov_len: data.len() };
     let mut fds = Vec::new();
     // SAFETY: as in `send`; the kernel says how much of `control` it filled, and the descriptors in it are new and ours.
@@ -211,12 +214,13 @@ pub(crate) fn receive(socket: &impl AsRawFd) -> io::Result<(Vec<u8>, Vec<OwnedFd
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::AsFd;
     use std::os::unix::net::UnixStream;
 
     fn hello() -> Hello {
         let spaces = ["user", "pid"].map(str::to_owned).to_vec();
         let fd = || OwnedFd::from(std::fs::File::open("/dev/null").expect("/dev/null"));
-        let report = Report { spaces, landlock: 7, seccomp: true, notify: true };
+        let report = Report { spaces, landlock: 7, seccomp: true, notify: true, memory: true };
         Hello { report, init: fd(), worker: fd(), listener: Some(fd()) }
     }
 
@@ -229,8 +233,17 @@ mod tests {
         assert_eq!(heard.report, hello().report);
         assert!(heard.listener.is_some());
         assert!(!worker.is_finished());
-        Hello::accept(&ours).expect("it still waits");
-        worker.join().expect("no panic").expect("it may go on");
+        Hello::accept(&ours, None).expect("it still waits");
+        assert!(worker.join().expect("no panic").expect("it may go on").is_none());
+    }
+
+    #[test]
+    fn memory_comes_with_the_servers_word() {
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        let (ours, theirs) = (OwnedFd::from(ours), OwnedFd::from(theirs));
+        let memory = std::fs::File::open("/dev/null").expect("/dev/null");
+        Hello::accept(&ours, Some(memory.as_fd())).expect("room for a byte");
+        assert!(Hello::wait(&theirs).expect("it may go on").is_some());
     }
 
     #[test]
@@ -255,7 +268,7 @@ mod tests {
     #[test]
     fn a_whole_wall_misses_nothing_and_what_is_missing_is_named() {
         let spaces = ["user", "pid", "net", "ipc", "uts", "mount"].map(str::to_owned).to_vec();
-        let whole = Report { spaces, landlock: 0, seccomp: true, notify: true };
+        let whole = Report { spaces, landlock: 0, seccomp: true, notify: true, memory: false };
         assert_eq!(whole.missing(), Vec::<&str>::new());
         assert_eq!(Report::default().missing().len(), 4);
     }

@@ -34,10 +34,22 @@ use std::os::fd::OwnedFd;
 /// # Errors
 /// Where the socket is none, or the server is gone or does not want a worker with so low a wall.
 pub fn enter() -> io::Result<OwnedFd> {
+    raise(false).map(|(socket, _none)| socket)
+}
+
+/// The same for a worker that speaks to the server through memory as well, where the server has given some.
+///
+/// # Errors
+/// As for [`enter`].
+pub fn enter_with_memory() -> io::Result<(OwnedFd, Option<OwnedFd>)> {
+    raise(true)
+}
+
+fn raise(memory: bool) -> io::Result<(OwnedFd, Option<OwnedFd>)> {
     let socket = fds::arrange()?;
     fds::crash_plainly();
     limits::volunteer();
-    let mut report = Report::default();
+    let mut report = Report { memory, ..Report::default() };
     let init = spaces::enter(&socket, &mut report)?;
     let me = fds::pidfd_of_self()?;
     let init = match init {
@@ -51,6 +63,6 @@ pub fn enter() -> io::Result<OwnedFd> {
     let hello = Hello { report: report.clone(), init, worker: me, listener };
     hello.say(&socket)?;
     filter::close(&report)?;
-    Hello::wait(&socket)?;
-    Ok(socket)
+    let memory = Hello::wait(&socket)?;
+    Ok((socket, memory))
 }

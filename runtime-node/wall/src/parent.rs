@@ -34,7 +34,7 @@ pub fn bear() -> io::Result<()> {
     checked(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) }.into())?;
     let mut server = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     loop {
-        let (data, fds) = receive(&server)?;
+        let (data, fds) = receive(&server, ASK.len())?;
         if data.is_empty() {
             std::process::exit(0);
         }

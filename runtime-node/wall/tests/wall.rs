@@ -33,7 +33,7 @@ impl Captive {
             .expect("the captive is built with this test");
         let ours = OwnedFd::from(ours);
         let hello = Hello::hear(&ours).expect("a hello");
-        Hello::accept(&ours).expect("it waits for that");
+        Hello::accept(&ours, None).expect("it waits for that");
         let socket = UnixStream::from(ours);
         let lines = BufReader::new(socket.try_clone().expect("a descriptor more"));
         Captive { launcher, socket, lines, hello }

@@ -34,14 +34,14 @@ const STARTED: Duration = Duration::from_millis(300);
 pub fn main(seed: Seed) {
     let mut warm = None;
     let socket = match std::env::args().nth(1).as_deref() {
-        None => wall::enter(),
+        None => wall::enter_with_memory(),
         // An engine that begins without threads of its own can be forked when it is warm.
         Some("--parent") if cfg!(feature = "quickjs") => {
             warm = Some(warm_up(seed));
-            wall::bear().and_then(|()| wall::enter())
+            wall::bear().and_then(|()| wall::enter_with_memory())
         }
         // For who trusts the programs, and for the tests of this crate.
-        Some("--no-wall") => std::io::stdin().as_fd().try_clone_to_owned(),
+        Some("--no-wall") => std::io::stdin().as_fd().try_clone_to_owned().map(|socket| (socket, None)),
         Some("--version") => return println!("{}", version()),
         Some(_) => {
             eprintln!(
@@ -51,8 +51,8 @@ pub fn main(seed: Seed) {
         }
     };
     clock::start();
-    let socket = match socket {
-        Ok(socket) => socket,
+    let (socket, memory) = match socket {
+        Ok(entered) => entered,
         Err(e) => fail("wall", &e),
     };
     let mut runtime = tokio::runtime::Builder::new_current_thread();
@@ -62,7 +62,7 @@ pub fn main(seed: Seed) {
         Err(e) => fail("runtime", &e),
     };
     let local = tokio::task::LocalSet::new();
-    if let Err(e) = local.block_on(&runtime, work(socket, || warm.unwrap_or_else(|| warm_up(seed)))) {
+    if let Err(e) = local.block_on(&runtime, work(socket, memory, || warm.unwrap_or_else(|| warm_up(seed)))) {
         fail("worker", &e);
     }
 }
@@ -90,10 +90,14 @@ fn version() -> String {
     )
 }
 
-async fn work(socket: OwnedFd, warm: impl FnOnce() -> (engine::Shared, engine::Warm)) -> io::Result<()> {
+async fn work(
+    socket: OwnedFd,
+    memory: Option<OwnedFd>,
+    warm: impl FnOnce() -> (engine::Shared, engine::Warm),
+) -> io::Result<()> {
     // TLS asks for the process's one choice of cryptography.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let link = Link::connect(socket)?;
+    let link = Link::connect(socket, memory)?;
     let control = Control::attach(&link)?;
     let (shared, warm) = warm();
     let spec = Arc::new(control.wait_for_task()?);

@@ -3,7 +3,7 @@
 //! Operations on files are written once, as futures. [`now`] runs such a future on the spot: whatever it waits for, it
 //! waits for blocked. So `readFileSync` and `readFile` share every line, and a blocked one needs no runtime.
 
-use super::{DIALECT, Link};
+use super::{DIALECT, Link, Wait};
 use nine::wire::{DotlError, Rmessage, Tag, Tmessage};
 use std::cell::Cell;
 use std::future::Future;
@@ -198,7 +198,7 @@ impl Sent {
                 state.followers -= 1;
             } else {
                 drop(state);
-                if link.lead(true).is_err() {
+                if link.lead(Wait::UntilSomething).is_err() {
                     // Bytes that are no frame: there is nobody to talk to any more.
                     std::process::exit(crate::status::SERVER_GONE);
                 }

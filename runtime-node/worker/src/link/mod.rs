@@ -8,6 +8,7 @@
 mod batch;
 mod fids;
 mod slots;
+mod wire;
 
 pub use batch::{Batch, Frame, Sent, now, unexpected};
 pub use fids::{CONTROL, Fids, Handle, TASK};
@@ -16,24 +17,27 @@ use nine::patience::Patience;
 use nine::wire::{Dialect, Fid, HEADER, Msize, Name, Rmessage, Tag, Tmessage, Uid, frame_size};
 use slots::Slots;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::Waker;
+use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use wire::Wire;
 
 /// The only dialect spoken here.
 pub const DIALECT: Dialect = Dialect::P9P2000L;
 /// What is asked for as the largest frame: a megabyte of data and its header.
 const WANTED_MSIZE: u32 = (1 << 20) + nine::wire::IO_HEADER;
+/// How long an answer that another thread leads for is not noticed by who wants to write, at most.
+const UNNOTICED: Duration = Duration::from_millis(100);
 /// How much is read from the socket at once where no longer frame is known to be under way.
 const READ_AHEAD: usize = 64 << 10;
 
 /// A connection to the server.
 pub struct Link {
-    socket: UnixStream,
+    wire: Wire,
     msize: u32,
     /// Held while frames are written, so that a batch stays together.
     writing: Mutex<()>,
@@ -59,15 +63,23 @@ struct State {
     patience: Patience,
 }
 
+/// What somebody who reads waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    No,
+    UntilSomething,
+    /// Until there is something, or something can be written, but not for ever.
+    UntilRoom,
+}
+
 impl Link {
-    /// Takes over a connected socket and agrees on the protocol.
+    /// Takes over a connected socket, with what the server shares of its memory for it, and agrees on the protocol.
     ///
     /// # Errors
     /// Those of the socket, and a server that does not speak 9P2000.L.
-    pub fn connect(socket: OwnedFd) -> io::Result<Arc<Link>> {
-        let socket = UnixStream::from(socket);
+    pub fn connect(socket: OwnedFd, memory: Option<OwnedFd>) -> io::Result<Arc<Link>> {
         let mut link = Link {
-            socket,
+            wire: Wire::new(socket, memory)?,
             msize: u32::MAX,
             writing: Mutex::default(),
             state: Mutex::new(State {
@@ -90,7 +102,7 @@ impl Link {
         link.write(&frame)?;
         let mut input = Vec::new();
         let size = loop {
-            link.fill(&mut input, 0)?;
+            link.fill_blocked(&mut input, &mut Patience::default())?;
             match frame_size(&input, WANTED_MSIZE).map_err(io::Error::other)? {
                 Some(size) if input.len() >= size => break size,
                 _ => {}
@@ -142,79 +154,85 @@ impl Link {
     fn write_together(&self, mut frames: &[u8], woken: &mut Vec<Waker>) -> io::Result<()> {
         let _together = self.writing.lock().expect("no holder of the lock panics");
         while !frames.is_empty() {
-            // SAFETY: the pointer and length are those of a live slice.
-            let sent = unsafe {
-                let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-                libc::send(self.socket.as_raw_fd(), frames.as_ptr().cast(), frames.len(), flags)
-            };
-            if sent >= 0 {
-                frames = &frames[sent as usize..];
-                continue;
-            }
-            match io::Error::last_os_error() {
-                e if e.kind() == io::ErrorKind::WouldBlock => self.wait_writable(woken)?,
-                e if e.kind() == io::ErrorKind::Interrupted => {}
-                e => return Err(e),
+            match self.wire.send(frames) {
+                Ok(sent) => frames = &frames[sent..],
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.wait_writable(woken)?,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
             }
         }
         Ok(())
     }
 
     fn wait_writable(&self, woken: &mut Vec<Waker>) -> io::Result<()> {
-        let mut poll =
-            libc::pollfd { fd: self.socket.as_raw_fd(), events: libc::POLLOUT | libc::POLLIN, revents: 0 };
-        // SAFETY: one live pollfd. The time bounds how long an answer that another thread leads for is not noticed.
-        unsafe { libc::poll(&mut poll, 1, 100) };
-        if poll.revents & libc::POLLIN != 0 {
-            self.lead_for(false, woken)?;
+        match &self.wire {
+            Wire::Socket(socket) => {
+                let most = UNNOTICED.as_millis() as libc::c_int;
+                if wire::comes(socket, libc::POLLOUT | libc::POLLIN, most) & libc::POLLIN != 0 {
+                    self.lead_for(Wait::No, woken)?;
+                }
+            }
+            Wire::Memory(end) => {
+                let mut state = self.lock();
+                if !state.is_led {
+                    drop(state);
+                    self.lead_for(Wait::UntilRoom, woken)?;
+                } else if end.sleeps(false, true) {
+                    // Who reads is woken, too, and says so.
+                    state.followers += 1;
+                    let waited = self.turn.wait_timeout(state, UNNOTICED);
+                    waited.expect("no holder of the lock panics").0.followers -= 1;
+                }
+            }
         }
         Ok(())
     }
 
-    /// One recv into `input`.
-    fn fill(&self, input: &mut Vec<u8>, flags: libc::c_int) -> io::Result<usize> {
+    /// Appends what comes to `input`, by whatever of the wire's ways.
+    fn fill(
+        &self,
+        input: &mut Vec<u8>,
+        mut way: impl FnMut(&Wire, &mut Vec<u8>, usize) -> io::Result<usize>,
+    ) -> io::Result<usize> {
         let missing = match frame_size(input, self.msize).map_err(io::Error::other)? {
             Some(size) => size.saturating_sub(input.len()),
             None => HEADER,
         };
-        input.reserve(missing.max(READ_AHEAD));
-        let spare = input.spare_capacity_mut();
         loop {
-            // SAFETY: the pointer and length are those of the vector's spare room.
-            let got =
-                unsafe { libc::recv(self.socket.as_raw_fd(), spare.as_mut_ptr().cast(), spare.len(), flags) };
-            if got > 0 {
-                // SAFETY: so many bytes of the spare room have been written.
-                unsafe { input.set_len(input.len() + got as usize) };
-                return Ok(got as usize);
-            }
-            if got == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            let error = io::Error::last_os_error();
-            if error.kind() != io::ErrorKind::Interrupted {
-                return Err(error);
+            match way(&self.wire, input, missing.max(READ_AHEAD)) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                done => return done,
             }
         }
     }
 
     fn fill_blocked(&self, input: &mut Vec<u8>, patience: &mut Patience) -> io::Result<usize> {
-        let come = patience.look(|| match self.fill(input, libc::MSG_DONTWAIT) {
+        let come = patience.look(|| match self.fill(input, Wire::look) {
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => None,
             come => Some(come),
         });
-        come.unwrap_or_else(|| self.fill(input, 0))
+        come.unwrap_or_else(|| self.fill(input, Wire::receive_blocked))
+    }
+
+    fn fill_or_room(&self, input: &mut Vec<u8>) -> io::Result<usize> {
+        if let Wire::Memory(end) = &self.wire
+            && end.sleeps(true, true)
+        {
+            wire::comes(end.socket(), libc::POLLIN, UNNOTICED.as_millis() as libc::c_int);
+        }
+        self.fill(input, Wire::receive)
     }
 
     /// Reads once, blocked or not, and hands out every whole frame. `false`: somebody else is reading, or there was nothing.
-    fn lead(&self, blocked: bool) -> io::Result<bool> {
+    fn lead(&self, wait: Wait) -> io::Result<bool> {
         let mut woken = Vec::new();
-        let led = self.lead_for(blocked, &mut woken);
+        let led = self.lead_for(wait, &mut woken);
         woken.into_iter().for_each(Waker::wake);
         led
     }
 
-    fn lead_for(&self, blocked: bool, woken: &mut Vec<Waker>) -> io::Result<bool> {
+    fn lead_for(&self, wait: Wait, woken: &mut Vec<Waker>) -> io::Result<bool> {
         let mut state = self.lock();
         if state.is_led {
             return Ok(false);
@@ -223,10 +241,10 @@ impl Link {
         let mut input = std::mem::take(&mut state.input);
         let mut patience = state.patience;
         drop(state);
-        let got = if blocked {
-            self.fill_blocked(&mut input, &mut patience)
-        } else {
-            self.fill(&mut input, libc::MSG_DONTWAIT)
+        let got = match wait {
+            Wait::No => self.fill(&mut input, Wire::receive),
+            Wait::UntilSomething => self.fill_blocked(&mut input, &mut patience),
+            Wait::UntilRoom => self.fill_or_room(&mut input),
         };
         let mut state = self.lock();
         state.patience = patience;
@@ -237,7 +255,7 @@ impl Link {
             self.turn.notify_all();
         }
         drop(state);
-        if blocked {
+        if wait != Wait::No {
             // The runtime's turn may have come while this thread read.
             self.poke.notify_one();
         }
@@ -251,16 +269,14 @@ impl Link {
 
     /// Reads if something has been lying there for a while and nobody reads.
     pub fn read_what_lies_there(&self) {
-        let mut poll = libc::pollfd { fd: self.socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        // SAFETY: one live pollfd, and no time to wait.
-        if unsafe { libc::poll(&mut poll, 1, 0) } > 0 && self.lead(false).is_err() {
+        if self.wire.is_ready() && self.lead(Wait::No).is_err() {
             std::process::exit(crate::status::SERVER_GONE);
         }
     }
 
     /// Reads once for everybody, blocked; where somebody else reads, waits for that to end.
     pub fn read_for_all(&self) {
-        match self.lead(true) {
+        match self.lead(Wait::UntilSomething) {
             Ok(true) => {}
             Ok(false) => {
                 let mut state = self.lock();
@@ -279,16 +295,24 @@ impl Link {
     /// # Errors
     /// Those of registering the socket with the runtime, and a server that breaks the protocol.
     pub async fn drive(self: Arc<Link>) -> io::Result<()> {
-        let socket = self.socket.try_clone()?;
+        let socket = self.wire.socket().try_clone()?;
         // SAFETY: the descriptor is a socket's own, and lives as long as what it is registered with.
         let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }
             .map_err(|e| e.into_parts().1)?;
         loop {
+            if !self.wire.sleeps() {
+                // Who reads it by now gives the turn back.
+                if !self.lead(Wait::No)? && self.lock().is_led {
+                    self.poke.notified().await;
+                }
+                tokio::task::yield_now().await;
+                continue;
+            }
             tokio::select! {
                 ready = socket.readable() => {
                     let mut ready = ready?;
                     // Not cleared before there is nothing left: the event comes once.
-                    if !self.lead(false)? {
+                    if !self.lead(Wait::No)? {
                         if self.lock().is_led {
                             self.poke.notified().await;
                         } else {
@@ -296,7 +320,7 @@ impl Link {
                         }
                     }
                 }
-                () = self.poke.notified() => while self.lead(false)? {},
+                () = self.poke.notified() => while self.lead(Wait::No)? {},
             }
             tokio::task::yield_now().await;
         }

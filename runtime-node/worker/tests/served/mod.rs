@@ -143,7 +143,7 @@ impl Program {
             // What a worker is held by, kept until it has ended.
             let ours = OwnedFd::from(ours);
             let _held = Hello::hear(&ours).expect("a worker says what wall it has");
-            Hello::accept(&ours).expect("it hears that it may go on");
+            Hello::accept(&ours, None).expect("it hears that it may go on");
             let ours = UnixStream::from(ours);
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
