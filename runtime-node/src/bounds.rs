@@ -56,6 +56,11 @@ impl Bounds {
         Used { user: both - system, system, memory: used.memory.saturating_sub(before.memory) }
     }
 
+    /// The end of who was faster than a look, and met the kernel's bound.
+    pub fn out_of_memory(&self) -> Exit {
+        out_of_memory(self.limits.borrow().memory.unwrap_or_default())
+    }
+
     /// Done when a limit strikes, with the end that it means.
     pub async fn strike(&self, process: &Process) -> Exit {
         let mut changes = self.limits.subscribe();
@@ -112,7 +117,7 @@ impl Bounds {
         if let Some(limit) = limits.memory {
             let used = memory.saturating_sub(before.memory);
             if used > limit {
-                return Err(Exit::killed(EXIT_MEMORY, out_of_memory(limit)));
+                return Err(out_of_memory(limit));
             }
             let growth = Duration::from_secs_f64((limit - used) as f64 / FASTEST);
             // Who has not computed has not grown, and most likely goes on so.
@@ -124,8 +129,8 @@ impl Bounds {
     }
 }
 
-fn out_of_memory(limit: u64) -> String {
-    format!("memory limit {} reached", show_size(limit))
+fn out_of_memory(limit: u64) -> Exit {
+    Exit::killed(EXIT_MEMORY, format!("memory limit {} reached", show_size(limit)))
 }
 
 #[cfg(test)]

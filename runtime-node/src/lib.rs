@@ -13,6 +13,7 @@
 //! A worker runs one task and is thrown away. What it and the server say to each other is written down in PROTOCOL.md.
 
 mod bounds;
+mod cgroup;
 mod children;
 mod control;
 mod door;
@@ -31,6 +32,7 @@ mod spawn;
 mod spec;
 mod worker;
 
+pub use cgroup::Cgroups;
 pub use engine::{Engine, find as find_engines};
 pub use net::Neighbour;
 pub use runtime::{Config, NodeRuntime, runtimes};

@@ -6,6 +6,7 @@
 //!    └────────── one more ◄────────┘   never two at once: tasks that run have the machine
 //! ```
 
+use crate::cgroup::Cgroups;
 use crate::door::Door;
 use crate::engine::Engine;
 use crate::ipc::Exchange;
@@ -40,6 +41,7 @@ pub(crate) struct Pool {
     pub exchange: Arc<Exchange>,
     /// Those that serve workers.
     threads: Threads,
+    cgroups: Option<Arc<Cgroups>>,
     /// Workers kept warm.
     size: usize,
     weak_walls: bool,
@@ -63,6 +65,7 @@ impl Pool {
         exchange: Arc<Exchange>,
         size: usize,
         weak_walls: bool,
+        cgroups: Option<Arc<Cgroups>>,
     ) -> std::io::Result<Arc<Pool>> {
         let spawner = Spawner::start(&engine)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -73,6 +76,7 @@ impl Pool {
             export: Arc::new(Export::new(door)),
             exchange,
             threads: Threads::new(cores * THREADS),
+            cgroups,
             size,
             weak_walls,
             warm: Mutex::default(),
@@ -169,8 +173,14 @@ impl Pool {
             );
             return Err(failed(Error::new(Errno::EPERM, text)));
         }
-        let worker = Worker::keep(spawned, self.export.clone(), self.exchange.clone(), self.threads.clone())
-            .map_err(|e| failed(e.into()))?;
+        let worker = Worker::keep(
+            spawned,
+            self.export.clone(),
+            self.exchange.clone(),
+            self.threads.clone(),
+            self.cgroups.as_deref(),
+        )
+        .map_err(|e| failed(e.into()))?;
         let wait = worker.wait();
         tokio::select! {
             () = worker.link.ready() => {}

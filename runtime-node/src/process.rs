@@ -28,17 +28,23 @@ pub(crate) struct Process {
     /// With its end all of the worker has ended; a child of ours.
     init: AsyncFd<OwnedFd>,
     worker: OwnedFd,
-    /// The worker's number out here; 0 where it had ended before it was asked for.
+    /// The worker's number out here, and its init's; 0 where it had ended before it was asked for.
     pid: u32,
+    init_pid: u32,
 }
 
 impl Process {
     /// To be called within a tokio runtime.
     pub fn new(init: OwnedFd, worker: OwnedFd) -> io::Result<Process> {
-        let pid = number(&worker)?;
+        let (pid, init_pid) = (number(&worker)?, number(&init)?);
         // SAFETY: the descriptor is owned by what registers it, and stays the same until that is dropped.
         let init = unsafe { AsyncFd::register_with_interest(init, Interest::READABLE) };
-        Ok(Process { init: init.map_err(io::Error::from)?, worker, pid })
+        Ok(Process { init: init.map_err(io::Error::from)?, worker, pid, init_pid })
+    }
+
+    /// The numbers of all of it.
+    pub fn pids(&self) -> [u32; 2] {
+        [self.init_pid, self.pid]
     }
 
     /// Another descriptor of the worker's own.

@@ -1,5 +1,6 @@
 //! The Node runtime as the registry of runtimes sees it: `nodejs`, and each engine by its own name.
 
+use crate::cgroup::Cgroups;
 use crate::door::Door;
 use crate::engine::Engine;
 use crate::ipc::Exchange;
@@ -69,6 +70,7 @@ fn programs(npm: bool) -> Vec<(&'static str, Vec<u8>)> {
 pub fn runtimes(engines: Vec<Engine>, config: &Config) -> Result<Vec<Arc<dyn Runtime>>> {
     let mut runtimes: Vec<Arc<dyn Runtime>> = Vec::new();
     let exchange = Arc::new(Exchange::default());
+    let cgroups = if engines.is_empty() { None } else { cgroups() };
     for engine in engines {
         let best = runtimes.is_empty();
         let name = match engine.name() {
@@ -77,7 +79,8 @@ pub fn runtimes(engines: Vec<Engine>, config: &Config) -> Result<Vec<Arc<dyn Run
         };
         let tag = TreeTag::take().ok_or_else(|| Error::new(Errno::ENFILE, "too many trees"))?;
         let size = if best { config.pool } else { 0 };
-        let pool = Pool::start(engine, Door::new(tag), exchange.clone(), size, config.weak_walls)?;
+        let door = Door::new(tag);
+        let pool = Pool::start(engine, door, exchange.clone(), size, config.weak_walls, cgroups.clone())?;
         if best {
             runtimes.push(Arc::new(NodeRuntime {
                 name: "nodejs",
@@ -94,6 +97,17 @@ pub fn runtimes(engines: Vec<Engine>, config: &Config) -> Result<Vec<Arc<dyn Run
         }));
     }
     Ok(runtimes)
+}
+
+/// Without them memory is looked at, and bounded no other way.
+fn cgroups() -> Option<Arc<Cgroups>> {
+    match Cgroups::find() {
+        Ok(groups) => Some(Arc::new(groups)),
+        Err(why) => {
+            tracing::debug!("workers have no cgroups: {why}");
+            None
+        }
+    }
 }
 
 impl NodeRuntime {

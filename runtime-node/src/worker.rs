@@ -1,6 +1,7 @@
 //! One worker, from its hello to its end: its socket is served, its log listened to, its process waited for, by one task.
 
 use crate::bounds::Bounds;
+use crate::cgroup::{Cgroup, Cgroups};
 use crate::door::Door;
 use crate::ipc::Exchange;
 use crate::link::{Given, Link};
@@ -11,6 +12,7 @@ use crate::spawn::Spawned;
 use nine::server::thread::{OnRuntime, Thread, Threads};
 use nine::server::{Config, Observed, ServeError, serve_observed};
 use nine::shm::{self, Memory};
+use parking_lot::Mutex;
 use rustix::net::sockopt;
 use std::io;
 use std::os::fd::AsFd;
@@ -51,6 +53,8 @@ pub(crate) struct Worker {
     /// Where its time and memory are counted, once it has a task.
     usage: watch::Sender<Option<Arc<Usage>>>,
     bounds: Bounds,
+    /// What the kernel keeps it within.
+    cgroup: Mutex<Option<Cgroup>>,
 }
 
 impl Worker {
@@ -60,6 +64,7 @@ impl Worker {
         export: Arc<Export<Door>>,
         exchange: Arc<Exchange>,
         threads: Threads,
+        cgroups: Option<&Cgroups>,
     ) -> io::Result<Arc<Worker>> {
         let Spawned { socket, hello, log } = spawned;
         let Hello { report, init, worker, listener } = hello;
@@ -77,7 +82,9 @@ impl Worker {
         let pipe = Receiver::from_owned_fd(log)?;
         let link = Arc::new(Link::new(NUMBERS.fetch_add(1, Ordering::Relaxed), exchange));
         let (tell, exit) = watch::channel(None);
+        let cgroup = cgroups.map(|groups| groups.put(link.number, &process.pids())).transpose()?;
         let worker = Arc::new(Worker {
+            cgroup: Mutex::new(cgroup),
             observed: Arc::new(Observed::new(link.number, nine::server::Messages::default())),
             link,
             report,
@@ -190,6 +197,7 @@ impl Worker {
             end
         };
         let exit = self.why(&end);
+        drop(self.cgroup.lock().take());
         if let (Ok(end), Some(usage)) = (&end, &*self.usage.borrow()) {
             self.figures(usage);
             let Used { user, system, .. } = self.bounds.tasks_part(end.used);
@@ -215,6 +223,9 @@ impl Worker {
         }
         let said = self.log.explanation().map(|line| format!(": {line}")).unwrap_or_default();
         match end {
+            Ok(_) if self.cgroup.lock().as_ref().is_some_and(Cgroup::was_out_of_memory) => {
+                self.bounds.out_of_memory()
+            }
             Ok(End { status, .. }) if *status > 128 => {
                 let signal = name_of(status - 128);
                 Exit::killed(*status, format!("its worker crashed: {signal}{said}"))
@@ -229,6 +240,7 @@ impl Worker {
     pub fn give(&self, task: Given, usage: Arc<Usage>, limits: Limits) {
         self.link.files.set_limit(limits.files);
         self.bounds.begin(&self.process, limits);
+        self.bound(limits);
         self.usage.send_replace(Some(usage));
         self.link.give(task);
     }
@@ -257,6 +269,12 @@ impl Worker {
     pub fn set_limits(&self, limits: Limits) {
         self.link.files.set_limit(limits.files);
         self.bounds.set(limits);
+        self.bound(limits);
+    }
+    fn bound(&self, limits: Limits) {
+        if let Some(group) = &*self.cgroup.lock() {
+            group.bound(limits.memory);
+        }
     }
     pub fn stop(&self) {
         self.process.stop();

@@ -1,6 +1,6 @@
 //! `taskfs doctor`: what this machine can do, and what to install for the rest.
 
-use runtime_node::Engine;
+use runtime_node::{Cgroups, Engine};
 use std::ffi::CString;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -137,14 +137,10 @@ fn mappings() -> Finding {
 }
 
 fn cgroup() -> Finding {
-    let state = if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
-        Ok("version 2; not used: the memory and time of Node programs are looked at, 5 to 200 times a second"
-            .to_owned())
-    } else if Path::new("/sys/fs/cgroup/memory").exists() {
-        Ok("version 1; not used: the memory and time of Node programs are looked at, 5 to 200 times a second"
-            .to_owned())
-    } else {
-        Ok("none, and none is needed: the memory and time of Node programs are looked at, 5 to 200 times a second".to_owned())
+    let looked = "the memory and time of Node programs are looked at, 5 to 200 times a second";
+    let state = match Cgroups::find() {
+        Ok(_) => format!("{looked}, and bounded by the kernel"),
+        Err(why) => format!("none is needed: {looked} ({why})"),
     };
-    Finding { what: "cgroups", state }
+    Finding { what: "cgroups", state: Ok(state) }
 }
