@@ -1,6 +1,7 @@
 //! What is kept and what is asked for: lists of versions for a while, and then as long as the registry says that nothing is
 //! new, or cannot be asked; tarballs for ever, by their hashes.
 
+use crate::integrity::Integrity;
 use crate::name::{self, Asked};
 use crate::packument::Packument;
 use crate::store::{Shelf, Store};
@@ -197,13 +198,50 @@ impl Mirror {
         Ok(packument)
     }
 
-    async fn tarball(self: &Arc<Self>, package: &str, path: &str) -> Result<Bytes, Refusal> {
-        let mut packument = self.packument(package, Form::Install).await?;
-        if packument.tarball(path).is_none() {
-            // Whoever asks has it from the list with everything, which may be newer.
-            packument = self.packument(package, Form::Full).await?;
+    /// Everything that is known of a package's versions, as npm itself is told it (JSON).
+    ///
+    /// # Errors
+    /// In words: what the registry does not have, or did wrong.
+    pub async fn versions(self: &Arc<Self>, package: &str) -> Result<Bytes, String> {
+        let Found::Packument(found) = self.found(&format!("/{package}")).await? else {
+            return Err(format!("{package}: no package"));
+        };
+        Ok(found.body.clone())
+    }
+
+    /// The tarball that lock files and lists of versions give this URL, its hash compared with the registry's.
+    ///
+    /// # Errors
+    /// In words: what the registry does not have, or did wrong; a URL of elsewhere.
+    pub async fn package(self: &Arc<Self>, url: &str) -> Result<Bytes, String> {
+        let path = url.strip_prefix(CANONICAL).ok_or_else(|| format!("{url}: not of the registry"))?;
+        let Found::Tarball(found) = self.found(&format!("/{path}")).await? else {
+            return Err(format!("{url}: no tarball"));
+        };
+        Ok(found)
+    }
+
+    async fn found(self: &Arc<Self>, path: &str) -> Result<Found, String> {
+        self.get(path, Form::Full).await.map_err(|refusal| refusal.why)
+    }
+
+    /// What the registry says that a tarball's hash is. npm has asked for the list with everything, others for what installing
+    /// wants: what is known already is not fetched in the other form.
+    async fn integrity(self: &Arc<Self>, package: &str, path: &str) -> Result<Option<Integrity>, Refusal> {
+        let full = self.ready.lock().get(&Form::Full.file_name(package)).cloned();
+        if let Some(integrity) = full.and_then(|full| full.packument.tarball(path).cloned()) {
+            return Ok(Some(integrity));
         }
-        let integrity = packument.tarball(path).cloned().ok_or_else(|| Refusal {
+        for form in [Form::Install, Form::Full] {
+            if let Some(integrity) = self.packument(package, form).await?.tarball(path) {
+                return Ok(Some(integrity.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn tarball(self: &Arc<Self>, package: &str, path: &str) -> Result<Bytes, Refusal> {
+        let integrity = self.integrity(package, path).await?.ok_or_else(|| Refusal {
             status: StatusCode::NOT_FOUND,
             why: format!("{path}: the registry names no such tarball with a hash"),
         })?;

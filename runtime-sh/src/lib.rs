@@ -33,5 +33,5 @@ mod syntax;
 mod traps;
 mod vars;
 
-pub use process::{Held, Memory};
+pub use process::{Held, Memory, Process};
 pub use runtime::Sh;

@@ -10,7 +10,7 @@ use crate::program::{self, Program};
 use crate::setting::Setting;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
-use task::{Capability, Exit, Fit, Limits, OpenFiles, Running, Runtime, Start};
+use task::{Capability, Exit, Fit, Group, Limits, OpenFiles, Running, Runtime, Start, Usage};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::Semaphore;
 use vfs::{Op, Result};
@@ -50,11 +50,15 @@ impl Sh {
         self.shells.as_ref().expect("taken only when dropped").handle()
     }
 
+    /// What a task of these limits, in this group, may do on the shells' threads.
+    pub fn process(&self, limits: Limits, usage: Arc<Usage>, group: Option<Arc<Group>>) -> Arc<Process> {
+        let (turns, handle) = (self.turns.clone(), self.handle().clone());
+        Process::new(limits, usage, OpenFiles::of(group), turns, handle)
+    }
+
     async fn launch(&self, start: Start) -> Result<Arc<dyn Running>> {
         let program = Program::of(&start.program, &start.who).await?;
-        let together = OpenFiles::of(start.group);
-        let (turns, handle) = (self.turns.clone(), self.handle().clone());
-        let process = Process::new(start.limits, start.usage, together, turns, handle);
+        let process = self.process(start.limits, start.usage, start.group);
         let setting = Arc::new(Setting {
             id: start.id,
             ppid: start.ppid,

@@ -27,7 +27,7 @@ const STDIO: u64 = 3;
 
 impl Process {
     /// Counts one more open file; EMFILE where there are as many as may be.
-    pub fn opening(self: &Arc<Process>) -> Result<Counted> {
+    pub(crate) fn opening(self: &Arc<Process>) -> Result<Counted> {
         let most = self.limits().files.map_or(u64::MAX, u64::from);
         let open = self.files.open.fetch_add(1, Ordering::Relaxed) + STDIO;
         let room = if open < most {

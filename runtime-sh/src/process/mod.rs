@@ -43,11 +43,11 @@ async fn until(end: Option<Instant>) {
     }
 }
 
-/// See the module.
-pub(crate) struct Process {
+/// See the module. Other runtimes of the server's own run what they do in one, too ([`crate::Sh::process`]).
+pub struct Process {
     pub usage: Arc<Usage>,
     pub memory: Memory,
-    pub signals: Signals,
+    pub(crate) signals: Signals,
     limits: Mutex<Limits>,
     files: files::Files,
     /// The limit on cpu time in nanoseconds, for who asks at every poll; u64::MAX is none.
@@ -67,7 +67,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub fn new(
+    pub(crate) fn new(
         limits: Limits,
         usage: Arc<Usage>,
         together: OpenFiles,
