@@ -7,12 +7,15 @@ use clap::Args;
 use loopback::Loopback;
 use registry::{Config, Mirror, PORT, Url};
 use runtime_node::Neighbour;
+use runtime_sh::Sh;
 use rustix::net::{AddressFamily, SocketType, bind, listen};
 use services::Npm;
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use task::Runtime;
 use tokio::net::TcpListener;
 use vfs::{Caller, Name};
 
@@ -45,9 +48,22 @@ pub struct Registry {
     npm_wasm: bool,
 }
 
+/// The mirror, and where containers find it.
+#[derive(Clone)]
+pub struct Started {
+    pub mirror: Arc<Mirror>,
+    pub neighbour: Neighbour,
+}
+
+impl fmt::Debug for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.neighbour.fmt(f)
+    }
+}
+
 impl Registry {
     /// Starts the mirror, in a network of its own: only who is let in comes there.
-    pub fn start(&self) -> Result<Option<Neighbour>, Fault> {
+    pub fn start(&self) -> Result<Option<Started>, Fault> {
         let Some(upstream) = self.npm_registry.clone() else { return Ok(None) };
         let cache = self.npm_cache.clone().or_else(|| default_cache().map(|dir| dir.join("npm")));
         let cache = cache.ok_or_else(|| Fault::usage("--npm-registry: no HOME; give --npm-cache DIR"))?;
@@ -62,9 +78,16 @@ impl Registry {
         let mirror = Mirror::new(config).map_err(|e| Fault::no_input(format!("--npm-registry: {e}")))?;
         let (network, listener) =
             place().map_err(|e| Fault::unavailable(format!("--npm-registry: a network of its own: {e}")))?;
-        tokio::spawn(mirror.serve(listener));
-        Ok(Some(Neighbour { network, port: PORT }))
+        tokio::spawn(mirror.clone().serve(listener));
+        Ok(Some(Started { mirror, neighbour: Neighbour { network, port: PORT } }))
     }
+}
+
+/// The package npm, where there is one.
+#[derive(Default)]
+pub struct Found {
+    pub package: Npm,
+    pub version: Option<String>,
 }
 
 fn place() -> io::Result<(Arc<Loopback>, TcpListener)> {
@@ -77,7 +100,7 @@ fn place() -> io::Result<(Arc<Loopback>, TcpListener)> {
 
 /// The package npm, for reading: `given`, or what lies beside this program or in ../lib/taskfs. With a mirror it is npm's
 /// registry.
-pub fn find(given: Option<&Path>, has_mirror: bool) -> Result<Npm, Fault> {
+pub fn find(given: Option<&Path>, has_mirror: bool) -> Result<Found, Fault> {
     let found = || {
         let program = std::env::current_exe().ok()?;
         let beside = program.parent()?;
@@ -88,7 +111,7 @@ pub fn find(given: Option<&Path>, has_mirror: bool) -> Result<Npm, Fault> {
     if let Some(dir) = given.as_ref().filter(|dir| !dir.join("bin/npm-cli.js").is_file()) {
         return Err(Fault::no_input(format!("--npm {}: it has no bin/npm-cli.js", dir.display())));
     }
-    let Some(dir) = given.or(found) else { return Ok(Npm::default()) };
+    let Some(dir) = given.or(found) else { return Ok(Found::default()) };
     let wrong = |error: String| Fault::no_input(format!("--npm {}: {error}", dir.display()));
     let tree = host(&dir, true).map_err(|e| wrong(e.to_string()))?;
     let mut files = Vec::new();
@@ -109,5 +132,26 @@ pub fn find(given: Option<&Path>, has_mirror: bool) -> Result<Npm, Fault> {
         // It tries again itself, and says at once what is wrong.
         settings += &format!("registry=http://127.0.0.1:{PORT}/\nfetch-retries=0\n");
     }
-    Ok(Npm { files, settings })
+    let manifest = std::fs::read_to_string(dir.join("package.json")).unwrap_or_default();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap_or_default();
+    let version = manifest["version"].as_str().unwrap_or_default().to_owned();
+    Ok(Found { package: Npm { files, settings }, version: Some(version) })
+}
+
+/// What installs plain projects in the server itself, and hands everything else to npm in `node`.
+pub fn installer(
+    found: &Found,
+    registry: Option<&Started>,
+    node: Option<&Arc<dyn Runtime>>,
+    shell: &Arc<Sh>,
+) -> Option<Arc<dyn Runtime>> {
+    let npm = runtime_npm::Npm::new(runtime_npm::Config {
+        program: runtime_node::script("npm"),
+        node: node?.clone(),
+        version: found.version.clone()?,
+        mirror: registry?.mirror.clone(),
+        shell: shell.clone(),
+        handle: tokio::runtime::Handle::current(),
+    });
+    npm.map(|npm| Arc::new(npm) as Arc<dyn Runtime>)
 }

@@ -74,6 +74,8 @@ pub struct NodeSpec {
     pub executable: Option<PathBuf>,
     /// The directory that is the package npm; else the one that is found, if there is one.
     pub npm: Option<PathBuf>,
+    /// npm's registry, where containers have one.
+    pub registry: Option<npm::Started>,
     pub config: runtime_node::Config,
 }
 
@@ -126,21 +128,25 @@ impl World {
             ..Default::default()
         };
         let wasi = WasiRuntime::new(wasi).map_err(|e| Fault::os(format!("the WASI runtime: {e}")))?;
-        let sh = Sh::new().map_err(|e| Fault::os(format!("the shell: {e}")))?;
-        let mut runtimes: Vec<Arc<dyn Runtime>> = vec![Arc::new(wasi), Arc::new(sh)];
+        let sh = Arc::new(Sh::new().map_err(|e| Fault::os(format!("the shell: {e}")))?);
+        let mut runtimes: Vec<Arc<dyn Runtime>> = vec![Arc::new(wasi), sh.clone()];
         let engines = runtime_node::find_engines(node.executable.as_deref());
         let engines = engines.map_err(|e| Fault::no_input(format!("--node {e}")))?;
-        let npm = npm::find(node.npm.as_deref(), node.config.neighbour.is_some())?;
-        let config = runtime_node::Config { npm: !npm.files.is_empty(), ..node.config.clone() };
+        let npm = npm::find(node.npm.as_deref(), node.registry.is_some())?;
+        let neighbour = node.registry.as_ref().map(|registry| registry.neighbour.clone());
+        let config = runtime_node::Config { npm: npm.version.is_some(), neighbour, ..node.config.clone() };
         let nodes = runtime_node::runtimes(engines, &config);
-        runtimes.extend(nodes.map_err(|e| Fault::os(format!("the Node runtime: {e}")))?);
+        let nodes = nodes.map_err(|e| Fault::os(format!("the Node runtime: {e}")))?;
+        let installer = npm::installer(&npm, node.registry.as_ref(), nodes.first(), &sh);
+        runtimes.extend(installer);
+        runtimes.extend(nodes);
         let mut config = task::Config::new(Registry::new(runtimes));
         if let Some(tasks) = tasks {
             config.max_tasks = tasks;
         }
         let table = TaskTable::new(config).map_err(broken)?;
         let observer = Observer::new();
-        let trees = services::Services::new(&table).map_err(broken)?.with_npm(npm);
+        let trees = services::Services::new(&table).map_err(broken)?.with_npm(npm.package);
         let mut containers = container::Config::new(&table, trees.furniture());
         if let RootSpec::Host(dir) = root {
             containers.snapshots = Snapshots::on_host(dir)

@@ -35,6 +35,6 @@ mod worker;
 pub use cgroup::Cgroups;
 pub use engine::{Engine, find as find_engines};
 pub use net::Neighbour;
-pub use runtime::{Config, NodeRuntime, runtimes};
+pub use runtime::{Config, NodeRuntime, runtimes, script};
 pub use spawn::probe;
 pub use wall::Report as Wall;

@@ -52,10 +52,14 @@ pub struct NodeRuntime {
     neighbour: Option<Neighbour>,
 }
 
-/// /bin/node, and /bin/npm and /bin/npx where there is npm: programs that load its own. `import()`, since a package.json in the
-/// root may make an ES module of them, where there is no `require`.
+/// What stands for npm's command `name` in /bin: a program that loads npm's own. `import()`, since a package.json in the root may
+/// make an ES module of it, where there is no `require`.
+pub fn script(name: &str) -> Vec<u8> {
+    format!("#!/bin/node\nimport('{NPM}/bin/{name}-cli.js')\n").into_bytes()
+}
+
+/// /bin/node, and /bin/npm and /bin/npx where there is npm.
 fn programs(npm: bool) -> Vec<(&'static str, Vec<u8>)> {
-    let script = |name: &str| format!("#!/bin/node\nimport('{NPM}/bin/{name}-cli.js')\n").into_bytes();
     let mut programs = vec![("node", spec::NODE.to_vec())];
     if npm {
         programs.extend([("npm", script("npm")), ("npx", script("npx"))]);

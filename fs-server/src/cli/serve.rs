@@ -8,14 +8,13 @@ use crate::fuse;
 use crate::gateway::Gateway;
 use crate::listen::Listener;
 use crate::memory;
-use crate::npm::Registry;
+use crate::npm::{Registry, Started};
 use crate::observe::{Target, TraceFile};
 use crate::open_files;
 use crate::serving;
 use crate::stall;
 use crate::world::{BindSpec, NodeSpec, RootSpec, World};
 use clap::Args;
-use runtime_node::Neighbour;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -78,10 +77,10 @@ pub struct WorldArgs {
 }
 
 impl WorldArgs {
-    /// With `pool` workers for Node programs kept warm, which find `neighbour` on their loopbacks.
-    pub async fn make(&self, pool: usize, neighbour: Option<Neighbour>) -> Result<World, Fault> {
-        let config = runtime_node::Config { pool, weak_walls: self.weak_walls, npm: false, neighbour };
-        let node = NodeSpec { executable: self.node.clone(), npm: self.npm.clone(), config };
+    /// With `pool` workers for Node programs kept warm, and npm's registry.
+    pub async fn make(&self, pool: usize, registry: Option<Started>) -> Result<World, Fault> {
+        let config = runtime_node::Config { pool, weak_walls: self.weak_walls, ..Default::default() };
+        let node = NodeSpec { executable: self.node.clone(), npm: self.npm.clone(), registry, config };
         World::new(&self.root, &self.bind, self.cache.as_deref(), self.tasks, self.memory, &node).await
     }
 }

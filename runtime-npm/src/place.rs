@@ -1,0 +1,342 @@
+//! The tree of a project without a lock file: each package as near to the project as nothing speaks against it, in the order in
+//! which npm goes about it. Where npm would take a package away again, or put another in its place, that is left to npm.
+//! What a package wants of its surroundings (peers) comes with it, and both lie at the top; where they cannot, that is npm's, too.
+
+use crate::manifest::{Kind, Manifest, Want};
+use crate::order;
+use crate::pick::List;
+use crate::platform::Here;
+use crate::stock::Stock;
+use crate::tree::{Edge, Id, Tree};
+use crate::unusual::{Plain, Unusual};
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Whether a package can lie in a `node_modules`.
+#[derive(PartialEq, Eq, Debug)]
+enum Fits {
+    Yes,
+    /// What is there already will do.
+    Kept,
+    No,
+}
+
+pub struct Placing<'a> {
+    tree: Tree,
+    here: &'a Here,
+    stock: &'a mut Stock,
+    lists: HashMap<String, List>,
+    /// By name and package, and which of its versions were found.
+    manifests: HashMap<(String, String), Arc<Manifest>>,
+    /// What is wanted as an option, by whom, and not to be had.
+    missing: HashSet<(Id, String)>,
+}
+
+/// The whole tree of `project`.
+pub async fn tree(project: Manifest, here: &Here, stock: &mut Stock) -> Plain<Tree> {
+    let mut placing = Placing {
+        tree: Tree::new(project),
+        here,
+        stock,
+        lists: HashMap::new(),
+        manifests: HashMap::new(),
+        missing: HashSet::new(),
+    };
+    let mut queue = vec![Tree::ROOT];
+    let mut seen = HashSet::new();
+    while let Some(id) = placing.next(&mut queue) {
+        if !seen.insert(id) {
+            continue;
+        }
+        if placing.tree.is_large() {
+            return Err(Unusual::new("very many packages"));
+        }
+        tokio::task::yield_now().await;
+        placing.order_lists(id);
+        for name in placing.open(id) {
+            for placed in placing.put(id, &name).await? {
+                placing.order_lists(placed);
+                queue.push(placed);
+                // What it hides from others they get anew.
+                for from in placing.robbed(placed) {
+                    seen.remove(&from);
+                    queue.push(from);
+                }
+            }
+        }
+    }
+    placing.finish()
+}
+
+impl Placing<'_> {
+    /// Nearest to the project first, then by where they lie.
+    fn next(&self, queue: &mut Vec<Id>) -> Option<Id> {
+        let order = |a: Id, b: Id| {
+            let (a, b) = (self.tree.node(a), self.tree.node(b));
+            a.depth.cmp(&b.depth).then_with(|| order::compare(&a.location, &b.location))
+        };
+        let first = queue.iter().enumerate().min_by(|a, b| order(*a.1, *b.1))?.0;
+        Some(queue.swap_remove(first))
+    }
+
+    fn order_lists(&mut self, id: Id) {
+        for edge in self.tree.edges(id).filter(|edge| !self.tree.is_settled(edge)) {
+            if !self.lists.contains_key(&edge.want.package) {
+                self.stock.order_list(&edge.want.package);
+            }
+        }
+    }
+
+    /// What a package wants and has not, in the order in which it gets it.
+    fn open(&self, id: Id) -> Vec<String> {
+        let open = self.tree.edges(id).filter(|edge| !self.tree.is_settled(edge));
+        let names = open.map(|edge| edge.want.name.clone());
+        let mut names: Vec<String> =
+            names.filter(|name| !self.missing.contains(&(id, name.clone()))).collect();
+        names.sort_by(|a, b| order::compare(a, b));
+        names
+    }
+
+    /// Who finds what he cannot use since `placed` is there.
+    fn robbed(&self, placed: Id) -> Vec<Id> {
+        let found = self.tree.edges_in(placed);
+        found.filter(|edge| !self.tree.is_valid(edge)).map(|edge| edge.from).collect()
+    }
+
+    /// The manifest of what is wanted; none where there is no such version.
+    async fn manifest(&mut self, want: &Want) -> Plain<Option<Arc<Manifest>>> {
+        if !self.lists.contains_key(&want.package) {
+            let list = List::parse(self.stock.list(&want.package).await?)?;
+            self.lists.insert(want.package.clone(), list);
+            // Lists are long.
+            tokio::task::yield_now().await;
+        }
+        let Some(manifest) = self.lists[&want.package].pick(want, self.here)? else { return Ok(None) };
+        let key = (want.name.clone(), manifest.shown());
+        Ok(Some(self.manifests.entry(key).or_insert_with(|| Arc::new(manifest)).clone()))
+    }
+
+    /// What a package that `from` wants, wants of its surroundings, and what that does in turn; as `from` wants it, where it does.
+    async fn peers(&mut self, from: Id, of: &Arc<Manifest>) -> Plain<Vec<Arc<Manifest>>> {
+        let unusual = |name: &str| Unusual::new(format!("{name}: a peer of {}", of.name));
+        let owner = self.tree.node(from).manifest.clone();
+        let (mut peers, mut next): (Vec<Arc<Manifest>>, _) = (Vec::new(), 0);
+        let mut asks = of.clone();
+        loop {
+            for want in asks.wants.iter().filter(|want| want.kind == Kind::Peer) {
+                let name = want.name.as_str();
+                let peer = match peers.iter().find(|peer| peer.name == name) {
+                    Some(peer) => peer.clone(),
+                    None if name == of.name => return Err(unusual(name)),
+                    None => {
+                        let by = owner.wants.iter().find(|want| want.name == name);
+                        let peer = self.manifest(by.unwrap_or(want)).await?;
+                        let peer = peer.ok_or_else(|| unusual(name))?;
+                        peers.push(peer.clone());
+                        peer
+                    }
+                };
+                if !want.spec.takes(peer.version()) {
+                    return Err(unusual(name));
+                }
+            }
+            let Some(peer) = peers.get(next) else { break };
+            (asks, next) = (peer.clone(), next + 1);
+        }
+        let mut missing = Vec::new();
+        for peer in peers {
+            let has_it_as_peer = |target: &Id| {
+                let want = self.tree.want(*target, &peer.name);
+                *target != Tree::ROOT && want.is_some_and(|want| want.kind.is_peer())
+            };
+            for target in self.tree.ancestry(from).filter(|target| !has_it_as_peer(target)) {
+                let fits = match self.tree.node(target).children.get(&peer.name) {
+                    Some(there) => target == Tree::ROOT && self.is_same(*there, &peer),
+                    None => self.fits_where_none_is(&peer, from, target),
+                };
+                if !fits {
+                    return Err(unusual(&peer.name));
+                }
+            }
+            if !self.tree.node(Tree::ROOT).children.contains_key(&peer.name) {
+                missing.push(peer);
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Gives `from` what it wants; what was placed for it.
+    async fn put(&mut self, from: Id, name: &str) -> Plain<Vec<Id>> {
+        let unusual = |what: &str| Unusual::new(format!("{name}: {what}"));
+        let owner = self.tree.node(from).manifest.clone();
+        let want = owner.wants.iter().find(|want| want.name == name).expect("it was found there");
+        if want.kind.is_peer() {
+            return Err(unusual("a peer that is not what is there"));
+        }
+        let Some(manifest) = self.manifest(want).await? else {
+            if want.kind != Kind::Optional {
+                return Err(unusual("no version that will do"));
+            }
+            self.missing.insert((from, name.to_owned()));
+            return Ok(Vec::new());
+        };
+        let to = self.tree.resolve(from, name);
+        let edge = Edge { from, want, to };
+        if to.is_some() && self.tree.is_valid(&edge) {
+            return Ok(Vec::new());
+        }
+        let mut place = None;
+        for target in self.tree.ancestry(from) {
+            if target != Tree::ROOT && self.tree.want(target, name).is_some_and(|want| want.kind.is_peer()) {
+                continue;
+            }
+            match self.fits(&manifest, &edge, target)? {
+                Fits::No => break,
+                fits => place = Some((target, fits)),
+            }
+        }
+        let (target, fits) = place.ok_or_else(|| unusual("no place for it"))?;
+        if fits == Fits::Kept {
+            self.nothing_is_double_below(target)?;
+            return Ok(Vec::new());
+        }
+        let peers = self.peers(from, &manifest).await?;
+        if target != Tree::ROOT && manifest.wants.iter().any(|want| want.kind == Kind::Peer) {
+            return Err(unusual("peers of what is not at the top"));
+        }
+        let mut placed = vec![self.add(target, manifest)?];
+        if self.tree.resolve(from, name) != Some(placed[0]) {
+            return Err(unusual("something lies between"));
+        }
+        for peer in peers {
+            placed.push(self.add(Tree::ROOT, peer)?);
+        }
+        Ok(placed)
+    }
+
+    fn add(&mut self, target: Id, manifest: Arc<Manifest>) -> Plain<Id> {
+        let name = manifest.name.clone();
+        let unusual = |what: &str| Unusual::new(format!("{name}: {what}"));
+        if self.tree.ancestry(target).any(|at| at != Tree::ROOT && self.is_same(at, &manifest)) {
+            return Err(unusual("it wants itself"));
+        }
+        if !order::is_sortable(&self.tree.location(target, &name)) {
+            return Err(unusual("its name"));
+        }
+        let placed = self.tree.add(target, &name, manifest);
+        for id in
+            self.tree.packages().filter(|id| self.tree.name(*id) == name && self.tree.is_below(*id, target))
+        {
+            if self.is_double(id) || self.tree.node(id).children.values().any(|child| self.is_double(*child))
+            {
+                return Err(unusual("what it makes needless"));
+            }
+        }
+        Ok(placed)
+    }
+
+    fn is_same(&self, id: Id, manifest: &Manifest) -> bool {
+        let node = &self.tree.node(id).manifest;
+        node.name == manifest.name && node.integrity == manifest.integrity
+    }
+
+    fn fits(&self, manifest: &Manifest, edge: &Edge<'_>, target: Id) -> Plain<Fits> {
+        let name = &edge.want.name;
+        let Some(current) = self.tree.node(target).children.get(name).copied() else {
+            let fits = self.fits_where_none_is(manifest, edge.from, target);
+            return Ok(if fits { Fits::Yes } else { Fits::No });
+        };
+        let takes = edge.want.spec.takes(self.tree.node(current).manifest.version());
+        if self.is_same(current, manifest) && takes {
+            return Ok(Fits::Kept);
+        }
+        if manifest.version() >= self.tree.node(current).manifest.version() {
+            let mut refusing =
+                self.tree.edges_in(current).filter(|edge| !edge.want.spec.takes(manifest.version()));
+            let within = self.reach(current);
+            // Others that do not refuse it are those that only itself brought along.
+            if refusing.all(|edge| within.contains(&edge.from)) {
+                return Err(Unusual::new(format!("{name}: one takes the place of another")));
+            }
+        }
+        if takes {
+            return Ok(Fits::Kept);
+        }
+        if target == edge.from {
+            return Err(Unusual::new(format!("{name}: one takes the place of another")));
+        }
+        Ok(Fits::No)
+    }
+
+    /// Whether nothing speaks against it in the `node_modules` of `target`, for the sake of `from`.
+    fn fits_where_none_is(&self, manifest: &Manifest, from: Id, target: Id) -> bool {
+        let name = &manifest.name;
+        let refuses = |want: &Want| !want.spec.takes(manifest.version());
+        if target == from {
+            return true;
+        }
+        if self.tree.want(target, name).is_some_and(refuses) {
+            return false;
+        }
+        let Some(above) = self.tree.resolve(target, name) else { return true };
+        let mut found = self.tree.edges_in(above);
+        !found.any(|edge| {
+            self.tree.is_below(edge.from, target) && self.tree.is_valid(&edge) && refuses(edge.want)
+        })
+    }
+
+    /// All that `id` leads to.
+    fn reach(&self, id: Id) -> HashSet<Id> {
+        let (mut reached, mut queue) = (HashSet::from([id]), vec![id]);
+        while let Some(at) = queue.pop() {
+            queue.extend(self.tree.edges(at).filter_map(|edge| edge.to).filter(|to| reached.insert(*to)));
+        }
+        reached
+    }
+
+    /// Whether npm would take it away for another one that is nearer to the project, or might.
+    fn is_double(&self, id: Id) -> bool {
+        let Some(above) = self.tree.above(id).and_then(|parent| self.tree.above(parent)) else {
+            return false;
+        };
+        let Some(other) = self.tree.resolve(above, self.tree.name(id)) else { return false };
+        let (mine, others) = (&self.tree.node(id).manifest, &self.tree.node(other).manifest);
+        if self.is_same(other, mine) {
+            return true;
+        }
+        let within = self.reach(id);
+        if self.tree.edges_in(id).next().is_none() {
+            return true;
+        }
+        let mut refusing = self.tree.edges_in(id).filter(|edge| !edge.want.spec.takes(others.version()));
+        others.version().cmp(mine.version()) != Ordering::Less
+            && refusing.all(|edge| within.contains(&edge.from))
+    }
+
+    fn nothing_is_double_below(&self, target: Id) -> Plain<()> {
+        match self.tree.packages().find(|id| self.tree.is_below(*id, target) && self.is_double(*id)) {
+            Some(id) => Err(Unusual::new(format!("{}: it is there twice", self.tree.node(id).location))),
+            None => Ok(()),
+        }
+    }
+
+    /// All must have what they want; and peers that may be missing must be, for where one is there it has had a say in what lies
+    /// where. So must options that are not to be had.
+    fn finish(self) -> Plain<Tree> {
+        let tree = self.tree;
+        for id in tree.ids() {
+            for edge in tree.edges(id) {
+                let name = &edge.want.name;
+                let is_missing = self.missing.contains(&(id, name.clone()));
+                let is_there = || tree.packages().any(|id| tree.name(id) == name);
+                let must_not_be = is_missing || edge.want.kind == Kind::PeerOptional;
+                let is_open = !is_missing && !tree.is_settled(&edge);
+                if is_open || tree.is_mistaken(&edge) || (must_not_be && is_there()) {
+                    return Err(Unusual::new(format!("{name}: a peer, or not found")));
+                }
+            }
+        }
+        Ok(tree)
+    }
+}
