@@ -30,6 +30,10 @@ fn a_command_line_runs_through_a_mount_with_echo_and_cat() {
 /// Runs `script` in bash on a terminal of 33 rows and 99 columns, where `typed` is typed: what is shown. None where this machine
 /// lacks script(1), which makes the terminal.
 fn at_a_terminal(typed: &str, script: &str) -> Option<String> {
+    at_a_terminal_with(typed, script, &[])
+}
+
+fn at_a_terminal_with(typed: &str, script: &str, more: &[(&str, &str)]) -> Option<String> {
     if Command::new("script").arg("--version").stdout(Stdio::null()).status().is_err() {
         cannot_run("taskfs run -t", "script(1) is not installed");
         return None;
@@ -39,13 +43,14 @@ fn at_a_terminal(typed: &str, script: &str) -> Option<String> {
     std::fs::write(&file, format!("stty rows 33 columns 99; before=$(stty -g)\n{script}\necho \"status $?\"\n[ \"$before\" = \"$(stty -g)\" ] && echo restored\n"))
         .expect("a script");
     let taskfs = taskfs();
-    let vars = [
+    let mut vars = vec![
         ("T", taskfs.to_str().expect("UTF-8")),
         ("F", file.to_str().expect("UTF-8")),
         ("D", dir.path().to_str().expect("UTF-8")),
         ("TYPED", typed),
         ("TERM", "vt220"),
     ];
+    vars.extend(more);
     // The end of what is typed comes with the end of what is shown: ^D would be typed otherwise.
     let line =
         r#"mkfifo $D/keys; exec 3<>$D/keys; printf "$TYPED" >&3; script -qec "bash $F" /dev/null <$D/keys"#;
@@ -71,5 +76,38 @@ fn the_users_terminal_is_restored_when_the_program_cannot_start() {
 fn without_a_terminal_none_can_be_given() {
     let output = sh(&format!("{} run -t sh </dev/null", taskfs().display()), &[], Duration::from_secs(30));
     assert_eq!(output.status.code(), Some(64));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("standard input is not a terminal"));
+}
+
+#[test]
+fn the_users_terminal_is_a_containers_shells_until_its_end() {
+    let typed = r#"cat src; echo $((6*7)) $TERM; test -t 0 && test -t 1 && echo tty\rexit 5\r"#;
+    let script = "mkdir $D/p; echo in the project >$D/p/src; $T container run -t $D/p -- sh";
+    let Some(shown) = at_a_terminal(typed, script) else { return };
+    assert!(shown.contains("in the project\r\n"), "{shown:?}");
+    assert!(shown.contains("42 vt220\r\ntty\r\n"), "{shown:?}");
+    assert!(shown.ends_with("status 5\r\nrestored\r\n"), "{shown:?}");
+}
+
+#[test]
+fn a_command_at_a_terminal_in_a_container_keeps_the_containers_environment_and_is_interrupted_by_a_key() {
+    let server = Server::start(&[]);
+    // The key is typed when the program has the terminal; before that it would be for whoever makes the container.
+    let script = r#"export TASKFS_SERVER=$S; id=$($T container new -e A=kept -e TERM=dumb)
+        (until $T cat /web/container/$id/mount/tmp/ready >$D/ready 2>&1; do sleep 0.05; done; printf 'typed\003' >$D/keys) &
+        $T container exec -t $id -- sh -c 'echo $A $TERM; echo >/tmp/ready; cat; echo not reached'"#;
+    let Some(shown) = at_a_terminal_with("", script, &[("S", &server.unix())]) else { return };
+    assert!(shown.contains("kept dumb\r\n"), "{shown:?}");
+    assert!(shown.contains("typed^C") && !shown.contains("not reached"), "{shown:?}");
+    assert!(shown.ends_with("status 130\r\nrestored\r\n"), "{shown:?}");
+}
+
+#[test]
+fn without_a_terminal_a_container_runs_nothing_that_was_to_have_one() {
+    let server = Server::start(&[]);
+    let script = "id=$($T container new); $T container exec -t $id -- sh -c 'echo ran' </dev/null; echo $?";
+    let vars = [("T", &*taskfs().display().to_string()), ("TASKFS_SERVER", &*server.unix())];
+    let output = sh(script, &vars, Duration::from_secs(30));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "64\n");
     assert!(String::from_utf8_lossy(&output.stderr).contains("standard input is not a terminal"));
 }

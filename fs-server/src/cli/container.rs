@@ -4,6 +4,7 @@
 use super::client::{self, print, quoted};
 use super::run::{attend, privately};
 use super::serve::WorldArgs;
+use super::terminal::Terminal;
 use super::{Server, tokio};
 use crate::addr::Addr;
 use crate::auth::ClientTls;
@@ -85,6 +86,9 @@ pub struct Run {
     /// Leave the container on the server when the command has ended, and say its number on stderr
     #[arg(long, requires = "server")]
     keep: bool,
+    /// Give the command this terminal as its own: keys reach it as they are typed, and it knows the window's size
+    #[arg(short = 't', long = "tty")]
+    tty: bool,
     /// A directory of this machine; the container has a copy of it as its /
     dir: PathBuf,
     /// The command (default: npm start)
@@ -99,6 +103,9 @@ pub struct Exec {
     /// The directory it starts in
     #[arg(short = 'C', long, value_name = "DIR")]
     cwd: Option<String>,
+    /// Give it this terminal as its own: keys reach it as they are typed, and it knows the window's size
+    #[arg(short = 't', long = "tty")]
+    tty: bool,
     id: u32,
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
@@ -126,7 +133,7 @@ impl Container {
                 let (server, mut code) = (exec.server.clone(), ExitCode::SUCCESS);
                 client::run(server, async |remote| {
                     let container = format!("/web/container/{}", exec.id);
-                    code = process(remote, &container, exec.cwd.as_deref(), &exec.command).await?;
+                    code = process(remote, &container, exec.cwd.as_deref(), &exec.command, exec.tty).await?;
                     Ok(())
                 })?;
                 Ok(code)
@@ -201,6 +208,7 @@ async fn process(
     container: &str,
     cwd: Option<&str>,
     command: &[String],
+    tty: bool,
 ) -> Result<ExitCode, Fault> {
     let id = remote.read(&format!("{container}/processes/new")).await?;
     let dir = format!("{container}/processes/{}", id.trim_end());
@@ -210,10 +218,11 @@ async fn process(
         remote.write(&format!("{dir}/cwd"), format!("{cwd}\n").as_bytes()).await?;
     }
     let ctl = format!("{dir}/ctl");
+    let terminal = if tty { Some(Terminal::give(remote, &dir).await?) } else { None };
     let started = remote.write(&ctl, b"start\n").await;
     let shown = command.first().map_or("", String::as_str);
     started.map_err(|f| Fault { text: f.text.replacen(&ctl, shown, 1), ..f })?;
-    attend(remote, &dir, shown, None).await
+    attend(remote, &dir, shown, terminal).await
 }
 
 /// Puts a copy of the host directory `dir` into `container`.
@@ -281,8 +290,8 @@ impl Run {
             copy_in(remote, &container, &self.dir).await?;
             let events = remote.open(&format!("{container}/events"), OpenFlags::empty()).await?;
             ::tokio::select! {
-                code = process(remote, &container, None, &self.command) => code,
-                error = tell(&events) => Err(fault(&container, &error)),
+                code = process(remote, &container, None, &self.command, self.tty) => code,
+                error = tell(&events, if self.tty { "\r\n" } else { "\n" }) => Err(fault(&container, &error)),
             }
         };
         let ran = ran.await;
@@ -296,8 +305,8 @@ impl Run {
     }
 }
 
-/// Says on stderr what else than processes there is to tell, for ever.
-async fn tell(events: &nine::client::Fid) -> nine::client::ClientError {
+/// Says on stderr what else than processes there is to tell, for ever. A raw terminal wants more than a line feed behind a line.
+async fn tell(events: &nine::client::Fid, end: &str) -> nine::client::ClientError {
     let mut offset = 0;
     loop {
         let text = match events.read(offset, 64 << 10).await {
@@ -308,7 +317,7 @@ async fn tell(events: &nine::client::Fid) -> nine::client::ClientError {
         offset += text.len() as u64;
         for line in String::from_utf8_lossy(&text).lines() {
             if ["server-ready ", "limit ", "error "].iter().any(|kind| line.starts_with(kind)) {
-                eprintln!("taskfs: {line}");
+                eprint!("taskfs: {line}{end}");
             }
         }
     }

@@ -126,13 +126,7 @@ impl Run {
         let words: Vec<String> =
             std::iter::once(&self.program).chain(&self.args).map(|w| quoted(w)).collect();
         remote.write(&format!("{dir}/cmd"), format!("{}\n", words.join(" ")).as_bytes()).await?;
-        let mut lines: String = self.env.iter().map(|line| format!("{line}\n")).collect();
-        if self.tty
-            && !self.env.iter().any(|line| line.starts_with("TERM="))
-            && let Ok(term) = std::env::var("TERM")
-        {
-            lines.push_str(&format!("TERM={term}\n"));
-        }
+        let lines: String = self.env.iter().map(|line| format!("{line}\n")).collect();
         if !lines.is_empty() {
             remote.write(&format!("{dir}/env"), lines.as_bytes()).await?;
         }
@@ -145,11 +139,7 @@ impl Run {
         for cap in &self.cap {
             remote.write(&ctl, format!("cap {cap}\n").as_bytes()).await?;
         }
-        let terminal = if self.tty { Some(Terminal::take()?) } else { None };
-        if let Some(terminal) = &terminal {
-            let (rows, columns) = terminal.size();
-            remote.write(&ctl, format!("tty on {rows} {columns}\n").as_bytes()).await?;
-        }
+        let terminal = if self.tty { Some(Terminal::give(remote, dir).await?) } else { None };
         remote
             .write(&ctl, b"start\n")
             .await

@@ -1,7 +1,8 @@
-//! The user's own terminal, given to a task (`taskfs run -t`): raw while it is the task's, and as it was before afterwards.
+//! The user's own terminal, given to a task (`-t` of `taskfs run` and of `taskfs container`): raw while it is the task's, and as it was before afterwards.
 
 use crate::fault::Fault;
-use crate::remote::Remote;
+use crate::remote::{Remote, fault};
+use nine::wire::OpenFlags;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use std::io::stdin;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -19,7 +20,7 @@ pub(super) struct Terminal {
 
 impl Terminal {
     /// Takes standard input, which must be a terminal. Is called within tokio.
-    pub(super) fn take() -> Result<Terminal, Fault> {
+    fn take() -> Result<Terminal, Fault> {
         let before = tcgetattr(stdin())
             .map_err(|e| Fault::usage(format!("-t: standard input is not a terminal: {e}")))?;
         let of = |kind| signal(kind).map_err(|e| Fault::os(e.to_string()));
@@ -39,8 +40,28 @@ impl Terminal {
         Ok(terminal)
     }
 
+    /// Takes it for the task in `dir`, which is told of it and, where its environment does not say, of what kind it is.
+    pub(super) async fn give(remote: &Remote, dir: &str) -> Result<Terminal, Fault> {
+        let env = format!("{dir}/env");
+        let said = remote.read(&env).await?;
+        if let Ok(term) = std::env::var("TERM")
+            && !said.lines().any(|line| line.starts_with("TERM="))
+        {
+            // Not emptied: what else there is stays.
+            let fid = remote.open(&env, OpenFlags::WRONLY).await?;
+            fid.write_all(said.len() as u64, format!("TERM={term}\n").as_bytes())
+                .await
+                .map_err(|e| fault(&env, &e))?;
+            fid.clunk().await.map_err(|e| fault(&env, &e))?;
+        }
+        let terminal = Terminal::take()?;
+        let (rows, columns) = terminal.size();
+        remote.write(&format!("{dir}/ctl"), format!("tty on {rows} {columns}\n").as_bytes()).await?;
+        Ok(terminal)
+    }
+
     /// Rows and columns of its window.
-    pub(super) fn size(&self) -> (u16, u16) {
+    fn size(&self) -> (u16, u16) {
         match tcgetwinsize(stdin()) {
             Ok(size) if size.ws_row > 0 && size.ws_col > 0 => (size.ws_row, size.ws_col),
             _ => (24, 80),
