@@ -57,6 +57,11 @@ const DIR_RIGHTS: Rights = Rights::FD_FDSTAT_SET_FLAGS
     .union(Rights::POLL_FD_READWRITE);
 
 impl Descriptor {
+    /// Whether it is one that the program was started with: it was not opened by a name.
+    pub fn is_stdio(&self) -> bool {
+        self.place.is_none()
+    }
+
     /// One of the task's stdio files: 0 is read, 1 and 2 are written.
     pub fn stdio(file: FileRef, output: bool) -> Descriptor {
         let node = file.node().clone();

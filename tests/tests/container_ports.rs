@@ -207,6 +207,7 @@ fn what_is_sent_outside_is_counted_and_limited() {
     let said = inside.said(&third);
     let words = "limit network=150K of container 1 reached";
     assert!(said.starts_with("EACCES ") && said.ends_with("closed\n"), "{said}");
+    assert!(said.contains(words), "the program is told of the limit: {said}");
     assert!(inside.door.text(&inside.path("status")).contains(&format!("limit '{words}'\n")));
     assert!(inside.limits.contains(&format!("limit network '{words}'")), "{:?}", inside.limits);
 }

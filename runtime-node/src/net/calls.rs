@@ -122,7 +122,8 @@ impl Calls {
                 return Err(vfs::Error::new(vfs::Errno::EACCES, text));
             }
             if let Some(group) = &given.group {
-                group.charge_network(0)?;
+                // In the words by which the worker knows what to say of an EACCES.
+                group.charge_network(0).map_err(|error| error.context("permission denied"))?;
             }
             given.reach.connect(peer)
         })

@@ -2,7 +2,7 @@
 
 use super::Call;
 use super::abi::{FdFlags, Rights};
-use task::Usage;
+use task::{Exit, Usage};
 use vfs::{Errno, Nature, Result};
 
 /// IOV_MAX: more buffers than this are EINVAL, as in readv(2).
@@ -29,7 +29,13 @@ pub(super) async fn fd_pread(
 }
 
 pub(super) async fn fd_write(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, out: u32) -> Result<()> {
-    let (n, offset) = write(call, fd, iovs, count, None).await?;
+    let written = write(call, fd, iovs, count, None).await;
+    if written.as_ref().is_err_and(|error| error.is(Errno::EPIPE)) && call.guest.fds.get(fd)?.is_stdio() {
+        // No module can say that it wants to hear of it: what SIGPIPE does by itself is what happens.
+        call.guest.control.kill(broken_pipe());
+        std::future::pending::<()>().await;
+    }
+    let (n, offset) = written?;
     call.guest.fds.get_mut(fd)?.offset = offset;
     call.memory.put_u32(out, n as u32)
 }
@@ -93,6 +99,11 @@ async fn read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u6
 }
 
 /// Gives the bytes written and the offset behind them.
+/// The end of a program whose reader is gone.
+pub(crate) fn broken_pipe() -> Exit {
+    Exit::killed(128 + libc::SIGPIPE, "killed by SIGPIPE")
+}
+
 async fn write(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u64>) -> Result<(usize, u64)> {
     if count > MAX_BUFFERS {
         return Errno::EINVAL.into();

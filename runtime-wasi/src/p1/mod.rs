@@ -31,6 +31,7 @@ mod trace;
 
 use crate::guest::Guest;
 use abi::Version;
+pub(crate) use io::broken_pipe;
 use memory::GuestMemory;
 pub(crate) use process::ProcExit;
 use std::future::Future;

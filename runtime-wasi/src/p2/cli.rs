@@ -37,8 +37,8 @@ pub(super) fn define(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         instance(linker, name)?.func_wrap(call, move |mut store: Store<'_>, (): ()| {
             let guest = store.data_mut();
             let file = guest.stdio[number].clone();
-            let stream: DynOutputStream =
-                Box::new(FileOutput::new(guest, file, number as u32, Position::End));
+            let output = FileOutput::new(guest, file, number as u32, Position::End);
+            let stream: DynOutputStream = Box::new(output.of_stdio());
             Ok((guest.table.push(stream)?,))
         })?;
     }

@@ -1,6 +1,7 @@
 //! A file, stdout or stderr as an `output-stream`.
 
 use super::Guest;
+use crate::p1::{ProcExit, broken_pipe};
 use bytes::Bytes;
 use std::future::Future;
 use std::pin::Pin;
@@ -24,6 +25,8 @@ pub(super) struct FileOutput {
     /// The handle it came from; 1 and 2 are stdout and stderr.
     number: u32,
     position: Position,
+    /// It is the program's own: see [`failed`].
+    stdio: bool,
     /// What was taken from the guest and could not be written at once.
     late: Option<Late>,
     /// What came of that, until the guest asks.
@@ -60,9 +63,11 @@ async fn write_all(file: FileRef, mut position: Position, mut data: Bytes) -> Re
     Ok(position)
 }
 
-fn failed(error: vfs::Error) -> StreamError {
-    // The reader is gone, and with it the stream.
-    if error.is(Errno::EPIPE) {
+fn failed(error: vfs::Error, stdio: bool) -> StreamError {
+    // The reader is gone, and with it the stream; and the program, where its own output is read no more, as by SIGPIPE.
+    if error.is(Errno::EPIPE) && stdio {
+        StreamError::Trap(wasmtime::Error::new(ProcExit(broken_pipe())))
+    } else if error.is(Errno::EPIPE) {
         StreamError::Closed
     } else {
         StreamError::LastOperationFailed(wasmtime::Error::new(error))
@@ -72,7 +77,12 @@ fn failed(error: vfs::Error) -> StreamError {
 impl FileOutput {
     pub fn new(guest: &Guest, file: FileRef, number: u32, position: Position) -> FileOutput {
         let (trace, usage) = (guest.trace.clone(), guest.usage.clone());
-        FileOutput { file, number, position, late: None, failed: None, trace, usage }
+        FileOutput { file, number, position, stdio: false, late: None, failed: None, trace, usage }
+    }
+
+    /// The program's own standard output or error.
+    pub fn of_stdio(self) -> FileOutput {
+        FileOutput { stdio: true, ..self }
     }
 
     fn say(&self, data: &[u8], result: &Result<()>) {
@@ -88,7 +98,7 @@ impl FileOutput {
 
     fn told(&mut self) -> StreamResult<()> {
         match self.failed.take() {
-            Some(error) => Err(failed(error)),
+            Some(error) => Err(failed(error, self.stdio)),
             None => Ok(()),
         }
     }
@@ -189,7 +199,7 @@ impl OutputStream for FileOutput {
         if self.trace.is_on() {
             self.say(&data, &result);
         }
-        result.map_err(failed)
+        result.map_err(|error| failed(error, self.stdio))
     }
 
     /// A stream that is dropped has taken what it took.
