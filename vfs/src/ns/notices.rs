@@ -144,12 +144,16 @@ fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
 
 impl Notices {
     /// Watches `place` in the name of `who`, who must be able to read it; with `recursive`, all directories below it. EOPNOTSUPP
-    /// where its tree tells of nothing.
+    /// where it is storage whose tree tells of nothing: whoever relied on being told would be misled. What is no storage
+    /// (devices, tasks) may be watched and tells nothing, as inotify(7) has it for /dev and /proc: programs that watch all
+    /// that is below `/` come by there.
     pub async fn open(place: Place, who: &Caller, recursive: bool, room: &WatchRoom) -> Result<Arc<Notices>> {
-        if !place.kind().is_dir() && place.nature() != Nature::Storage {
-            return Err(untold(&place));
+        let silent = !place.kind().is_dir() && place.nature() != Nature::Storage;
+        match silent {
+            // Opening what is synthetic may make something, or wait.
+            true => place.access(who, Access::READ).await?,
+            false => drop(place.open(who, OpenFlags::READ).await?),
         }
-        drop(place.open(who, OpenFlags::READ).await?);
         let notices = Arc::new_cyclic(|me| Notices {
             me: me.clone(),
             who: who.clone(),
@@ -160,7 +164,8 @@ impl Notices {
         });
         let watcher: Weak<dyn Watcher> = notices.me.clone();
         place.namespace().watch(&watcher);
-        if notices.enter(Vec::new(), place.clone(), false)? == Telling::Nothing {
+        let telling = notices.enter(Vec::new(), place.clone(), false)?;
+        if telling == Telling::Nothing && place.nature() == Nature::Storage {
             return Err(untold(&place));
         }
         notices.look_through().await?;
