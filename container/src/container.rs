@@ -24,10 +24,15 @@ pub struct Settings {
     pub label: String,
 }
 
-impl Default for Settings {
-    fn default() -> Settings {
+/// What the user of a container's processes is called, where he is not root.
+pub const USER: &str = "task";
+
+impl Settings {
+    /// What a container begins with whose processes run as `owner`.
+    fn new(owner: &Caller) -> Settings {
         let var = |name: &[u8], value: &[u8]| (name.to_vec(), value.to_vec());
-        let env = vec![var(b"PATH", PATH), var(b"HOME", b"/home")];
+        let user = if owner.is_root() { "root" } else { USER };
+        let env = vec![var(b"PATH", PATH), var(b"HOME", b"/home"), var(b"USER", user.as_bytes())];
         Settings { spec: Spec { env, ..Spec::default() }, label: String::new() }
     }
 }
@@ -109,7 +114,7 @@ impl Container {
         let owner =
             Caller { pid: None, checked: false, umask: 0o022, task: None, guard: None, ..who.clone() };
         let mut origin = origin.unwrap_or_else(|| Origin {
-            settings: Settings::default(),
+            settings: Settings::new(&owner),
             limits: table.config.limits,
             caps: Arc::new(fresh_caps()),
             layers: Vec::new(),

@@ -16,8 +16,15 @@ pub trait Furnish: Send + Sync {
 }
 
 /// What every container has, to put files in or to mount on: directory and mode.
-pub const DIRECTORIES: [(&str, u32); 6] =
-    [("bin", 0o755), ("dev", 0o755), ("home", 0o755), ("lib", 0o755), ("task", 0o755), ("tmp", 0o1777)];
+pub const DIRECTORIES: [(&str, u32); 7] = [
+    ("bin", 0o755),
+    ("dev", 0o755),
+    ("etc", 0o755),
+    ("home", 0o755),
+    ("lib", 0o755),
+    ("task", 0o755),
+    ("tmp", 0o1777),
+];
 
 #[derive(Clone)]
 pub struct Files {

@@ -28,7 +28,7 @@ mod table;
 
 pub use answers::Answers;
 pub use archive::{Incoming, Outgoing};
-pub use container::{Container, Settings};
+pub use container::{Container, Settings, USER};
 pub use files::{Files, Furnish};
 pub use life::State;
 pub use snapshots::{Snapshot, Snapshots};

@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::AsyncWriteExt;
-use vfs::archive::{Bounds, pack, unpack};
+use vfs::archive::{Bounds, Packer, pack_into, unpack};
 use vfs::{Caller, Error, Result, Uid};
 
 const PARTS: [&str; 2] = [".taskfs", "snapshots"];
@@ -170,7 +170,10 @@ impl Temporary {
         let file = rustix::fs::openat(&self.dir, self.name.as_str(), flags, Mode::RUSR | Mode::WUSR)
             .map_err(io::Error::from)?;
         let mut encoder = ZstdEncoder::new(tokio::fs::File::from_std(file.into()));
-        pack(&keeper(), &files.bare("snapshot").root(), &mut encoder).await?;
+        // What brings files back takes no device from any archive: whoever may write to the shelf could have put it there.
+        let keeper = keeper();
+        pack_into(Packer::new(&keeper, &mut encoder).without_devices(), &files.bare("snapshot").root())
+            .await?;
         encoder.shutdown().await?;
         encoder.get_ref().sync_all().await?;
         Ok(())

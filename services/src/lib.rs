@@ -48,6 +48,7 @@ pub struct Services {
     runtime: TreeTag,
     bin: TreeTag,
     lib: TreeTag,
+    etc: TreeTag,
     npm: Npm,
     observation: Option<Observation>,
     containers: Option<Arc<ContainerTable>>,
@@ -58,7 +59,7 @@ impl Services {
     pub fn new(table: &Arc<TaskTable>) -> Result<Services> {
         let tag = || TreeTag::take().ok_or_else(|| Error::new(Errno::ENFILE, "too many trees"));
         let (bin, lib, dev, dev_inside, runtime) = (tag()?, tag()?, tag()?, tag()?, tag()?);
-        let (table, tag) = (table.clone(), tag()?);
+        let (table, etc, tag) = (table.clone(), tag()?, tag()?);
         Ok(Services {
             table,
             tag,
@@ -67,6 +68,7 @@ impl Services {
             runtime,
             bin,
             lib,
+            etc,
             npm: Npm::default(),
             observation: None,
             containers: None,
@@ -95,6 +97,7 @@ impl Services {
             task: self.task_tree(),
             bin: self.bin_tree(),
             lib: self.lib_tree(),
+            etc: container::etc_tree(&self.etc),
         })
     }
 

@@ -4,6 +4,7 @@ mod toy;
 
 use container::Snapshots;
 use toy::{Server, text};
+use vfs::{Caller, Device, Gid, Kind, Mode, Name, Uid};
 
 async fn server(root: &std::path::Path) -> Server {
     let snapshots = Snapshots::on_host(root).expect("a host root");
@@ -31,6 +32,33 @@ async fn the_next_server_lists_and_restores_what_the_last_one_kept() {
     drop(second);
     let third = server(root.path()).await;
     assert_eq!(third.cat("/web/container/snapshots").await.as_deref(), Ok(""));
+}
+
+#[tokio::test]
+async fn devices_and_sockets_last_as_long_as_the_server_and_hinder_nothing_after_that() {
+    let root = tempfile::tempdir().expect("a directory");
+    let first = server(root.path()).await;
+    let container = first.new_container().await;
+    first.make(&format!("{container}/mount/home/f"), b"kept").await;
+    let home = first.place(&format!("{container}/mount/home")).await.expect("a directory");
+    // Device files are the superuser's to make.
+    let superuser = Caller::new(Uid(0), Gid(0));
+    for (name, kind) in [("device", Kind::CharDevice), ("block", Kind::BlockDevice), ("socket", Kind::Socket)]
+    {
+        let (name, device) = (Name::new(name.as_bytes()).expect("a name"), Device { major: 1, minor: 3 });
+        home.mknod(&superuser, name, kind, Mode::new(0o600), device).await.expect("a node");
+    }
+    first.ctl(&container, "snapshot one").await.expect("snapshot");
+    first.ctl(&container, "kill").await.ok();
+    let again = first.cat("/web/container/new").await.expect("a container");
+    let again = format!("/web/container/{}", again.trim());
+    first.ctl(&again, "restore one").await.expect("restore");
+    assert_eq!(first.ls(&format!("{again}/mount/home")).await.expect("names").len(), 4);
+    drop(first);
+    let second = server(root.path()).await;
+    second.cat("/web/container/new").await.expect("a container");
+    second.ctl("/web/container/1", "restore one").await.expect("restore");
+    assert_eq!(second.ls("/web/container/1/mount/home").await, Ok(vec!["f".to_owned()]));
 }
 
 #[tokio::test]

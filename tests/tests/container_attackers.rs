@@ -19,6 +19,9 @@ struct Try {
 const NOWHERE: &[&str] = &["ENOENT"];
 const ANOTHERS: &[&str] = &["EACCES"];
 const DONE: &[&str] = &["GOT"];
+/// Nothing that a machine has: there root has a home of his own.
+const OUR_PASSWD: &[&str] = &["GOT root:x:0:0:root:/home:/bin/sh "];
+const OUR_GROUP: &[&str] = &["GOT root:x:0: "];
 
 /// A kind of program, how it is started, and what it has no call for.
 struct Tool {
@@ -122,7 +125,10 @@ impl<'d> Scene<'d> {
         add(format!("write {container}/ctl destroy"), NOWHERE);
         add("read /web/container/new".into(), NOWHERE);
         add("list /web/container".into(), NOWHERE);
-        for name in ["/etc/passwd", "/etc/hostname", "/proc/self/maps", "/proc/1/environ", "/proc/self/fd/0"]
+        // The container's own, not the machine's.
+        add("read /etc/passwd".into(), OUR_PASSWD);
+        add("read /etc/group".into(), OUR_GROUP);
+        for name in ["/etc/shadow", "/etc/hostname", "/proc/self/maps", "/proc/1/environ", "/proc/self/fd/0"]
         {
             add(format!("read {name}"), NOWHERE);
         }
@@ -212,10 +218,9 @@ impl<'d> Scene<'d> {
             .enumerate()
             .filter_map(|(number, (one, answer))| {
                 let got = answer.strip_prefix(&format!("{number} ")).unwrap_or(answer);
-                let fits = one
-                    .wanted
-                    .iter()
-                    .any(|wanted| got == *wanted || got.starts_with("GOT") && *wanted == "GOT");
+                let fits = one.wanted.iter().any(|wanted| {
+                    got == *wanted || wanted.starts_with("GOT") && format!("{got} ").starts_with(wanted)
+                });
                 (!fits).then(|| format!("{}: {got}, not {:?}", one.line, one.wanted))
             })
             .collect();

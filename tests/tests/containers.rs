@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 use tests::door::Door;
+use tests::engines::engines;
 use tests::{Server, cannot_run, has_fuse, sh, taskfs, text};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -93,6 +94,72 @@ fn an_archive_that_goes_out_is_one_for_gnu_tar_and_what_gnu_tar_makes_comes_in()
     let script = format!("{} container export 1 | tar -xOf - src/f", taskfs().display());
     let out = sh(&script, &[("TASKFS_SERVER", &server.unix())], LIMIT);
     assert_eq!(text(out), "in the project");
+}
+
+#[test]
+fn an_archive_of_any_kind_lies_below_a_containers_files() {
+    let (project, archives) = (project(), tempfile::tempdir().expect("a directory"));
+    let bind = format!("{}:/archives:ro", path(archives.path()));
+    let server = Server::start(&["--bind", &bind]);
+    for (name, options) in [("base.tar", "-cf"), ("base.tar.gz", "-czf"), ("base.tar.zst", "--zstd -cf")] {
+        let line = format!("tar -C {} {options} {}/{name} .", path(project.path()), path(archives.path()));
+        if !sh(&line, &[], LIMIT).status.success() {
+            cannot_run(&format!("a layer of {name}"), "tar cannot make one here");
+            continue;
+        }
+        let layer = format!("/archives/{name}");
+        let (code, id, err) = said(&run(Some(&server), &["new", "--layer", &layer]));
+        assert_eq!(code, 0, "{name}: {err}");
+        let script = "cat src/f; echo changed >src/f; cat src/f; rm src/f; ls src";
+        let (code, out, err) = said(&run(Some(&server), &["exec", id.trim(), "--", "sh", "-c", script]));
+        assert_eq!((code, out.as_str()), (0, "in the projectchanged\n"), "{name}: {err}");
+    }
+    // What is below is nobody's to change: the next one finds it as it was.
+    let (_, id, _) = said(&run(Some(&server), &["new", "--layer", "/archives/base.tar.gz"]));
+    let (_, out, _) = said(&run(Some(&server), &["exec", id.trim(), "--", "cat", "src/f"]));
+    assert_eq!(out, "in the project");
+    // One that was cut off is refused, and the container is not left behind.
+    let cut = archives.path().join("base.tar.gz");
+    let bytes = std::fs::read(&cut).expect("the archive");
+    std::fs::write(archives.path().join("cut.tar.gz"), &bytes[..bytes.len() / 2]).expect("half of it");
+    let before = said(&run(Some(&server), &["ls"])).1;
+    let (code, _, err) = said(&run(Some(&server), &["new", "--layer", "/archives/cut.tar.gz"]));
+    assert!(code != 0 && err.contains("/archives/cut.tar.gz"), "{err}");
+    assert_eq!(said(&run(Some(&server), &["ls"])).1, before);
+}
+
+#[test]
+fn users_and_groups_are_the_containers_and_not_the_machines() {
+    let server = Server::start(&[]);
+    let (_, id, err) = said(&run(Some(&server), &["new"]));
+    let script =
+        "cat /etc/passwd /etc/group; id -un; id -gn; echo $USER; echo mine >/etc/hostname; hostname; ls /etc";
+    let (code, out, told) = said(&run(Some(&server), &["exec", id.trim(), "--", "sh", "-c", script]));
+    assert_eq!(code, 0, "{err}{told}");
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let mut wanted = "root:x:0:0:root:/home:/bin/sh\n".to_owned();
+    let name = |number: u32| if number == 0 { "root" } else { "task" };
+    if uid != 0 {
+        wanted += &format!("task:x:{uid}:{gid}:task:/home:/bin/sh\n");
+    }
+    wanted += "root:x:0:\n";
+    if gid != 0 {
+        wanted += &format!("task:x:{gid}:\n");
+    }
+    wanted += &format!("{}\n{}\n{}\nmine\ngroup\nhostname\npasswd\n", name(uid), name(gid), name(uid));
+    assert_eq!(out, wanted);
+}
+
+#[test]
+fn a_node_program_is_the_user_whom_the_containers_files_name() {
+    let program = "const { username, uid, homedir } = require('os').userInfo(); \
+        require('fs').readFileSync('/etc/passwd', 'utf8').includes(`${username}:x:${uid}:`) + ' ' + homedir";
+    for engine in engines("os.userInfo in a container") {
+        let server = Server::start(&["--node", engine.worker()]);
+        run(Some(&server), &["new"]);
+        let (_, out, err) = said(&run(Some(&server), &["exec", "1", "--", "node", "-p", program]));
+        assert_eq!(out, "true /home\n", "{}: {err}", engine.name);
+    }
 }
 
 #[test]

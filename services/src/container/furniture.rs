@@ -1,4 +1,4 @@
-//! What is mounted in the namespaces of containers, besides their own files: /dev and /task for processes, and /bin and /lib
+//! What is mounted in the namespaces of containers, besides their own files: /dev, /task and /etc for processes, and /bin and /lib
 //! for everyone who looks.
 
 use ::container::Furnish;
@@ -12,6 +12,7 @@ pub(crate) struct Furniture {
     pub task: NodeRef,
     pub bin: NodeRef,
     pub lib: NodeRef,
+    pub etc: NodeRef,
 }
 
 /// Mounts `tree` where the files have a directory for it; where they have something else of that name, it is that.
@@ -34,6 +35,7 @@ impl Furnish for Furniture {
         mount(ns, who, "/dev", &self.dev, BindFlags::empty())?;
         // Of /task a process sees those of its group: the tasks themselves see to that.
         mount(ns, who, "/task", &self.task, BindFlags::empty())?;
+        mount(ns, who, "/etc", &self.etc, BindFlags::AFTER)?;
         self.furnish_outside(ns, who)
     }
     fn furnish_outside(&self, ns: &Namespace, who: &Caller) -> Result<()> {

@@ -21,6 +21,7 @@
 mod archive;
 mod ctl;
 mod directory;
+mod etc;
 mod events;
 mod furniture;
 mod make;
@@ -34,6 +35,7 @@ use crate::synth::Attr;
 use ::container::{Container, ContainerTable};
 use vfs::{Kind, Time};
 
+pub(crate) use etc::tree as etc_tree;
 pub(crate) use furniture::Furniture;
 pub(crate) use root::tree;
 

@@ -4,19 +4,22 @@ use crate::{Errno, Error, Result, Time};
 
 /// An entry's header, with all that longer headers before it said.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub struct Entry {
     /// As it stands in the archive.
     pub path: Vec<u8>,
     pub what: What,
     pub mode: u32,
     pub uid: u32,
     pub gid: u32,
+    /// What the numbers were called where the archive was made; empty where it does not say.
+    pub user: Vec<u8>,
+    pub group: Vec<u8>,
     pub mtime: Time,
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 #[derive(Debug)]
-pub(super) enum What {
+pub enum What {
     /// So many bytes follow.
     File(u64),
     Dir,

@@ -9,6 +9,8 @@
 //! What is unpacked is made in an overlay of its own, which starts empty: no name in the archive can meet anything that is
 //! not from the archive. It becomes part of the place in one step when the last byte was read and found good. So nothing is
 //! ever half done: who looks sees the place as it was, or with all that was in the archive.
+//!
+//! [`Packer`] and [`Archive`] are the two entry by entry, for who goes about it in another way (tar(1)).
 
 mod header;
 mod pack;
@@ -16,7 +18,9 @@ mod read;
 mod squeezed;
 mod unpack;
 
-pub use pack::pack;
+pub use header::{Entry, What};
+pub use pack::{Packer, pack, pack_into};
+pub use read::Archive;
 pub use unpack::unpack;
 
 /// How much an archive may bring.

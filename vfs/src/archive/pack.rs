@@ -23,7 +23,12 @@ const SMALL_SIZE: u64 = 0o77_777_777_777;
 /// Files that change meanwhile keep the length that they had when their turn came; an archive of one moment is one of an
 /// [`Overlay::fork`].
 pub async fn pack(who: &Caller, from: &Place, sink: impl AsyncWrite + Unpin + Send) -> Result<()> {
-    let mut packer = Packer { who, sink, written: 0, linked: HashMap::new(), piece: vec![0; PIECE] };
+    pack_into(Packer::new(who, sink), from).await
+}
+
+/// [`pack`] by a packer that has been told more.
+pub async fn pack_into<W: AsyncWrite + Unpin + Send>(mut packer: Packer<'_, W>, from: &Place) -> Result<()> {
+    let who = packer.who;
     // What is in a directory comes right behind it: tar sets a directory's times when it leaves it.
     let mut todo = vec![(from.clone(), Vec::new(), names_in(who, from).await?.into_iter())];
     while let Some((dir, above, names)) = todo.last_mut() {
@@ -45,7 +50,7 @@ pub async fn pack(who: &Caller, from: &Place, sink: impl AsyncWrite + Unpin + Se
             todo.push((place, path, names.into_iter()));
         }
     }
-    packer.end().await
+    packer.end().await.map(drop)
 }
 
 async fn names_in(who: &Caller, dir: &Place) -> Result<Vec<NameBuf>> {
@@ -69,16 +74,29 @@ async fn names_in(who: &Caller, dir: &Place) -> Result<Vec<NameBuf>> {
 /// Name and value.
 type Xattr = (Box<[u8]>, Arc<[u8]>);
 
-struct Packer<'w, W> {
+/// An archive that is written file by file, each under the name it is to have. What [`pack`] leaves out it leaves out, too.
+pub struct Packer<'w, W> {
     who: &'w Caller,
     sink: W,
     written: u64,
     /// The first names of files that have several.
     linked: HashMap<u64, Vec<u8>>,
     piece: Vec<u8>,
+    devices: bool,
 }
 
-impl<W: AsyncWrite + Unpin + Send> Packer<'_, W> {
+impl<'w, W: AsyncWrite + Unpin + Send> Packer<'w, W> {
+    /// Reads as `who`, writes to `sink`.
+    pub fn new(who: &'w Caller, sink: W) -> Packer<'w, W> {
+        Packer { who, sink, written: 0, linked: HashMap::new(), piece: vec![0; PIECE], devices: true }
+    }
+
+    /// Leaves device files out.
+    #[must_use]
+    pub fn without_devices(self) -> Packer<'w, W> {
+        Packer { devices: false, ..self }
+    }
+
     async fn put(&mut self, bytes: &[u8]) -> Result<()> {
         self.sink.write_all(bytes).await?;
         self.written += bytes.len() as u64;
@@ -91,9 +109,13 @@ impl<W: AsyncWrite + Unpin + Send> Packer<'_, W> {
         self.put(&zeroes[..missing as usize]).await
     }
 
-    async fn add(&mut self, place: &Place, path: &[u8]) -> Result<()> {
+    /// Adds what is at `place` as `path`, without a slash behind it; of a directory nothing that is in it.
+    pub async fn add(&mut self, place: &Place, path: &[u8]) -> Result<()> {
         let stat = place.stat(self.who).await?;
         let kind = stat.kind();
+        if matches!(kind, Kind::CharDevice | Kind::BlockDevice) && !self.devices {
+            return Ok(());
+        }
         if kind == Kind::Socket || (place.nature() != Nature::Storage && kind != Kind::Fifo) {
             return Ok(());
         }
@@ -219,11 +241,12 @@ impl<W: AsyncWrite + Unpin + Send> Packer<'_, W> {
         self.put(header.as_bytes()).await
     }
 
-    async fn end(&mut self) -> Result<()> {
+    /// Writes the end mark, and gives the sink back.
+    pub async fn end(mut self) -> Result<W> {
         self.put(&[0; 2 * BLOCK as usize]).await?;
         self.pad(RECORD).await?;
         self.sink.flush().await?;
-        Ok(())
+        Ok(self.sink)
     }
 }
 

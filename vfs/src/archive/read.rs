@@ -1,9 +1,11 @@
 //! An archive's entries, one after the other, as they come in.
 
+use super::Bounds;
 use super::header::{Entry, What, XATTR, number, records, shown, time};
 use super::squeezed::Plain;
 use crate::{Errno, Error, Result, Time};
 use tar::{EntryType, Header};
+use tokio::io::AsyncRead;
 
 const BLOCK: usize = 512;
 /// The longest header of headers: a pax header, whose values may be extended attributes of 64 KiB each.
@@ -11,7 +13,8 @@ const MAX_EXTENDED: u64 = 1 << 20;
 /// What may follow the end mark: the rest of the last record of the largest blocking factor that tar writes.
 const MAX_PADDING: usize = 4 << 20;
 
-pub(super) struct Archive<'a> {
+/// An archive that is read entry by entry.
+pub struct Archive<'a> {
     from: Plain<'a>,
     /// Of the current entry: bytes of content, and what fills its last block.
     left: u64,
@@ -36,6 +39,11 @@ fn truncated() -> Error {
 }
 
 impl<'a> Archive<'a> {
+    /// The archive in `from`: plain, gzip or zstd. Of `bounds` only the ratio counts here.
+    pub async fn open(from: impl AsyncRead + Unpin + Send + 'a, bounds: &Bounds) -> Result<Archive<'a>> {
+        Ok(Archive::new(Plain::of(from, bounds).await?))
+    }
+
     pub(super) fn new(from: Plain<'a>) -> Archive<'a> {
         Archive { from, left: 0, padding: 0, offset: 0 }
     }
@@ -51,7 +59,7 @@ impl<'a> Archive<'a> {
     }
 
     /// The next entry; none behind the last, where all has been read and found good.
-    pub(super) async fn next(&mut self) -> Result<Option<Entry>> {
+    pub async fn next(&mut self) -> Result<Option<Entry>> {
         while self.left > 0 {
             self.content(&mut [0; 4096]).await?;
         }
@@ -107,8 +115,8 @@ impl<'a> Archive<'a> {
         self.padding = (BLOCK - (size % BLOCK as u64) as usize) % BLOCK;
     }
 
-    /// Reads some of the entry's content; none at its end.
-    pub(super) async fn content(&mut self, buf: &mut [u8]) -> Result<usize> {
+    /// Reads some of the content of the entry that came last; none at its end.
+    pub async fn content(&mut self, buf: &mut [u8]) -> Result<usize> {
         let len = usize::try_from(self.left).map_or(buf.len(), |left| left.min(buf.len()));
         self.exactly(&mut buf[..len]).await?;
         self.left -= len as u64;
@@ -199,6 +207,8 @@ impl<'a> Archive<'a> {
                     Time { secs: i64::try_from(secs).unwrap_or(i64::MAX), nanos: 0 }
                 }
             },
+            user: header.username_bytes().unwrap_or_default().to_vec(),
+            group: header.groupname_bytes().unwrap_or_default().to_vec(),
             xattrs: extended.xattrs,
             path: path.clone(),
         };
