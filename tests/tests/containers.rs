@@ -185,6 +185,31 @@ fn tail_follows_the_events_through_a_mount() {
 }
 
 #[test]
+fn a_second_tail_follows_the_events_as_soon_as_the_first() {
+    if !has_fuse("two tails of a container's events") {
+        return;
+    }
+    let mnt = tempfile::tempdir().expect("a temporary directory");
+    let mount = path(mnt.path());
+    let _server = Server::start(&["--mount", mount]);
+    let script = r#"
+        cd $M/web/container; c=$(cat new); out=$(mktemp); late=$(mktemp)
+        seen() { for _ in $(seq 600); do grep -q "$1" $2 && return; sleep 0.05; done; echo "no $1"; }
+        tail -f $c/events >$out & first=$!
+        until grep -q "exited 3" $out; do echo "spawn 'exit 3'" >$c/ctl; sleep 0.3; done
+        # Much that is not for the second one.
+        for n in $(seq 100); do echo "label '$n'" >$c/ctl; echo "spawn 'exit 1'" >$c/ctl; done
+        tail -f $c/events >$late & second=$!
+        for _ in $(seq 15); do echo "spawn 'exit 4'" >$c/ctl; sleep 0.3; grep -q "exited 4" $late && break; done
+        echo "spawn 'exit 5'" >$c/ctl; seen "exited 5" $late; seen "exited 5" $out
+        grep "exited 3" $late
+        kill $first $second; sort $late | uniq -d; sort $out | uniq -d; rm $out $late; cd /
+    "#;
+    let output = sh(script, &[("M", mount)], LIMIT);
+    assert_eq!(text(output), "", "every event once, to both");
+}
+
+#[test]
 fn archives_that_lead_out_are_refused_and_nothing_of_them_is_done() {
     let server = Server::start(&[]);
     let project = project();

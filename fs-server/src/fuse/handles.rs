@@ -2,14 +2,14 @@
 
 use super::list::Fit;
 use super::passthrough::Way;
-use fuser::FileHandle;
+use fuser::{FileHandle, INodeNo};
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::task::AbortHandle;
 use vfs::lock::LockOwner;
-use vfs::{Errno, FileRef, Place, Result};
+use vfs::{Errno, FileRef, Nature, Place, Result};
 
 /// An open file, and the place it was opened at.
 pub(super) struct Open {
@@ -24,6 +24,8 @@ pub(super) struct Open {
     /// Who has taken locks through it and not closed it since: an open file itself, mostly (flock(2), F_OFD_SETLK), of whose
     /// end the kernel tells nothing but that the file is closed.
     holders: Mutex<Vec<LockOwner>>,
+    /// Of a stream: the inode, and the process that opened it.
+    opener: Option<(u64, u32)>,
 }
 
 impl Open {
@@ -65,11 +67,25 @@ impl Drop for Open {
 pub(super) struct Handles {
     next: AtomicU64,
     open: RwLock<HashMap<u64, Arc<Open>>>,
+    /// The streams among them, by inode and the process that opened them last.
+    streams: RwLock<HashMap<(u64, u32), u64>>,
 }
 
 impl Handles {
-    pub(super) fn insert(&self, file: FileRef, place: Place, way: Option<Way>) -> FileHandle {
+    /// `by` is the inode, and the process that opens it.
+    pub(super) fn insert(
+        &self,
+        file: FileRef,
+        place: Place,
+        way: Option<Way>,
+        by: (INodeNo, u32),
+    ) -> FileHandle {
         let handle = self.next.fetch_add(1, Ordering::Relaxed);
+        // A process of another number space has no number here.
+        let opener = (file.nature() == Nature::Stream && by.1 != 0).then_some((by.0.0, by.1));
+        if let Some(opener) = opener {
+            self.streams.write().insert(opener, handle);
+        }
         self.open.write().insert(
             handle,
             Arc::new(Open {
@@ -79,6 +95,7 @@ impl Handles {
                 poll: Mutex::default(),
                 fit: Fit::default(),
                 holders: Mutex::default(),
+                opener,
             }),
         );
         FileHandle(handle)
@@ -88,6 +105,15 @@ impl Handles {
         self.open.read().len()
     }
 
+    /// The stream that process `pid` has open at `ino`. Readers of one stream may each have a length of their own, and the kernel
+    /// does not say by which file it was asked for a status (fstat(2)), only by whom.
+    pub(super) fn stream_of(&self, ino: INodeNo, pid: u32) -> Option<Arc<Open>> {
+        let streams = self.streams.read();
+        let handle = *streams.get(&(ino.0, pid))?;
+        drop(streams);
+        self.open.read().get(&handle).cloned()
+    }
+
     pub(super) fn get(&self, handle: FileHandle) -> Result<Arc<Open>> {
         self.open.read().get(&handle.0).cloned().ok_or_else(|| Errno::EBADF.into())
     }
@@ -95,6 +121,13 @@ impl Handles {
     /// Forgets the handle, and gives what it was: closing may do work of the tree's, not under the lock. What still runs on
     /// the file keeps it open until it ends.
     pub(super) fn remove(&self, handle: FileHandle) -> Option<Arc<Open>> {
-        self.open.write().remove(&handle.0)
+        let open = self.open.write().remove(&handle.0)?;
+        if let Some(opener) = &open.opener {
+            let mut streams = self.streams.write();
+            if streams.get(opener) == Some(&handle.0) {
+                streams.remove(opener);
+            }
+        }
+        Some(open)
     }
 }

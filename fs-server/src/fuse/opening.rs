@@ -36,20 +36,23 @@ pub(super) struct Opening {
     pub(super) inodes: Arc<Inodes>,
     pub(super) handles: Arc<Handles>,
     pub(super) flags: OpenFlags,
+    /// The process that opens.
+    pub(super) pid: u32,
 }
 
 impl Opening {
     pub(super) fn opened(self, reply: ReplyOpen, ino: INodeNo, place: Place, file: FileRef) {
+        let by = (ino, self.pid);
         let nature = file.nature();
         let unchanged =
             nature == Nature::Storage && self.inodes.may_keep_pages(ino, &place, place.qid().version);
         let way = self.inodes.way(ino, &file, |file| reply.open_backing(file));
         if let Some(Way::Passed(backing)) = &way {
             let backing = backing.clone();
-            let handle = self.handles.insert(file, place, way);
+            let handle = self.handles.insert(file, place, way, by);
             return reply.opened_passthrough(handle, FopenFlags::empty(), &backing);
         }
-        let handle = self.handles.insert(file, place, way);
+        let handle = self.handles.insert(file, place, way, by);
         reply.opened(handle, treatment(nature, self.flags, unchanged));
     }
 
@@ -58,15 +61,16 @@ impl Opening {
         let treatment = treatment(file.nature(), self.flags, false);
         // One time for both.
         let ttl = ttl.name.min(ttl.status);
+        let by = (attr.ino, self.pid);
         let way = self.inodes.way(attr.ino, &file, |file| reply.open_backing(file));
         let place = found.give().place;
         if let Some(Way::Passed(backing)) = &way {
             let backing = backing.clone();
-            let handle = self.handles.insert(file, place, way);
+            let handle = self.handles.insert(file, place, way, by);
             let none = FopenFlags::empty();
             return reply.created_passthrough(&ttl, &attr, GENERATION, handle, none, &backing);
         }
-        let handle = self.handles.insert(file, place, way);
+        let handle = self.handles.insert(file, place, way, by);
         reply.created(&ttl, &attr, GENERATION, handle, treatment);
     }
 }

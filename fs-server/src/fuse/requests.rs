@@ -49,12 +49,18 @@ impl Filesystem for Session {
 
     fn getattr(&self, request: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
         let (who, inodes) = (caller(request), self.inodes.clone());
-        self.at(
-            Asked::of("getattr", request, ino),
-            reply,
-            |place| async move { Found::at(&inodes, ino, place, &who).await },
-            move |reply, found| reply.attr(&found.ttl(), &attributes(ino, &found.stat)),
-        );
+        let stream = self.handles.stream_of(ino, request.pid());
+        let work = |place| async move {
+            let mut found = Found::at(&inodes, ino, place, &who).await?;
+            if let Some(open) = stream {
+                let own = open.file.stat().await?;
+                (found.stat.size, found.stat.mtime) = (own.size, own.mtime);
+            }
+            Ok(found)
+        };
+        self.at(Asked::of("getattr", request, ino), reply, work, move |reply, found| {
+            reply.attr(&found.ttl(), &attributes(ino, &found.stat))
+        });
     }
 
     fn setattr(
@@ -199,7 +205,8 @@ impl Filesystem for Session {
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let (who, flags) = (caller(request), open_flags(flags.0));
-        let opening = Opening { inodes: self.inodes.clone(), handles: self.handles.clone(), flags };
+        let opening =
+            Opening { inodes: self.inodes.clone(), handles: self.handles.clone(), flags, pid: request.pid() };
         let work = |place| opening::open(place, who, flags);
         self.at(
             Asked::of("open", request, ino).of_content().unlocked(),
@@ -223,7 +230,8 @@ impl Filesystem for Session {
     ) {
         let who = maker(request, mode, umask);
         let (name, flags) = (names::name(name), open_flags(flags));
-        let opening = Opening { inodes: self.inodes.clone(), handles: self.handles.clone(), flags };
+        let opening =
+            Opening { inodes: self.inodes.clone(), handles: self.handles.clone(), flags, pid: request.pid() };
         let inodes = self.inodes.clone();
         let work = |dir: Place| async move {
             let dir = Dir::new(&inodes, parent, dir);
@@ -324,14 +332,14 @@ impl Filesystem for Session {
 
     fn opendir(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let who = caller(request);
-        let flags = open_flags(flags.0) | vfs::OpenFlags::DIRECTORY;
+        let (pid, flags) = (request.pid(), open_flags(flags.0) | vfs::OpenFlags::DIRECTORY);
         let (handles, inodes) = (self.handles.clone(), self.inodes.clone());
         let work = |place: Place| async move { Ok((place.open(&who, flags).await?, place)) };
         self.at(Asked::of("opendir", request, ino), reply, work, move |reply, (file, place)| {
             let kept = inodes.may_keep_list(ino, &place);
             let keep = FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE;
             let treatment = if kept { keep } else { FopenFlags::empty() };
-            reply.opened(handles.insert(file, place, None), treatment);
+            reply.opened(handles.insert(file, place, None, (ino, pid)), treatment);
         });
     }
 

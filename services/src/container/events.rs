@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use task::group::Reader;
-use vfs::{Caller, FileRef, Interest, Kind, Nature, NodeRef, Op, OpenFile, OpenFlags, Result, Time};
+use vfs::{Caller, FileRef, Interest, Kind, Nature, NodeRef, Op, OpenFile, OpenFlags, Result, Stat, Time};
 
 pub(super) fn node(container: Arc<Container>) -> NodeRef {
     File::node(attr(&container, Kind::File, file::EVENTS, 0o400), Events(container))
@@ -84,6 +84,11 @@ impl OpenFile for OpenEvents {
     }
     fn ready(&self, _interest: Interest) -> Op<'_, ()> {
         self.reader.readable()
+    }
+    /// With the length of what this reader was told.
+    fn stat(&self) -> Op<'_, Stat> {
+        let (size, changed) = self.reader.len();
+        self.node.stat().map(move |stat| Stat { size, mtime: changed.unwrap_or(stat.btime), ..stat })
     }
 }
 

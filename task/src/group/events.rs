@@ -78,8 +78,8 @@ impl Events {
         self.0.grown.notify_waiters();
     }
 
-    /// The length that a file of this shows, and since when: tail(1) goes on where both grow. It is that of the reader who has been there
-    /// longest; one byte is for those who would read an empty file to its end first.
+    /// The length that a file of this shows to whom nobody knows as a reader, and since when: that of the reader who has been there
+    /// longest. See [`Reader::len`].
     pub fn len(&self) -> (u64, Option<Time>) {
         let kept = self.0.kept.lock();
         (kept.said.max(1), kept.changed)
@@ -93,10 +93,10 @@ impl Events {
         }
         let id = kept.next_reader;
         kept.next_reader += 1;
-        let end = kept.end();
+        let (end, before) = (kept.end(), kept.said);
         kept.readers.insert(id, end);
         drop(kept);
-        Reader { shared: self.0.clone(), id, rest: Mutex::default() }
+        Reader { shared: self.0.clone(), id, before, rest: Mutex::default() }
     }
 }
 
@@ -104,11 +104,21 @@ impl Events {
 pub struct Reader {
     shared: Arc<Shared>,
     id: u64,
+    /// Bytes that were said before it came, to others.
+    before: u64,
     /// What is left of a line that did not fit into a read.
     rest: Mutex<VecDeque<u8>>,
 }
 
 impl Reader {
+    /// The length of its own file, and since when: all that was said since it came. tail(1) goes on where both grow; one byte is for
+    /// those who would read an empty file to its end first.
+    pub fn len(&self) -> (u64, Option<Time>) {
+        let kept = self.shared.kept.lock();
+        let said = kept.said.saturating_sub(self.before);
+        (said.max(1), kept.changed.filter(|_| said > 0))
+    }
+
     /// As many whole lines as fit, or the piece of one; waits where there is none, gives 0 at the end.
     pub fn read<'a>(&'a self, buf: &'a mut [u8]) -> Op<'a, usize> {
         match self.try_read(buf) {
@@ -218,7 +228,12 @@ mod tests {
         events.say(&closed(1));
         events.say(&closed(2));
         assert_eq!(events.len().0, 2 * "port 1 closed\n".len() as u64);
-        drop(reader);
+        let late = events.reader();
+        assert_eq!(late.len(), (1, None), "each reader has a length of its own");
+        events.say(&closed(3));
+        assert_eq!(late.len().0, "port 3 closed\n".len() as u64);
+        assert_eq!(reader.len(), events.len());
+        drop((reader, late));
         let _reader = events.reader();
         assert_eq!(events.len().0, 1);
     }
