@@ -48,8 +48,8 @@ pub struct ContainerTable {
     pub(crate) config: Config,
     tag: TreeTag,
     ports: TreeTag,
-    /// Where the server's gateway listens, once it does.
-    gateway: OnceLock<SocketAddr>,
+    /// What the server's gateway speaks (http, https) and where it listens, once it does.
+    gateway: OnceLock<(&'static str, SocketAddr)>,
     containers: Mutex<Containers>,
     pub(crate) watchers: Watchers,
 }
@@ -88,19 +88,19 @@ impl ContainerTable {
         &self.config.handle
     }
 
-    /// The server has a gateway, at `address`.
-    pub fn set_gateway(&self, address: SocketAddr) {
+    /// The server has a gateway, which speaks `scheme` at `address`.
+    pub fn set_gateway(&self, scheme: &'static str, address: SocketAddr) {
         // There is one, and it stays.
-        let _first = self.gateway.set(address);
+        let _first = self.gateway.set((scheme, address));
     }
     /// Where `port` of container `id` is shown by the gateway, where there is one. Only names of the usual loopback lead to
-    /// a host of its own for each port.
+    /// a host of its own for each port; what listens everywhere listens there, too.
     pub fn url(&self, id: u32, port: u16) -> Option<String> {
-        let gateway = self.gateway.get()?;
+        let (scheme, gateway) = self.gateway.get()?;
         let usual = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
-        Some(match usual.contains(&gateway.ip()) {
-            true => format!("http://{port}--{id}.localhost:{}/", gateway.port()),
-            false => format!("http://{gateway}/container/{id}/{port}/"),
+        Some(match usual.contains(&gateway.ip()) || gateway.ip().is_unspecified() {
+            true => format!("{scheme}://{port}--{id}.localhost:{}/", gateway.port()),
+            false => format!("{scheme}://{gateway}/container/{id}/{port}/"),
         })
     }
 

@@ -10,7 +10,7 @@ mod tls;
 mod token;
 mod users;
 
-pub use tls::{Acceptor, ClientTls, ServerTls, Trusting};
+pub use tls::{Acceptor, ClientTls, ServerTls, Trusting, web_acceptor};
 pub use token::{Secret, line as token_line, make as make_token};
 pub use users::Users;
 

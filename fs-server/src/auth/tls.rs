@@ -14,8 +14,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::server::{WantsServerCert, WebPkiClientVerifier};
+use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -106,9 +106,7 @@ impl ServerTls {
         let key = self.tls_key.as_deref().ok_or_else(|| missing("--tls-key"))?;
         let users = self.users.as_deref().ok_or_else(|| missing("--users"))?;
         let users = Users::open(users).map_err(|e| Fault::no_input(format!("--users {e}")))?;
-        let config = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .map_err(|e| Fault::software(format!("TLS: {e}")))?;
+        let config = server_config()?;
         let config = match self.tls_client_ca.as_deref() {
             None => config.with_no_client_auth(),
             Some(path) => {
@@ -119,12 +117,34 @@ impl ServerTls {
                 config.with_client_cert_verifier(verifier)
             }
         };
-        let mut config = config
-            .with_single_cert(chain(cert)?, private_key(key)?)
-            .map_err(|e| Fault::no_input(format!("{}, {}: {e}", cert.display(), key.display())))?;
+        let mut config = with_certificate(config, cert, key)?;
         config.alpn_protocols = vec![ALPN.to_vec()];
         Ok(Acceptor { tls: TlsAcceptor::from(Arc::new(config)), users })
     }
+}
+
+/// For HTTPS, where no client shows a certificate: HTTP/2 and HTTP/1.1.
+pub fn web_acceptor(cert: &Path, key: &Path) -> Result<TlsAcceptor, Fault> {
+    let config = server_config()?.with_no_client_auth();
+    let mut config = with_certificate(config, cert, key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+fn server_config() -> Result<ConfigBuilder<ServerConfig, WantsVerifier>, Fault> {
+    ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|e| Fault::software(format!("TLS: {e}")))
+}
+
+fn with_certificate(
+    config: ConfigBuilder<ServerConfig, WantsServerCert>,
+    cert: &Path,
+    key: &Path,
+) -> Result<ServerConfig, Fault> {
+    config
+        .with_single_cert(chain(cert)?, private_key(key)?)
+        .map_err(|e| Fault::no_input(format!("{}, {}: {e}", cert.display(), key.display())))
 }
 
 impl Acceptor {
@@ -220,10 +240,7 @@ impl ClientTls {
         config.alpn_protocols = vec![ALPN.to_vec()];
         let token = match self.token_file.as_deref() {
             None => None,
-            Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(|e| no_input(path, e))?;
-                Some(Secret::new(&text).map_err(|e| no_input(path, e))?)
-            }
+            Some(path) => Some(Secret::read(path)?),
         };
         Ok(Trusting { tls: TlsConnector::from(Arc::new(config)), token })
     }

@@ -5,7 +5,9 @@
 //! server   ok\n                    … or "no REASON\n", and the connection ends
 //! ```
 
+use crate::fault::Fault;
 use std::io;
+use std::path::Path;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Longest line of either side, its end included.
@@ -33,6 +35,13 @@ impl Secret {
             return Err("not a token: one word of printable characters is wanted");
         }
         Ok(Secret(text.to_owned()))
+    }
+
+    /// The one that stands in the file.
+    pub fn read(path: &Path) -> Result<Secret, Fault> {
+        let wrong = |why: String| Fault::no_input(format!("{}: {why}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+        Secret::new(&text).map_err(|e| wrong(e.to_owned()))
     }
 
     /// What the users file says of it. A token has 256 random bits, so that one plain hash is enough.

@@ -5,7 +5,7 @@ use crate::addr::{Addr, is_loopback};
 use crate::auth::ServerTls;
 use crate::fault::Fault;
 use crate::fuse;
-use crate::gateway::Gateway;
+use crate::gateway;
 use crate::listen::Listener;
 use crate::memory;
 use crate::npm::{Registry, Started};
@@ -25,9 +25,8 @@ pub struct Serve {
     /// Listen for 9P here: unix:///PATH, tcp://HOST:PORT on loopback, or tls://HOST:PORT. Default: this user's own socket
     #[arg(short, long, value_name = "ADDR")]
     listen: Vec<Addr>,
-    /// Show what listens in containers over HTTP here, on loopback: http://PORT--CONTAINER.localhost:GATEWAY/
-    #[arg(long, value_name = "HOST:PORT")]
-    gateway: Option<String>,
+    #[command(flatten)]
+    gateway: gateway::Options,
     /// Mount the namespace on this directory with FUSE
     #[arg(short, long, value_name = "DIR")]
     mount: Vec<PathBuf>,
@@ -114,10 +113,7 @@ impl Serve {
         for addr in &addrs {
             listeners.extend(Listener::bind(addr).await?);
         }
-        let gateway = match &self.gateway {
-            Some(at) => Some(Gateway::bind(at).await?),
-            None => None,
-        };
+        let gateway = self.gateway.bind().await?;
         let world = self.world.make(self.node_pool, self.registry.start()?).await?;
         for listener in &listeners {
             let addr = listener.local_addr();
@@ -127,8 +123,8 @@ impl Serve {
             println!("listening on {addr}");
         }
         let gateway = gateway.map(|gateway| {
-            println!("gateway on http://{}/", gateway.address());
-            world.containers.set_gateway(gateway.address());
+            println!("gateway on {}://{}/", gateway.scheme(), gateway.address());
+            world.containers.set_gateway(gateway.scheme(), gateway.address());
             let containers = world.containers.clone();
             gateway.start(Arc::new(move |id| Some(containers.get(id)?.group().clone())))
         });

@@ -1,30 +1,37 @@
 //! The HTTP gateway: what listens in containers, for browsers and curl on this machine (`taskfs serve --gateway`). A request
 //! names a container and a port, and is passed on to the container's loopback; HTTP/1.1 and cleartext HTTP/2 come in,
-//! HTTP/1.1 goes on. Who may come is whoever may connect to a loopback address of this machine: it listens nowhere else.
+//! HTTP/1.1 goes on. Who may come is whoever may connect to a loopback address of this machine, or, with a token, who knows that; at
+//! other addresses it listens only with a token and TLS.
 //!
 //! ```text
-//! browser ──► accept ──► Relay: Route ──► Group ──► a connection in its loopback ──► the program's server
+//! browser ──► accept ──► (TLS) ──► Relay: (Admission) ──► Route ──► Group ──► a connection in its loopback ──► the program's server
 //! ```
 
+mod admission;
 mod answer;
 mod inside;
 mod relay;
 mod route;
 
 use crate::addr::is_loopback;
+use crate::auth::{Secret, web_acceptor};
 use crate::fault::Fault;
 use crate::warnings::Warnings;
+use admission::Admission;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use relay::Relay;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use task::Group;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 /// Clients at once; more wait in the listener's queue.
 const CLIENTS: usize = 2048;
@@ -39,10 +46,34 @@ const STREAMS: u32 = 128;
 /// The containers, by their numbers.
 pub type Find = Arc<dyn Fn(u32) -> Option<Arc<Group>> + Send + Sync>;
 
+/// What `taskfs serve` is given.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Options {
+    /// Show what listens in containers over HTTP here: http://PORT--CONTAINER.localhost:GATEWAY/. On loopback, or with
+    /// --gateway-tls and --gateway-token-file anywhere
+    #[arg(long, value_name = "HOST:PORT")]
+    gateway: Option<String>,
+    /// The gateway speaks HTTPS, and shows this certificate chain (PEM) with this private key (PEM)
+    #[arg(long, num_args = 2, value_names = ["CERT", "KEY"], requires = "gateway")]
+    gateway_tls: Vec<PathBuf>,
+    /// Let in only who says the token that stands in FILE: as a bearer, or by a link with ?token=, which sets a cookie
+    #[arg(long, value_name = "FILE", requires = "gateway")]
+    gateway_token_file: Option<PathBuf>,
+}
+
+/// How a gateway speaks, and to whom.
+struct Terms {
+    find: Find,
+    tls: Option<TlsAcceptor>,
+    admission: Option<Arc<Admission>>,
+}
+
 /// A gateway that listens, before it serves.
 pub struct Gateway {
     listeners: Vec<TcpListener>,
     address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    admission: Option<Arc<Admission>>,
 }
 
 /// A gateway at work; dropping it ends its connections.
@@ -50,16 +81,37 @@ pub struct Serving {
     _listeners: JoinSet<()>,
 }
 
+impl Options {
+    /// A gateway that listens, where one is asked for.
+    pub async fn bind(&self) -> Result<Option<Gateway>, Fault> {
+        let Some(at) = &self.gateway else { return Ok(None) };
+        let tls = match self.gateway_tls.as_slice() {
+            [cert, key] => Some(web_acceptor(cert, key)?),
+            _ => None,
+        };
+        let admission = match &self.gateway_token_file {
+            None => None,
+            Some(file) => Some(Arc::new(Admission::new(&Secret::read(file)?, tls.is_some()))),
+        };
+        Gateway::bind(at, tls, admission).await.map(Some)
+    }
+}
+
 impl Gateway {
-    /// Listens at `HOST:PORT`, which must be of this machine alone.
-    pub async fn bind(at: &str) -> Result<Gateway, Fault> {
+    /// Listens at `HOST:PORT`, which must be of this machine alone unless a token is asked for, and not said in the clear.
+    async fn bind(
+        at: &str,
+        tls: Option<TlsAcceptor>,
+        admission: Option<Arc<Admission>>,
+    ) -> Result<Gateway, Fault> {
         let unknown = |why: String| Fault::usage(format!("--gateway {at}: {why}"));
         let found: Vec<SocketAddr> =
             lookup_host(at).await.map_err(|e| unknown(format!("want HOST:PORT: {e}")))?.collect();
-        if let Some(open) = found.iter().find(|address| !is_loopback(address)) {
+        let guarded = tls.is_some() && admission.is_some();
+        if let Some(open) = found.iter().find(|address| !is_loopback(address) && !guarded) {
             return Err(unknown(format!(
                 "{open} can be reached from other machines, and nothing is served there without authentication; \
-                 give a loopback address, and put a proxy that authenticates before it"
+                 give --gateway-tls and --gateway-token-file, or a loopback address"
             )));
         }
         let mut listeners = Vec::new();
@@ -70,7 +122,7 @@ impl Gateway {
         }
         let first = listeners.first().and_then(|listener| listener.local_addr().ok());
         let address = first.ok_or_else(|| unknown("no such address".into()))?;
-        Ok(Gateway { listeners, address })
+        Ok(Gateway { listeners, address, tls, admission })
     }
 
     /// With the port that the kernel chose for port 0.
@@ -78,17 +130,22 @@ impl Gateway {
         self.address
     }
 
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
     pub fn start(self, find: Find) -> Serving {
+        let terms = Arc::new(Terms { find, tls: self.tls, admission: self.admission });
         let clients = Arc::new(Semaphore::new(CLIENTS));
         let mut set = JoinSet::new();
         for listener in self.listeners {
-            set.spawn(accept(listener, find.clone(), clients.clone()));
+            set.spawn(accept(listener, terms.clone(), clients.clone()));
         }
         Serving { _listeners: set }
     }
 }
 
-async fn accept(listener: TcpListener, find: Find, clients: Arc<Semaphore>) {
+async fn accept(listener: TcpListener, terms: Arc<Terms>, clients: Arc<Semaphore>) {
     let warnings = Warnings::new();
     let mut connections = JoinSet::new();
     loop {
@@ -102,9 +159,9 @@ async fn accept(listener: TcpListener, find: Find, clients: Arc<Semaphore>) {
         };
         match accepted {
             Ok((stream, client)) => {
-                let find = find.clone();
+                let terms = terms.clone();
                 connections.spawn(async move {
-                    serve(stream, client, find).await;
+                    greet(stream, client, &terms).await;
                     drop(place);
                 });
             }
@@ -117,11 +174,25 @@ async fn accept(listener: TcpListener, find: Find, clients: Arc<Semaphore>) {
     }
 }
 
-async fn serve(stream: TcpStream, client: SocketAddr, find: Find) {
+/// The handshake, where there is one, and what follows.
+async fn greet(stream: TcpStream, client: SocketAddr, terms: &Terms) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let relay = Arc::new(Relay::new(find, client));
+    let Some(tls) = &terms.tls else { return serve(stream, client, terms).await };
+    match tokio::time::timeout(HEAD, tls.accept(stream)).await {
+        Ok(Ok(stream)) => serve(stream, client, terms).await,
+        Ok(Err(error)) => tracing::debug!(%client, "gateway: TLS: {error}"),
+        Err(_) => tracing::debug!(%client, "gateway: TLS: no handshake in time"),
+    }
+}
+
+async fn serve<S>(stream: S, client: SocketAddr, terms: &Terms)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let scheme = if terms.tls.is_some() { "https" } else { "http" };
+    let relay = Arc::new(Relay::new(terms.find.clone(), client, scheme, terms.admission.clone()));
     let mut server = auto::Builder::new(TokioExecutor::new());
     server
         .http1()

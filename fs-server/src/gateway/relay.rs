@@ -2,6 +2,7 @@
 //! connection to a port is kept for the client's next request; with `Upgrade` it becomes the client's own, and what goes over
 //! it then is nobody else's business.
 
+use super::admission::Admission;
 use super::answer::{self, Body, say};
 use super::inside::{Closed, Inside};
 use super::route::Route;
@@ -39,6 +40,9 @@ const HOP: [HeaderName; 7] = [
 pub struct Relay {
     find: Find,
     client: SocketAddr,
+    /// What it spoke: http or https.
+    scheme: &'static str,
+    admission: Option<Arc<Admission>>,
     kept: Mutex<Vec<Kept>>,
 }
 
@@ -49,8 +53,13 @@ struct Kept {
 }
 
 impl Relay {
-    pub fn new(find: Find, client: SocketAddr) -> Relay {
-        Relay { find, client, kept: Mutex::default() }
+    pub fn new(
+        find: Find,
+        client: SocketAddr,
+        scheme: &'static str,
+        admission: Option<Arc<Admission>>,
+    ) -> Relay {
+        Relay { find, client, scheme, admission, kept: Mutex::default() }
     }
 
     pub async fn answer(self: Arc<Relay>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
@@ -74,7 +83,12 @@ impl Relay {
         if request.method() == Method::CONNECT {
             return Err(refuse(StatusCode::METHOD_NOT_ALLOWED, "CONNECT: this is no proxy"));
         }
-        let route = Route::of(&host, request.uri()).map_err(|lost| Box::new(answer::lost(&lost)))?;
+        if let Some(admission) = &self.admission {
+            admission.admit(&mut request)?;
+        }
+        // Who knows the token was not led here by a name that was made to mean this machine.
+        let named = self.admission.is_some();
+        let route = Route::of(&host, request.uri(), named).map_err(|lost| Box::new(answer::lost(&lost)))?;
         let Some(group) = (self.find)(route.container) else {
             return Err(refuse(StatusCode::NOT_FOUND, &format!("there is no container {}", route.container)));
         };
@@ -132,7 +146,7 @@ impl Relay {
         }
         let value = |text: &str| HeaderValue::try_from(text).map_err(|_| format!("host {host:?}"));
         headers.insert("x-forwarded-host", value(host)?);
-        headers.insert("x-forwarded-proto", HeaderValue::from_static("http"));
+        headers.insert("x-forwarded-proto", HeaderValue::from_static(self.scheme));
         headers.insert("x-forwarded-for", value(&self.client.ip().to_string())?);
         match route.prefix.as_str() {
             "" => headers.insert(header::HOST, value(host)?),

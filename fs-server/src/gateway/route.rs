@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The second form is answered under names of this machine only: a page from elsewhere whose name was made to mean 127.0.0.1
-//! must not get in.
+//! must not get in. Where a token is asked for any name will do, and the first form takes any domain in localhost's place: such a page
+//! has no token.
 
 use http::Uri;
 use std::net::IpAddr;
@@ -38,8 +39,8 @@ pub enum Lost {
 }
 
 impl Route {
-    /// Of a request for `uri` with this Host; HTTP/2 has the host in the URI.
-    pub fn of(host: &str, uri: &Uri) -> Result<Route, Lost> {
+    /// Of a request for `uri` with this Host; HTTP/2 has the host in the URI. `anywhere` takes names that are not of this machine.
+    pub fn of(host: &str, uri: &Uri, anywhere: bool) -> Result<Route, Lost> {
         let name = name_of(host);
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         if let Some(label) = name.strip_suffix(DOMAIN).and_then(|rest| rest.strip_suffix('.')) {
@@ -47,7 +48,10 @@ impl Route {
             let (container, port) = numbers(container, port).ok_or_else(|| Lost::Host(host.to_owned()))?;
             return Ok(Route { container, port, prefix: String::new(), path: path.to_owned() });
         }
-        if name != DOMAIN && !name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()) {
+        if anywhere && let Some((container, port)) = first_label(&name) {
+            return Ok(Route { container, port, prefix: String::new(), path: path.to_owned() });
+        }
+        if !anywhere && name != DOMAIN && !name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()) {
             return Err(Lost::Host(host.to_owned()));
         }
         let lost = || Lost::Path(path.to_owned());
@@ -62,6 +66,12 @@ impl Route {
         }
         Ok(Route { container, port, prefix, path: rest.to_owned() })
     }
+}
+
+/// What `3000--7.any.domain` names.
+fn first_label(name: &str) -> Option<(u32, u16)> {
+    let (port, container) = name.split_once('.')?.0.split_once("--")?;
+    numbers(container, port)
 }
 
 /// A host without its port, in small letters.
@@ -87,7 +97,7 @@ mod tests {
     use super::*;
 
     fn of(host: &str, path: &str) -> Result<Route, Lost> {
-        Route::of(host, &path.parse().expect("a path"))
+        Route::of(host, &path.parse().expect("a path"), false)
     }
 
     #[test]
@@ -110,6 +120,16 @@ mod tests {
         }
         assert_eq!(of("localhost", "/container/7/3000"), Err(Lost::Slash("/container/7/3000/".into())));
         assert_eq!(of("localhost", "/container/7/3000?x"), Err(Lost::Slash("/container/7/3000/?x".into())));
+    }
+
+    #[test]
+    fn with_a_token_any_domain_will_do() {
+        let of = |host: &str, path: &str| Route::of(host, &path.parse().expect("a path"), true);
+        let route = of("3000--7.box.example:8443", "/a").expect("a route");
+        assert_eq!((route.container, route.port, &*route.path), (7, 3000, "/a"));
+        let route = of("box.example:8443", "/container/7/3000/a").expect("a route");
+        assert_eq!((route.container, route.port, &*route.path), (7, 3000, "/a"));
+        assert_eq!(of("box.example", "/"), Err(Lost::Path("/".into())));
     }
 
     #[test]
