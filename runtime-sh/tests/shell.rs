@@ -239,3 +239,23 @@ async fn job_control_reaches_what_runs_behind_the_scenes() {
     let ran = house.sh(script).await;
     assert_eq!(ran.stdout, "a task\n143\n143\n", "{}", ran.stderr);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ps_shows_the_tasks_that_are_seen_and_kill_is_a_program_too() {
+    let house = House::new().await;
+    house.write("/tmp/child", "#!/bin/sh\nsleep 1000\n", 0o755).await;
+    let script = "./child & x=$!; ps -p $x -o ppid=,stat=,args=; ps -e | head -n 1; ps | grep -c child
+        env kill -0 $x; echo $?; env kill -s TERM $x; wait $x; echo $?; env kill $x; echo $?; env kill -l 9 TERM 137";
+    let ran = house.sh(script).await;
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert!(lines[0].starts_with("1 S ") && lines[0].ends_with("child"), "{ran:?}");
+    assert_eq!(lines[1..], ["PID TTY     TIME CMD", "1", "0", "143", "1", "KILL", "15", "KILL"], "{ran:?}");
+    assert!(ran.stderr.contains(") - No such process\n"), "{ran:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_is_nowhere_here_is_named() {
+    let ran = House::new().await.sh("echo a b | awk '{ print $2 }'; echo $?; command -v awk; echo $?").await;
+    assert_eq!(ran.stdout, "127\n127\n");
+    assert!(ran.stderr.contains("awk: not found: there is no awk here"), "{ran:?}");
+}

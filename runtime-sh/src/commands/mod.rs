@@ -38,6 +38,7 @@ mod fold;
 mod glob;
 mod gnu;
 mod grep;
+mod gzip;
 mod head;
 mod io;
 mod joining;
@@ -50,10 +51,12 @@ mod mode;
 mod mv;
 mod nl;
 mod node;
+mod od;
 mod options;
 mod pattern;
 mod people;
 mod printf;
+mod ps;
 mod pwd;
 mod reach;
 mod realpath;
@@ -69,6 +72,7 @@ mod split;
 mod stat;
 mod system;
 mod tail;
+mod tar;
 mod tee;
 mod test;
 mod times;
@@ -148,11 +152,14 @@ pub const ALL: &[(&str, Command)] = &[
     ("fold", gnu!(fold)),
     ("grep", gnu!(grep)),
     ("groups", gnu!(system::GROUPS, system::show_groups)),
+    ("gunzip", gnu!(gzip::GUNZIP, gzip::gunzip)),
+    ("gzip", gnu!(gzip)),
     ("head", gnu!(head)),
     ("hostname", gnu!(system::HOSTNAME, system::hostname)),
     ("id", gnu!(system::ID, system::id)),
     ("install", gnu!(node::INSTALL, node::install)),
     ("join", gnu!(joining::JOIN, joining::join)),
+    ("kill", gnu!(ps::KILL, ps::kill)),
     ("link", gnu!(ln::LINK, ln::link)),
     ("ln", gnu!(ln)),
     ("ls", gnu!(ls)),
@@ -163,9 +170,11 @@ pub const ALL: &[(&str, Command)] = &[
     ("mv", gnu!(mv)),
     ("nl", gnu!(nl)),
     ("nproc", gnu!(system::NPROC, system::nproc)),
+    ("od", gnu!(od)),
     ("paste", gnu!(joining::PASTE, joining::paste)),
     ("printenv", gnu!(env::PRINTENV, env::printenv)),
     ("printf", gnu!(printf)),
+    ("ps", gnu!(ps)),
     ("pwd", command!(pwd::pwd)),
     ("readlink", gnu!(realpath::READLINK, realpath::readlink)),
     ("realpath", gnu!(realpath)),
@@ -185,6 +194,7 @@ pub const ALL: &[(&str, Command)] = &[
     ("stat", gnu!(stat)),
     ("tac", gnu!(reversed::TAC, reversed::tac)),
     ("tail", gnu!(tail)),
+    ("tar", gnu!(tar)),
     ("tee", gnu!(tee)),
     ("test", command!(test::test)),
     ("touch", gnu!(touch)),
@@ -200,6 +210,7 @@ pub const ALL: &[(&str, Command)] = &[
     ("whoami", gnu!(system::WHOAMI, system::whoami)),
     ("xargs", gnu!(xargs)),
     ("yes", gnu!(seq::YES, seq::yes)),
+    ("zcat", gnu!(gzip::ZCAT, gzip::zcat)),
 ];
 
 /// The command called `name`.

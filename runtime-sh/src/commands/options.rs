@@ -16,6 +16,8 @@ pub struct Args {
 pub struct Given {
     pub key: &'static str,
     pub value: Option<Vec<u8>>,
+    /// Operands that stood before it.
+    pub before: usize,
 }
 
 impl Args {
@@ -96,7 +98,8 @@ pub fn read(spec: &'static str, stops: bool, words: &[Vec<u8>]) -> Result<Args, 
                 (_, attached) => attached,
             };
             // A long name of its own is its own key, where several stand for one option.
-            args.options.push(Given { key: found.key(), value });
+            let before = args.operands.len();
+            args.options.push(Given { key: found.key(), value, before });
             continue;
         }
         if word.len() < 2 || word[0] != b'-' {
@@ -123,7 +126,8 @@ pub fn read(spec: &'static str, stops: bool, words: &[Vec<u8>]) -> Result<Args, 
                     }
                 },
             };
-            args.options.push(Given { key: found.key(), value });
+            let before = args.operands.len();
+            args.options.push(Given { key: found.key(), value, before });
         }
     }
     args.operands.extend(words.cloned());

@@ -134,13 +134,21 @@ impl Shell {
             job.settle(None);
         }
         let (status, why) = match error.errno() {
-            Errno::ENOENT | Errno::ENOTDIR => (127, "not found".to_owned()),
+            Errno::ENOENT | Errno::ENOTDIR => (127, format!("not found{}", instead(shown))),
             Errno::EACCES if error.text().contains("capability") => (126, error.text().to_owned()),
             _ => (126, words(error)),
         };
         self.say(format!("{shown}: {why}")).await;
         self.status = status;
         Ok(())
+    }
+}
+
+/// What to say of a program that scripts expect everywhere, and that is nowhere here.
+fn instead(name: &str) -> &'static str {
+    match name {
+        "awk" | "gawk" | "mawk" | "nawk" => ": there is no awk here (sed, cut, sort and node -e are)",
+        _ => "",
     }
 }
 

@@ -1,6 +1,7 @@
 //! Each command line of a table is run twice, by the machine's own coreutils, grep, sed and findutils and by ours, in two directories that
 //! begin with the same files. What they print, their status, and what they leave behind must be the same, byte for byte.
 
+mod archives;
 mod faults;
 mod files;
 mod lines;
@@ -237,6 +238,16 @@ struct Look {
     unordered: bool,
     /// The files behind, too; every line begins with fresh ones.
     files: bool,
+    /// What the machine's sh does to the files before.
+    before: &'static str,
+}
+
+/// Runs `script` in `dir` by the machine's own commands.
+fn prepare(dir: &Path, script: &str) {
+    let mut sh = Command::new("sh");
+    let ran = sh.args(["-ec", script]).current_dir(dir).env("LC_ALL", "C").env("TZ", "UTC").output();
+    let ran = ran.expect("sh runs");
+    assert!(ran.status.success(), "{script}: {}", String::from_utf8_lossy(&ran.stderr));
 }
 
 fn compare(lines: &[&str], look: Look) {
@@ -245,6 +256,7 @@ fn compare(lines: &[&str], look: Look) {
     let make = || {
         let dir = tempfile::tempdir().expect("a temporary directory");
         files::make(dir.path());
+        prepare(dir.path(), look.before);
         dir
     };
     let shared = make();

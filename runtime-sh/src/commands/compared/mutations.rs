@@ -2,7 +2,7 @@
 
 use super::{Look, compare};
 
-const FILES: Look = Look { unordered: false, files: true };
+const FILES: Look = Look { unordered: false, files: true, before: "" };
 
 #[test]
 fn files_are_copied_moved_and_removed_as_by_gnu() {
