@@ -117,6 +117,24 @@ fn the_end_that_a_program_tells_is_the_tasks() {
 }
 
 #[test]
+fn a_worker_that_lies_about_the_memory_it_shares_is_thrown_out_and_the_server_goes_on() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let liar = dir.path().join("fake_worker-that-lies");
+    std::fs::copy(FAKE, &liar).expect("room for a copy");
+    let server = Server::start(&["--node", liar.to_str().expect("a UTF-8 path")]);
+    let door = Door::nine(&server, Dialect::P9P2000U);
+    door.put("/tmp/p.js", b"print hello");
+    for _ in 0..3 {
+        let task = door.task("/tmp/p.js");
+        let refused = door.write(&format!("{task}/ctl"), b"start\n").expect_err("no worker comes up");
+        let refused = format!("{refused:?}");
+        assert!(refused.contains("it was thrown out"), "{refused}");
+    }
+    door.put("/tmp/f", b"still there");
+    assert_eq!(door.text("/tmp/f"), "still there");
+}
+
+#[test]
 fn a_crash_is_one_tasks_end_with_a_message_and_the_next_task_runs() {
     let (_server, door) = server(&[]);
     let cases = [

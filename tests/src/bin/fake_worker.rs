@@ -21,6 +21,7 @@
 use nine::client::{Client, Fid};
 use nine::wire::{Dialect, Mode, Msize, OpenFlags};
 use std::io::{Read, Write};
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream as StdStream;
 use tokio::net::UnixStream;
 
@@ -347,10 +348,28 @@ async fn work(socket: std::os::fd::OwnedFd) -> Result<(), Error> {
     worker.exit("{\"code\":0}").await
 }
 
+/// What the worker does whose executable is called `fake_worker-that-lies`: of the memory that it shares with the server it says
+/// that there is more in it than can be.
+fn lie() -> Result<(), Error> {
+    let (socket, memory) = wall::enter_with_memory()?;
+    let memory = memory.ok_or("memory")?;
+    // The number of bytes in the worker's direction (nine::shm).
+    std::fs::File::from(memory).write_all_at(&u32::MAX.to_ne_bytes(), 256)?;
+    let mut socket = StdStream::from(socket);
+    // A bell for a server that sleeps, and then its answer, which is the end.
+    socket.write_all(&[0])?;
+    let _reset_or_closed = socket.read_to_end(&mut Vec::new());
+    eprintln!("it was thrown out");
+    std::process::exit(1);
+}
+
 fn main() -> Result<(), Error> {
     if std::env::args().len() > 1 {
         println!("taskfs-node 0.0.0 v8 0 (a fake for tests)");
         return Ok(());
+    }
+    if std::env::args().next().is_some_and(|name| name.ends_with("-that-lies")) {
+        return lie();
     }
     let socket = wall::enter()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
