@@ -135,7 +135,7 @@ impl Watch {
         }
         if let Some(memory) = bounds.memory {
             if sum.memory > memory {
-                kill_largest(group, reached(group, "memory", &show_size(memory)));
+                kill_largest(group, memory, reached(group, "memory", &show_size(memory)));
                 return SOON;
             }
             again = again.min(if sum.memory > memory / 2 { OFTEN } else { 4 * OFTEN });
@@ -189,12 +189,36 @@ fn reached(group: &Group, name: &str, value: &str) -> String {
     format!("limit {name}={value} of container {} reached", group.id)
 }
 
-fn kill_largest(group: &Group, text: String) {
+fn kill_largest(group: &Group, limit: u64, text: String) {
     let memory = |task: &Arc<Task>| task.usage.memory.load(Ordering::Relaxed);
+    let running: Vec<_> = group.alive().into_iter().filter(|task| task.life.running().is_some()).collect();
+    let used: Vec<_> = running.iter().map(|task| (memory(task), task.life.killed().is_some())).collect();
+    let Some(largest) = too_large(&used, limit) else { return };
     group.tell_struck("memory", &text);
-    let running = group.alive().into_iter().filter(|task| task.life.running().is_some());
-    if let Some(task) = running.filter(|task| task.life.killed().is_none()).max_by_key(memory) {
-        // It may have ended meanwhile: the next look tells.
-        let _ = task.life.kill(Exit::killed(128 + 9, text));
+    // It may have ended meanwhile: the next look tells.
+    let _ = running[largest].life.kill(Exit::killed(128 + 9, text));
+}
+
+/// Which of these is to go so that the others fit: bytes, and whether it was killed. None where those that were killed and have not
+/// given back theirs yet are all that is too much.
+fn too_large(used: &[(u64, bool)], limit: u64) -> Option<usize> {
+    let living = || used.iter().enumerate().filter(|(_, (_, killed))| !killed);
+    let sum = living().fold(0, |sum: u64, (_, (bytes, _))| sum.saturating_add(*bytes));
+    let (largest, _) = living().max_by_key(|(_, (bytes, _))| *bytes)?;
+    (sum > limit).then_some(largest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_are_killed_than_it_takes() {
+        assert_eq!(too_large(&[(30, false), (50, false), (10, false)], 70), Some(1));
+        // It dies: what it still has is nobody's fault.
+        assert_eq!(too_large(&[(30, false), (50, true), (10, false)], 70), None);
+        assert_eq!(too_large(&[(40, false), (50, true), (35, false)], 70), Some(0));
+        assert_eq!(too_large(&[(30, false), (40, false)], 70), None);
+        assert_eq!(too_large(&[], 0), None);
     }
 }
