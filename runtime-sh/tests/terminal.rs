@@ -6,7 +6,7 @@ use house::House;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use task::Task;
-use vfs::{Follow, OpenFlags};
+use vfs::{Follow, OpenFlags, Terminal};
 
 /// Somebody at the terminal: types, and reads what is shown.
 struct Person<'h> {
@@ -137,11 +137,11 @@ async fn the_windows_size_is_told_by_a_signal() {
     )
     .await;
     person.sees("ready\r\n").await;
-    assert_eq!(person.task.tty.window(), (30, 100));
+    assert_eq!(person.task.window(), (30, 100));
     house.ctl(&person.task, "winsize 30 100").await;
     house.ctl(&person.task, "winsize 40 120").await;
     assert_eq!(house.ended(&person.task).await.code, 0);
-    assert_eq!(person.task.tty.window(), (40, 120));
+    assert_eq!(person.task.window(), (40, 120));
     person.sees("ready\r\nchanged\r\n").await;
 }
 

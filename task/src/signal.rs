@@ -28,6 +28,7 @@ impl Signal {
     pub const KILL: Signal = Signal(9);
     pub const CONT: Signal = Signal(18);
     pub const STOP: Signal = Signal(19);
+    pub const WINCH: Signal = Signal(28);
 
     /// `TERM`, `SIGTERM`, `term` or `15`.
     pub fn parse(word: &str) -> Result<Signal> {

@@ -29,6 +29,7 @@ mod op;
 pub mod overlay;
 mod qid;
 mod stat;
+mod terminal;
 mod watch;
 
 pub use access::Access;
@@ -49,4 +50,5 @@ pub use op::Op;
 pub use overlay::Overlay;
 pub use qid::{Kind, Qid, TreeTag};
 pub use stat::{Device, Mode, SetStat, SetTime, Stat, StatFs, Time};
+pub use terminal::{Terminal, TerminalMode, Window};
 pub use watch::{Change, Mark, Telling, Watch, Watcher, Watchers};

@@ -226,9 +226,9 @@ pub trait OpenFile: Any + Send + Sync {
     fn is_remote(&self) -> bool {
         false
     }
-    /// Whether this is a terminal (isatty(3)).
-    fn is_terminal(&self) -> bool {
-        false
+    /// The terminal that this is, if it is one (isatty(3)).
+    fn terminal(&self) -> Option<&dyn Terminal> {
+        None
     }
     /// A file of this machine that has the very bytes: what is read and written there need not come through here, as long as
     /// it is done with the rights of this open file. None where there is more to it than the bytes.

@@ -3,7 +3,7 @@
 use super::Invocation;
 use super::messages::say;
 use crate::condition::{self, Asker};
-use vfs::{Kind, Result};
+use vfs::Result;
 
 pub(super) async fn test(call: &mut Invocation<'_>) -> Result<u8> {
     decide(call, call.args()).await
@@ -21,8 +21,8 @@ pub(super) async fn bracket(call: &mut Invocation<'_>) -> Result<u8> {
 
 async fn decide(call: &mut Invocation<'_>, words: &[Vec<u8>]) -> Result<u8> {
     let asker = Asker { who: call.who, cwd: call.cwd };
-    let terminals = [call.stdin.file(), call.stdout.file(), call.stderr.file()]
-        .map(|file| file.node().kind() == Kind::CharDevice);
+    let terminals =
+        [call.stdin.file(), call.stdout.file(), call.stderr.file()].map(|file| file.terminal().is_some());
     let is_terminal = move |fd: &[u8]| {
         let number = std::str::from_utf8(fd).ok().and_then(|text| text.parse::<usize>().ok());
         Ok(number.and_then(|number| terminals.get(number).copied()).unwrap_or(false))

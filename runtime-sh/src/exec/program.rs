@@ -6,7 +6,8 @@ use crate::jobs::deliver;
 use crate::runner::Runner;
 use crate::setting::{Child, Found};
 use crate::shell::{Outcome, Shell, Stop};
-use task::Exit;
+use task::{Exit, State};
+use tokio::sync::watch;
 use vfs::{Errno, Error, FileRef, Place};
 
 impl Shell {
@@ -73,11 +74,14 @@ impl Shell {
     /// Waits for a program. In an interactive shell the terminal's signals are handed on to it; one that is stopped becomes a
     /// job.
     async fn await_child(&mut self, child: Child, shown: &str) -> Outcome {
+        let mut state = child.task.life.watch();
         let exit = loop {
             let process = self.process().clone();
             let signal = tokio::select! {
                 exit = child.ended() => break exit,
                 signal = process.signals.came(), if self.interactive => signal,
+                // By itself, or by somebody else.
+                () = is_stopped(&mut state), if self.interactive => return self.suspend(child, shown).await,
             };
             process.signals.forget(signal);
             if signal == libc::SIGTSTP && child.task.life.stop().is_ok() {
@@ -149,6 +153,14 @@ fn instead(name: &str) -> &'static str {
     match name {
         "awk" | "gawk" | "mawk" | "nawk" => ": there is no awk here (sed, cut, sort and node -e are)",
         _ => "",
+    }
+}
+
+/// Done when a task is stopped.
+async fn is_stopped(state: &mut watch::Receiver<State>) {
+    if state.wait_for(|state| *state == State::Stopped).await.is_err() {
+        // It has gone, and its end says so.
+        std::future::pending::<()>().await;
     }
 }
 

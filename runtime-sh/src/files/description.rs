@@ -8,7 +8,7 @@
 use crate::process::Counted;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use vfs::{Errno, FileRef, Interest, Nature, NodeRef, Op, OpenFile, Result, Stat};
+use vfs::{Errno, FileRef, Interest, Nature, NodeRef, Op, OpenFile, Result, Stat, Terminal};
 
 /// See the module.
 pub(crate) struct Description {
@@ -60,7 +60,7 @@ impl Description {
     }
     /// Whether it is a terminal's.
     pub fn is_terminal(&self) -> bool {
-        self.file.is_terminal()
+        self.terminal().is_some()
     }
 }
 
@@ -70,6 +70,9 @@ impl OpenFile for Description {
     }
     fn nature(&self) -> Nature {
         Nature::Stream
+    }
+    fn terminal(&self) -> Option<&dyn Terminal> {
+        self.file.terminal()
     }
     fn stat(&self) -> Op<'_, Stat> {
         self.file.stat()

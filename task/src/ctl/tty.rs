@@ -2,9 +2,8 @@
 
 use super::{Command, Verb, Wrong};
 use crate::Task;
-use crate::tty::{Mode, Window};
 use std::sync::Arc;
-use vfs::{Caller, Op};
+use vfs::{Caller, Op, Terminal, TerminalMode, Window};
 
 pub(super) const TTY: Verb = Verb {
     name: "tty",
@@ -14,10 +13,10 @@ pub(super) const TTY: Verb = Verb {
         ["on"] => Ok(Box::new(Tty::On(None))),
         ["on", rows, columns] => Ok(Box::new(Tty::On(Some(window(rows, columns)?)))),
         ["off"] => Ok(Box::new(Tty::Off)),
-        ["cooked"] => Ok(Box::new(Tty::Mode(|mode| Mode { cooked: true, ..mode }))),
-        ["raw"] => Ok(Box::new(Tty::Mode(|_| Mode { cooked: false, echo: false }))),
-        ["echo"] => Ok(Box::new(Tty::Mode(|mode| Mode { echo: true, ..mode }))),
-        ["noecho"] => Ok(Box::new(Tty::Mode(|mode| Mode { echo: false, ..mode }))),
+        ["cooked"] => Ok(Box::new(Tty::Mode(|mode| TerminalMode { cooked: true, post: true, ..mode }))),
+        ["raw"] => Ok(Box::new(Tty::Mode(|_| TerminalMode { cooked: false, echo: false, post: false }))),
+        ["echo"] => Ok(Box::new(Tty::Mode(|mode| TerminalMode { echo: true, ..mode }))),
+        ["noecho"] => Ok(Box::new(Tty::Mode(|mode| TerminalMode { echo: false, ..mode }))),
         _ => Err(Wrong::Arguments),
     },
 };
@@ -42,7 +41,7 @@ fn window(rows: &str, columns: &str) -> Result<Window, Wrong> {
 enum Tty {
     On(Option<Window>),
     Off,
-    Mode(fn(Mode) -> Mode),
+    Mode(fn(TerminalMode) -> TerminalMode),
 }
 
 impl Command<Task> for Tty {
@@ -63,7 +62,7 @@ impl Command<Task> for Tty {
                 }
                 task.tty.turn(false);
             }
-            Tty::Mode(change) => task.set_tty_mode(change(task.tty.mode())),
+            Tty::Mode(change) => task.set_mode(change(task.mode())),
         }
         Op::ok(())
     }

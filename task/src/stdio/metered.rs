@@ -4,7 +4,7 @@ use crate::{Exit, Task};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use vfs::lock::{Lock, LockOwner};
-use vfs::{Allocate, Extent, FileRef, Interest, Nature, NodeRef, Op, OpenFile, Sink};
+use vfs::{Allocate, Extent, FileRef, Interest, Nature, NodeRef, Op, OpenFile, Sink, Terminal};
 
 /// An open stdout or stderr of `task`. Writes to a storage file go to its end, so that both can share one.
 pub(crate) struct Metered {
@@ -46,8 +46,8 @@ impl OpenFile for Metered {
     fn nature(&self) -> Nature {
         self.file.nature()
     }
-    fn is_terminal(&self) -> bool {
-        self.file.is_terminal()
+    fn terminal(&self) -> Option<&dyn Terminal> {
+        self.file.terminal()
     }
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
         self.file.read(offset, buf)

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use vfs::{
     Caller, Errno, Error, FileRef, Interest, Kind, Mode, Nature, Node, NodeRef, Op, OpenFile, OpenFlags, Qid,
-    SetStat, Stat,
+    SetStat, Stat, Terminal,
 };
 
 /// One of a task's three streams.
@@ -209,8 +209,9 @@ impl OpenFile for OpenStdio {
         self.wait(op)
     }
 
-    fn is_terminal(&self) -> bool {
-        self.stdio.task.tty.is_on()
+    fn terminal(&self) -> Option<&dyn Terminal> {
+        let task = &*self.stdio.task;
+        task.tty.is_on().then_some(task)
     }
 
     fn ready(&self, interest: Interest) -> Op<'_, ()> {

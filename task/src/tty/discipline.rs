@@ -6,22 +6,10 @@
 //!       ──► echo                    ──► the output
 //! ```
 
+use vfs::TerminalMode;
+
 /// The longest line that is gathered (MAX_CANON).
 const LONGEST: usize = 4096;
-
-/// How the terminal is set (termios(3): ICANON, ECHO, ISIG, ICRNL, OPOST).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Mode {
-    /// Lines are gathered, and signals are typed; else every byte is read as it comes.
-    pub cooked: bool,
-    pub echo: bool,
-}
-
-impl Default for Mode {
-    fn default() -> Mode {
-        Mode { cooked: true, echo: true }
-    }
-}
 
 /// What came of typing.
 #[derive(Default, PartialEq, Eq, Debug)]
@@ -35,7 +23,7 @@ pub struct Typed {
 /// The state between bytes.
 #[derive(Default)]
 pub struct Discipline {
-    pub mode: Mode,
+    pub mode: TerminalMode,
     line: Vec<u8>,
     /// The next byte is taken as it is (^V).
     literal: bool,
@@ -52,7 +40,7 @@ const QUIT: u8 = 28;
 
 impl Discipline {
     /// Sets how it works; what was typed of a line can be read once lines are not gathered any more.
-    pub fn set(&mut self, mode: Mode) -> Option<Vec<u8>> {
+    pub fn set(&mut self, mode: TerminalMode) -> Option<Vec<u8>> {
         self.mode = mode;
         (!mode.cooked && !self.line.is_empty()).then(|| std::mem::take(&mut self.line))
     }
@@ -217,7 +205,7 @@ mod tests {
     fn raw_is_as_it_comes() {
         let mut discipline = Discipline::default();
         discipline.type_in(b"ab");
-        let rest = discipline.set(Mode { cooked: false, echo: false });
+        let rest = discipline.set(TerminalMode { cooked: false, echo: false, post: false });
         assert_eq!(rest, Some(b"ab".to_vec()));
         let typed = discipline.type_in(b"\x03\r");
         assert_eq!((typed.parts, typed.echo, typed.signals), (vec![b"\x03\r".to_vec()], vec![], vec![]));

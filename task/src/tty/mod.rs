@@ -5,21 +5,18 @@
 
 mod discipline;
 
-pub use discipline::Mode;
-
 use crate::Task;
 use discipline::{Discipline, shown};
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use vfs::{Op, Result};
-
-/// Rows and columns.
-pub type Window = (u16, u16);
+use tokio::sync::Notify;
+use vfs::{Op, Result, Terminal, TerminalMode, Window};
 
 #[derive(Default)]
 pub struct Tty {
     on: AtomicBool,
     state: Mutex<State>,
+    resized: Notify,
 }
 
 struct State {
@@ -40,15 +37,9 @@ impl Tty {
     pub fn turn(&self, on: bool) {
         self.on.store(on, Ordering::Release);
     }
-    pub fn window(&self) -> Window {
-        self.state.lock().window
-    }
-    pub fn mode(&self) -> Mode {
-        self.state.lock().discipline.mode
-    }
-    /// Output as it goes to the terminal: a raw one is sent it as it is.
+    /// Output as it goes to the terminal.
     pub fn output(&self, data: &[u8]) -> Vec<u8> {
-        if self.mode().cooked { shown(data) } else { data.to_vec() }
+        if self.state.lock().discipline.mode.post { shown(data) } else { data.to_vec() }
     }
 }
 
@@ -56,17 +47,12 @@ impl Task {
     /// Sets the window's size; the program is told by SIGWINCH where it is another.
     pub fn set_window(&self, window: Window) {
         let before = std::mem::replace(&mut self.tty.state.lock().window, window);
-        if before != window
-            && let Some(running) = self.life.running()
-        {
-            running.signal(libc::SIGWINCH);
+        if before == window {
+            return;
         }
-    }
-
-    pub fn set_tty_mode(&self, mode: Mode) {
-        let rest = self.tty.state.lock().discipline.set(mode);
-        if let Some(rest) = rest {
-            self.stdio.stdin.put(&rest);
+        self.tty.resized.notify_waiters();
+        if let Some(running) = self.life.running() {
+            running.signal(libc::SIGWINCH);
         }
     }
 
@@ -102,6 +88,38 @@ impl Task {
             let _ = self.life.stop();
         } else if let Ok(signal) = crate::Signal::parse(&signal.to_string()) {
             let _ = self.life.kill(signal.exit());
+        }
+    }
+}
+
+impl Terminal for Task {
+    fn mode(&self) -> TerminalMode {
+        self.tty.state.lock().discipline.mode
+    }
+    fn set_mode(&self, mode: TerminalMode) {
+        let rest = self.tty.state.lock().discipline.set(mode);
+        if let Some(rest) = rest {
+            self.stdio.stdin.put(&rest);
+        }
+    }
+    fn window(&self) -> Window {
+        self.tty.state.lock().window
+    }
+    fn window_other_than(&self, known: Window) -> Op<'_, Window> {
+        let other = move || Some(self.window()).filter(|window| *window != known);
+        match other() {
+            Some(window) => Op::ok(window),
+            None => Op::later(async move {
+                loop {
+                    let resized = self.tty.resized.notified();
+                    tokio::pin!(resized);
+                    resized.as_mut().enable();
+                    if let Some(window) = other() {
+                        return Ok(window);
+                    }
+                    resized.await;
+                }
+            }),
         }
     }
 }
