@@ -30,6 +30,7 @@ mod running;
 mod runtime;
 mod spawn;
 mod spec;
+mod terminal;
 mod worker;
 
 pub use cgroup::Cgroups;

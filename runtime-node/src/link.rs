@@ -6,6 +6,7 @@ use crate::ipc::{Channel, Exchange};
 use crate::net::Neighbour;
 use crate::overseen::Files;
 use crate::refusals::Refusals;
+use crate::terminal::Screen;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -38,6 +39,8 @@ pub(crate) struct Given {
     pub watches: WatchRoom,
     /// Whom it finds on its loopback besides.
     pub neighbour: Option<Neighbour>,
+    /// The terminal that it is at.
+    pub screen: Option<Screen>,
     /// Its channel to the program that forked it.
     pub ipc: Option<Arc<Channel>>,
 }

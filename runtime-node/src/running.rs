@@ -10,8 +10,19 @@ pub(crate) struct RunningWorker(pub Arc<Worker>);
 impl Running for RunningWorker {
     fn stop(&self) {
         self.0.stop();
+        if let Some(given) = self.0.link.given()
+            && let Some(screen) = &given.screen
+        {
+            screen.leave();
+        }
     }
     fn cont(&self) {
+        if let Some(given) = self.0.link.given()
+            && let Some(screen) = &given.screen
+        {
+            screen.come_back();
+        }
+        self.0.link.signal(Signal::CONT);
         self.0.cont();
     }
     fn kill(&self, exit: Exit) {

@@ -10,6 +10,7 @@ use crate::pool::Pool;
 use crate::refusals::Told;
 use crate::running::RunningWorker;
 use crate::spec;
+use crate::terminal::{self, Screen};
 use std::sync::Arc;
 use task::{Capability, Fit, Program, Reach, Running, Runtime, Start};
 use tokio::sync::Semaphore;
@@ -127,6 +128,7 @@ impl NodeRuntime {
             let refusals = worker.link.refusals.clone();
             Arc::new(Told { guard, refusals }) as Arc<dyn Guard>
         });
+        let screen = Screen::of(&start.stdio);
         let given = Given {
             id: start.id,
             spec,
@@ -140,12 +142,16 @@ impl NodeRuntime {
             group: start.group,
             watches: WatchRoom::new(WATCHES),
             neighbour: self.neighbour.clone(),
+            screen,
             ipc,
         };
         worker.give(given, start.usage, start.limits);
-        let (ended, pool) = (worker.wait(), self.pool.clone());
+        let (ended, pool, link) = (worker.wait(), self.pool.clone(), worker.link.clone());
         tokio::spawn(async move {
-            ended.await;
+            tokio::select! {
+                _ = ended => {}
+                never = terminal::follow(&link) => match never {},
+            }
             pool.give_back();
         });
         self.pool.refill();

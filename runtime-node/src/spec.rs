@@ -78,6 +78,7 @@ fn exact(bytes: &[u8]) -> Result<String> {
 
 fn kind(file: &FileRef) -> &'static str {
     match (file.nature(), file.node().kind()) {
+        _ if file.terminal().is_some() => "tty",
         (Nature::Storage, Kind::File) => "file",
         (_, Kind::CharDevice) => "null",
         _ => "pipe",

@@ -208,6 +208,9 @@ impl Worker {
             usage.files.store(0, Ordering::Relaxed);
         }
         if let Some(given) = self.link.given() {
+            if let Some(screen) = &given.screen {
+                screen.leave();
+            }
             if let Some(channel) = &given.ipc {
                 channel.close();
             }

@@ -5,7 +5,8 @@
 //! spec        a read waits for the task, and gives it as JSON
 //! stdio/0     the task's input
 //!       1 2   its output
-//! signals     a read waits for a signal: SIGINT, a line each
+//! tty         the terminal that it is at: a read gives its size and mode, a write of raw or cooked sets that
+//! signals     a read waits for a signal: SIGINT, a line each; a write of SIGTSTP stops the task
 //! exit        a write of JSON: the task's end
 //! dns         a write of a name; a read gives its addresses, a line each
 //! refused     what was refused, and why: a line each, the newest last
@@ -23,6 +24,7 @@ use crate::ipc::{Channel, Side};
 use crate::link::{Given, Link};
 use crate::net;
 use crate::spec;
+use crate::terminal::Screen;
 use parking_lot::Mutex;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
@@ -45,6 +47,7 @@ enum Entry {
     Dns,
     Refused,
     Watch,
+    Tty,
     Ipc,
     Children,
     New,
@@ -56,7 +59,7 @@ enum Entry {
     ChildIpc(u32),
 }
 
-const ROOT: [(&str, Entry); 10] = [
+const ROOT: [(&str, Entry); 11] = [
     ("ready", Entry::Ready),
     ("spec", Entry::Spec),
     ("stdio", Entry::Stdio),
@@ -65,6 +68,7 @@ const ROOT: [(&str, Entry); 10] = [
     ("dns", Entry::Dns),
     ("refused", Entry::Refused),
     ("watch", Entry::Watch),
+    ("tty", Entry::Tty),
     ("ipc", Entry::Ipc),
     ("children", Entry::Children),
 ];
@@ -86,6 +90,7 @@ impl Entry {
             Entry::Refused => 13,
             Entry::Ipc => 14,
             Entry::Watch => 15,
+            Entry::Tty => 16,
             Entry::Child(id) => Entry::of_child(id, 0),
             Entry::ChildStdio(id) => Entry::of_child(id, 1),
             Entry::ChildStream(id, n) => Entry::of_child(id, 2 + u64::from(n)),
@@ -95,7 +100,7 @@ impl Entry {
         }
     }
     fn of_child(id: u32, file: u64) -> u64 {
-        u64::from(id) << 4 | file
+        u64::from(id) << 5 | file
     }
     fn is_dir(self) -> bool {
         matches!(self, Entry::Root | Entry::Stdio | Entry::Children | Entry::Child(_) | Entry::ChildStdio(_))
@@ -140,9 +145,13 @@ impl Entry {
     /// What it can be opened for.
     fn access(self) -> OpenFlags {
         match self {
-            Entry::New | Entry::Dns | Entry::Watch | Entry::Ipc | Entry::ChildIpc(_) => {
-                OpenFlags::READ | OpenFlags::WRITE
-            }
+            Entry::New
+            | Entry::Dns
+            | Entry::Watch
+            | Entry::Tty
+            | Entry::Signals
+            | Entry::Ipc
+            | Entry::ChildIpc(_) => OpenFlags::READ | OpenFlags::WRITE,
             Entry::Ready
             | Entry::Exit
             | Entry::Stream(1..)
@@ -198,6 +207,24 @@ impl Control {
     }
     fn given(&self) -> Result<Arc<Given>> {
         self.link.given().ok_or_else(|| Error::new(Errno::ENXIO, "there is no task yet"))
+    }
+
+    /// The terminal that the task is at.
+    fn screen<T>(&self, what: impl FnOnce(&Screen) -> Result<T>) -> Result<T> {
+        match &self.given()?.screen {
+            Some(screen) => what(screen),
+            None => Err(Error::new(Errno::ENOTTY, "tty: the task is at no terminal")),
+        }
+    }
+    /// A signal that stops a program, and that this one does not take: the task is stopped.
+    fn stop(&self, signal: &[u8]) -> Result<()> {
+        let word = String::from_utf8_lossy(signal);
+        if !["SIGTSTP", "SIGTTIN", "SIGTTOU"].contains(&word.trim()) {
+            return Err(Error::new(Errno::EINVAL, format!("signals: {}: does not stop", word.trim())));
+        }
+        let given = self.given()?;
+        let task = given.tasks.upgrade().and_then(|tasks| tasks.get(given.id)).ok_or(Errno::ESRCH)?;
+        task.life.stop()
     }
 
     /// The task's own open file.
@@ -262,7 +289,8 @@ impl Node for Control {
         }
         Op::started(async move {
             let (stream, channel) = (self.behind().await?, self.channel()?);
-            if self.entry == Entry::Signals {
+            let listens = self.entry == Entry::Signals && flags.contains(OpenFlags::READ);
+            if listens {
                 self.link.add_listener();
             }
             let (node, ended) = (self.clone(), OnceLock::new());
@@ -272,6 +300,7 @@ impl Node for Control {
                 stream,
                 channel,
                 watched: Watched::default(),
+                listens,
                 answer: Mutex::default(),
                 ended,
             }) as FileRef)
@@ -288,6 +317,8 @@ struct OpenControl {
     channel: Option<(Arc<Channel>, Side)>,
     /// Of `watch`.
     watched: Watched,
+    /// Of `signals`: it is for reading.
+    listens: bool,
     /// Of `children/new` and `dns`: what came of the last write.
     answer: Mutex<String>,
     /// Of a child's `wait`: what was read of its end.
@@ -325,6 +356,9 @@ impl OpenFile for OpenControl {
             (_, Some(file)) => file.read(offset, buf),
             (Entry::New | Entry::Dns, _) => Op::ok(copy(self.answer.lock().as_bytes(), offset, buf)),
             (Entry::Watch, _) => self.watched.read(buf),
+            (Entry::Tty, _) => {
+                self.control.screen(|screen| Ok(copy(screen.describe().as_bytes(), offset, buf))).into()
+            }
             (Entry::Refused, _) => Op::ok(copy(link.refusals.text().as_bytes(), offset, buf)),
             (Entry::ChildWait(id), _) => Op::started(async move {
                 if self.ended.get().is_none() {
@@ -374,6 +408,8 @@ impl OpenFile for OpenControl {
                 self.watched.begin(&given.root, &given.who, &given.watches, data).await?;
                 Ok(data.len())
             }),
+            (Entry::Tty, _) => self.control.screen(|screen| screen.command(data).map(|()| data.len())).into(),
+            (Entry::Signals, _) => self.control.stop(data).map(|()| data.len()).into(),
             (Entry::Ready, _) => {
                 link.set_ready();
                 Op::ok(data.len())
@@ -424,7 +460,7 @@ impl Drop for OpenControl {
             channel.close();
         }
         match self.control.entry {
-            Entry::Signals => link.remove_listener(),
+            Entry::Signals if self.listens => link.remove_listener(),
             // Whoever has read how it ended wants no more of it.
             Entry::ChildWait(id) if self.ended.get().is_some() => {
                 if let (Some(given), Ok(runtime)) = (link.given(), Handle::try_current()) {
