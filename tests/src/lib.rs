@@ -15,6 +15,7 @@ pub mod matrix;
 pub mod programs;
 pub mod project;
 pub mod promises;
+pub mod typist;
 pub mod users;
 pub mod wire;
 

@@ -163,8 +163,23 @@ function isScript(path) {
   return core.compileFunction(op_require_read_file(path), `file://${path}`, [false], ["require", "module", "exports"])[1] === null;
 }
 
+/** Runs what is typed, line by line. */
+function converse() {
+  const { createInternalRepl } = core.createLazyLoader("ext:deno_node/internal/repl.ts")();
+  console.log(`Welcome to Node.js ${nodeProcess.version}.\nType ".help" for more information.`);
+  createInternalRepl(nodeProcess.env, (error, repl) => {
+    if (error) throw error;
+    repl.on("exit", () => nodeProcess.exit());
+  });
+}
+
 /** Runs a text as `node -e` does; with `show`, prints its value. */
 function runText(text, show, name) {
+  if (options.isRepl) {
+    converse();
+    ticks.runNextTicks();
+    return;
+  }
   if (options.test.isRunner) {
     core.loadExtScript("ext:runtime/test/runner.js").main(nodeProcess.argv.slice(1));
     ticks.runNextTicks();

@@ -25,6 +25,8 @@ pub enum Program {
     },
     /// Text that comes on standard input.
     Stdin,
+    /// `-i`, or standard input where that is a terminal: what is typed is run line by line.
+    Repl,
     /// `--test`: the files that its words name, or those that look like tests.
     Tests,
     Version,
@@ -46,6 +48,8 @@ pub struct Options {
     pub trace_deprecation: bool,
     pub trace_warnings: bool,
     pub no_deprecation: bool,
+    /// Whether the program is what is typed.
+    pub is_repl: bool,
     /// Whether the program is only looked at.
     pub check: bool,
     pub test: Tests,
@@ -87,6 +91,7 @@ impl Options {
             trace_deprecation: given.trace_deprecation,
             trace_warnings: given.trace_warnings,
             no_deprecation: !given.deprecation,
+            is_repl: false,
             check: given.syntax_check_only,
             test: Tests {
                 is_runner: given.test_runner,
@@ -145,11 +150,11 @@ fn parse(words: Vec<String>) -> Result<ParseResult, String> {
 }
 
 impl Command {
-    /// Reads a command line without its first word; `node_options` are the variable's.
+    /// Reads a command line without its first word; `node_options` are the variable's. `at_terminal`: standard input is one.
     ///
     /// # Errors
     /// An option that there is not, or one without the value that it needs.
-    pub fn parse(words: &[String], node_options: &str) -> Result<Command, String> {
+    pub fn parse(words: &[String], node_options: &str, at_terminal: bool) -> Result<Command, String> {
         let mut line = environment(node_options)?;
         line.extend_from_slice(words);
         let parsed = parse(line)?;
@@ -176,9 +181,12 @@ impl Command {
             return Ok(Command { program, args: rest, exec_argv, options });
         }
         let program = match rest.first() {
+            _ if given.force_repl => Program::Repl,
             Some(script) if script != "-" => Program::Script(rest.remove(0)),
+            None if at_terminal => Program::Repl,
             _ => Program::Stdin,
         };
+        let options = Options { is_repl: program == Program::Repl, ..options };
         Ok(Command { program, args: rest, exec_argv, options })
     }
 }
@@ -189,7 +197,7 @@ mod tests {
 
     fn parse(line: &str) -> Command {
         let words: Vec<String> = line.split(' ').filter(|w| !w.is_empty()).map(str::to_owned).collect();
-        Command::parse(&words, "").unwrap()
+        Command::parse(&words, "", false).unwrap()
     }
 
     #[test]
@@ -216,6 +224,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_typed_is_the_program_at_a_terminal_or_where_that_is_asked_for() {
+        let at_terminal = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            Command::parse(&words, "", true).unwrap()
+        };
+        assert!(at_terminal(&[]).options.is_repl && parse("-i").options.is_repl);
+        assert_eq!(at_terminal(&["-"]).program, Program::Stdin);
+        assert_eq!(at_terminal(&["app.js"]).program, Program::Script("app.js".into()));
+    }
+
+    #[test]
     fn tests_are_looked_for_where_the_words_say() {
         let command = parse("--test --test-only --test-reporter=tap a.test.js b");
         assert_eq!((command.program, command.args), (Program::Tests, vec!["a.test.js".into(), "b".into()]));
@@ -225,16 +244,16 @@ mod tests {
 
     #[test]
     fn what_is_no_option_or_lacks_its_value_is_an_error() {
-        assert_eq!(Command::parse(&["-e".into()], ""), Err("-e requires an argument".into()));
-        assert_eq!(Command::parse(&["--frob".into()], ""), Err("bad option: --frob".into()));
+        assert_eq!(Command::parse(&["-e".into()], "", false), Err("-e requires an argument".into()));
+        assert_eq!(Command::parse(&["--frob".into()], "", false), Err("bad option: --frob".into()));
         let refused = Err("--inspect: the inspector is not available here".into());
-        assert_eq!(Command::parse(&["--inspect=0".into(), "a.js".into()], ""), refused);
-        assert_eq!(Command::parse(&["a.js".into()], "--inspect-brk"), refused);
+        assert_eq!(Command::parse(&["--inspect=0".into(), "a.js".into()], "", false), refused);
+        assert_eq!(Command::parse(&["a.js".into()], "--inspect-brk", false), refused);
     }
 
     #[test]
     fn options_of_the_environment_are_in_force_and_not_in_exec_argv() {
-        let command = Command::parse(&["a.js".into()], "--import ./first.mjs").unwrap();
+        let command = Command::parse(&["a.js".into()], "--import ./first.mjs", false).unwrap();
         assert_eq!(command.options.import, ["./first.mjs"]);
         assert_eq!(command.exec_argv, [""; 0]);
     }

@@ -22,6 +22,9 @@ pub struct Spec {
     #[serde(default)]
     pub env: HashMap<String, String>,
     pub cwd: String,
+    /// What stands behind each of its standard files: `tty`, `pipe`, `file`, `null`.
+    #[serde(default)]
+    pub stdio: Vec<String>,
     #[serde(default)]
     pub limits: Limits,
     pub hostname: String,

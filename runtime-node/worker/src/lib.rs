@@ -153,7 +153,10 @@ fn program(
             exec_argv: Vec::new(),
             options: Options::of_environment(node_options).map_err(bad_option)?,
         },
-        None => Command::parse(&spec.args, node_options).map_err(bad_option)?,
+        None => {
+            let at_terminal = spec.stdio.first().is_some_and(|kind| kind == "tty");
+            Command::parse(&spec.args, node_options, at_terminal).map_err(bad_option)?
+        }
     };
     let main = match command.program {
         Program::Script(path) => Main::file(tree, &path).map_err(|e| (1, format!("{path}: {e}")))?,
@@ -166,6 +169,7 @@ fn program(
         }
         // What is to be done is in the options.
         Program::Tests => Main::Text { text: String::new(), show: false, name: "[test]" },
+        Program::Repl => Main::Text { text: String::new(), show: false, name: "[repl]" },
         Program::Version => {
             let text = "process.stdout.write(process.version + '\\n')".into();
             Main::Text { text, show: false, name: "[eval]" }

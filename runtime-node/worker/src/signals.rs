@@ -9,9 +9,7 @@ use crate::control::{Control, Exit};
 use crate::link::{Handle, Link, Sent};
 use nine::wire::{OpenFlags, Rmessage, Tmessage};
 use std::collections::HashMap;
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
@@ -24,6 +22,9 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// What a signal does where nobody listens for it; the others end the task.
 const HARMLESS: [&str; 4] = ["SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH"];
+
+/// These stop it.
+const STOPS: [&str; 3] = ["SIGTSTP", "SIGTTIN", "SIGTTOU"];
 
 /// The main thread waits in its runtime.
 static RESTS: AtomicBool = AtomicBool::new(false);
@@ -110,7 +111,15 @@ impl Desk {
             !all.is_empty()
         });
         drop(listeners);
-        if !heard && !HARMLESS.contains(&signal) {
+        if heard || HARMLESS.contains(&signal) {
+            return;
+        }
+        if STOPS.contains(&signal) {
+            // Where it is stopped already, there is nothing to do.
+            if let Err(e) = self.control.write(&["signals"], signal.as_bytes()) {
+                crate::log::say(format_args!("{signal}: {e}"));
+            }
+        } else {
             self.control.exit(Exit { signal: Some(signal.to_owned()), ..Exit::default() });
         }
     }
@@ -126,7 +135,7 @@ impl Desk {
                 *pending = Some(batch.send()?);
             }
             let sent = pending.as_mut().expect("just filled");
-            let Poll::Ready(answers) = Pin::new(sent).poll(&mut Context::from_waker(&waker)) else {
+            let Poll::Ready(answers) = sent.look(&mut Context::from_waker(&waker)) else {
                 return Ok(());
             };
             *pending = None;

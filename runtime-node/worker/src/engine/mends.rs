@@ -292,6 +292,32 @@ const MENDS: &[(&str, &str, &str)] = &[
         "  let getIsTTY = () => writer?.isTerminal();\n",
         "  let getIsTTY = () => writer?.isTerminal() || undefined;\n",
     ),
+    (
+        "deno_node/_process/streams.mjs",
+        "  let getStdinIsTTY = () => io.stdin?.isTerminal();\n",
+        "  let getStdinIsTTY = () => io.stdin?.isTerminal() || undefined;\n",
+    ),
+    // A terminal is a file of the task's: js/terminal.js.
+    (
+        "deno_node/tty.js",
+        "const { TTY } = core.ops;\n",
+        "const { TTY } = core.loadExtScript(\"ext:runtime/terminal.js\");\n",
+    ),
+    (
+        "internal_binding/tty_wrap.ts",
+        "const { TTY } = core.ops;\n\n// Mark TTY as a StreamBase handle, matching Node's StreamBase::AddMethods.\nTTY.prototype.isStreamBase = true;\n",
+        "const { TTY } = core.loadExtScript(\"ext:runtime/terminal.js\");\n",
+    ),
+    (
+        "deno_node/internal/tty.js",
+        "import { op_tty_check_fd_permission, TTY } from \"ext:core/ops\";\n",
+        "import { op_tty_check_fd_permission } from \"ext:core/ops\";\nconst { TTY } = core.loadExtScript(\"ext:runtime/terminal.js\");\n",
+    ),
+    (
+        "node:tty",
+        "import { op_tty_check_fd_permission, TTY } from \"ext:core/ops\";\n",
+        "import { op_tty_check_fd_permission } from \"ext:core/ops\";\nconst { TTY } = core.loadExtScript(\"ext:runtime/terminal.js\");\n",
+    ),
     // A socket belongs to the process that has it, and a child is another.
     (
         "deno_node/internal/child_process.ts",

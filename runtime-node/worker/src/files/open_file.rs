@@ -2,7 +2,7 @@
 
 use super::attr::{self, Change};
 use super::walk::errno;
-use crate::link::{Handle, now, unexpected};
+use crate::link::{Handle, Sent, now, unexpected};
 use deno_core::{BufMutView, BufView, ResourceHandleFd, WriteOutcome};
 use deno_io::fs::{File, FsError, FsResult, FsStat};
 use nine::wire::{
@@ -36,6 +36,13 @@ impl OpenFile {
 
     fn fid(&self) -> Fid {
         self.handle.fid()
+    }
+
+    /// Asks for what comes next on a stream.
+    pub fn ask_for_input(&self, count: u32) -> io::Result<Sent> {
+        let mut batch = self.handle.link().batch();
+        batch.push(&Tmessage::Read { fid: self.fid(), offset: 0, count });
+        batch.send()
     }
 
     /// One read.

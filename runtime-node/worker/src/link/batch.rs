@@ -207,19 +207,39 @@ impl Sent {
     }
 }
 
-impl Future for Sent {
-    type Output = Vec<Frame>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Vec<Frame>> {
-        if IS_BLOCKED.get() {
-            return Poll::Ready(self.block());
-        }
+impl Sent {
+    /// The answers if they are there; else the waker is told of them. For who may be called while something else waits blocked.
+    pub fn look(&mut self, cx: &mut Context<'_>) -> Poll<Vec<Frame>> {
         let link = self.link.clone();
         let mut state = link.lock();
         if state.slots.are_answered(&self.tags, Some(cx.waker())) {
             return Poll::Ready(self.take(&mut state.slots));
         }
         Poll::Pending
+    }
+
+    /// Takes the requests back: gives those answers that came nevertheless.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn withdraw(mut self) -> io::Result<Vec<Frame>> {
+        let tags = std::mem::take(&mut self.tags);
+        let mut flushes = self.link.batch();
+        for tag in &tags {
+            flushes.push(&Tmessage::Flush { oldtag: *tag });
+        }
+        // Behind the answer to its flush none to a request comes.
+        flushes.send()?.await;
+        let mut state = self.link.lock();
+        Ok(tags.into_iter().filter_map(|tag| state.slots.take(tag)).map(Frame).collect())
+    }
+}
+
+impl Future for Sent {
+    type Output = Vec<Frame>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Vec<Frame>> {
+        if IS_BLOCKED.get() { Poll::Ready(self.block()) } else { self.look(cx) }
     }
 }
 

@@ -45,7 +45,7 @@ pub fn op_bootstrap_language() -> String {
     "en-US".into()
 }
 
-/// No standard file is a terminal.
+/// For what is no terminal.
 #[op2(fast)]
 pub fn op_bootstrap_color_depth() -> i32 {
     1

@@ -82,15 +82,6 @@ pub fn op_node_os_user_info(state: &mut OpState, #[smi] _uid: u32) -> User {
     }
 }
 
-/// Standard files and whatever a program opens are files; sockets do not come by number. The answer is an index of the
-/// polyfill's: TCP, TTY, UDP, FILE, PIPE, UNKNOWN.
-#[op2(fast)]
-pub fn op_node_guess_handle_type(fd: u32) -> u32 {
-    const FILE: u32 = 3;
-    const UNKNOWN: u32 = 5;
-    if (fd as i32) < 0 { UNKNOWN } else { FILE }
-}
-
 /// In the order of `process.memoryUsage()`. What is resident is the most that it has been: now is the server's to know.
 #[op2(fast)]
 pub fn op_runtime_memory_usage(scope: &mut v8::PinScope<'_, '_>, #[buffer] out: &mut [f64]) {

@@ -15,6 +15,7 @@ mod process;
 mod random;
 mod refusal;
 mod require;
+mod terminal;
 mod threads;
 mod watch;
 
@@ -87,6 +88,11 @@ deno_core::extension!(
         random::op_is_forked,
         random::op_random,
         refusal::op_refusal,
+        terminal::op_set_raw,
+        terminal::op_terminal_raw,
+        terminal::op_terminal_read,
+        terminal::op_terminal_size,
+        terminal::op_terminal_stop,
         threads::op_thread_cpu_time,
         threads::op_thread_end,
         threads::op_thread_over,
@@ -108,6 +114,7 @@ deno_core::extension!(
     ],
     lazy_loaded_js = [
         dir "js",
+        "ext:runtime/terminal.js" = "terminal.js",
         "ext:runtime/threads.js" = "threads.js",
         "ext:runtime/test/tree.js" = "test/tree.js",
         "ext:runtime/test/report.js" = "test/report.js",
@@ -130,7 +137,7 @@ deno_core::extension!(
         "op_spawn_wait" => children::op_spawn_wait(),
         "op_node_getaddrinfo" => names::op_node_getaddrinfo(),
         "op_inspector_open" => inspector::op_inspector_open(),
-        "op_inspector_connect" => inspector::op_inspector_connect(),
+        "op_inspector_connect" | "op_node_repl_inspector_connect" => inspector::op_inspector_connect(),
         "op_inspector_wait" => inspector::op_inspector_wait(),
         "op_require_real_path" => require::op_require_real_path(),
         "op_require_stat" => require::op_require_stat(),
@@ -144,7 +151,8 @@ deno_core::extension!(
         "op_os_uptime" => host::op_os_uptime(),
         "op_homedir" => host::op_homedir(),
         "op_node_os_user_info" => host::op_node_os_user_info(),
-        "op_node_guess_handle_type" => host::op_node_guess_handle_type(),
+        "op_is_terminal" => terminal::op_is_terminal(),
+        "op_node_guess_handle_type" => terminal::op_node_guess_handle_type(),
         "op_node_os_get_priority" => host::op_node_os_get_priority(),
         "op_node_os_set_priority" => host::op_node_os_set_priority(),
         "op_network_interfaces" => host::op_network_interfaces(),
