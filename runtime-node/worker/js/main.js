@@ -356,4 +356,7 @@ const beforeExit = () => internals.dispatchProcessBeforeExitEvent?.() ?? false;
 /** 'exit', once. */
 const exiting = () => internals.dispatchProcessExitEvent?.();
 
-globalThis.taskfs = { start, preload, runCommonJs, runText, raise, beforeExit, exiting, unsettled };
+/** Whether there are neither timers nor sockets that the program lives on for; a terminal alone is none. */
+const isIdle = () => nodeProcess.getActiveResourcesInfo().every((name) => name === "TTYWrap");
+
+globalThis.taskfs = { start, preload, runCommonJs, runText, raise, beforeExit, exiting, unsettled, isIdle };

@@ -15,6 +15,7 @@ use crate::link::now;
 use crate::modules::{Modules, Slot, package};
 use crate::ops::{Channel, MODE, Names, Place, Task};
 use deno_core::error::{CoreError, CoreErrorKind, JsError};
+use deno_core::stats::{RuntimeActivity, RuntimeActivityStatsFilter};
 use deno_core::{DetachedBuffer, JsRuntime, ModuleId, RuntimeOptions, serde_v8, v8};
 use deno_io::fs::{File, FileResource};
 use deno_node::ops::worker_threads::ResolvedResourceLimits;
@@ -22,9 +23,11 @@ use deno_os::ExitCode;
 use deno_permissions::{Permissions, PermissionsContainer, RuntimePermissionDescriptorParser};
 use deno_web::{JsMessageData, Transferable, serialize_transferables};
 use serde::Serialize;
+use std::future::Future;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use url::Url;
 
 /// An engine that has loaded everything that does not depend on a task.
@@ -44,6 +47,7 @@ struct Calls {
     raise: v8::Global<v8::Function>,
     before_exit: v8::Global<v8::Function>,
     exiting: v8::Global<v8::Function>,
+    is_idle: v8::Global<v8::Function>,
 }
 
 impl Warm {
@@ -107,6 +111,7 @@ impl Calls {
             raise: take("raise"),
             before_exit: take("beforeExit"),
             exiting: take("exiting"),
+            is_idle: take("isIdle"),
         }
     }
 }
@@ -145,6 +150,11 @@ pub(super) struct Worker {
     /// The main module has been evaluated: what comes now is thrown by callbacks.
     is_settled: bool,
 }
+
+/// What is asked for without keeping the program alive: its signals.
+const UNREFED: [&str; 1] = ["op_signal_poll"];
+/// So many times the event loop finds nothing to do before nothing is believed to come.
+const IDLE: u32 = 4;
 
 /// Whether the engine says that a module waits for what will never come. V8 knows where.
 fn never_settles(error: &CoreError) -> bool {
@@ -243,22 +253,47 @@ impl Worker {
         self.evaluate(id).await
     }
 
+    /// Whether nothing goes on but what no program lives on for: the engine takes that for work that may settle a module.
+    fn is_idle(&mut self) -> bool {
+        let ops = RuntimeActivityStatsFilter::default().with_ops();
+        let under_way = self.js.runtime_activity_stats_factory().capture(&ops).dump().active;
+        let is_unrefed = |activity: &RuntimeActivity| matches!(activity, RuntimeActivity::AsyncOp(_, _, name) if UNREFED.contains(name));
+        under_way.iter().all(is_unrefed)
+            && !self.modules.are_loading()
+            && !self.js.v8_isolate().has_pending_background_tasks()
+            && matches!(self.call(|calls| &calls.is_idle, &[]), Ok(true))
+    }
+
     async fn evaluate(&mut self, id: ModuleId) -> Result<(), CoreError> {
         let tree = self.js.op_state().borrow().borrow::<Tree>().clone();
         let mut evaluated = std::pin::pin!(self.js.mod_evaluate(id));
-        let done = tokio::select! {
-            biased;
-            done = &mut evaluated => Some(done),
-            done = self.js.run_event_loop(Default::default()) => match done {
-                // Whoever has nothing left to do settles nothing.
-                Ok(()) => tokio::select! {
-                    biased;
-                    done = &mut evaluated => Some(done),
-                    () = std::future::ready(()) => None,
-                },
-                Err(error) => Some(Err(error)),
+        let mut idle = 0;
+        let done = std::future::poll_fn(|cx| {
+            if let Poll::Ready(done) = evaluated.as_mut().poll(cx) {
+                return Poll::Ready(Some(done));
             }
-        };
+            match self.js.poll_event_loop(cx, Default::default()) {
+                Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(error))),
+                // Whoever has nothing left to do settles nothing.
+                Poll::Ready(Ok(())) => {
+                    return Poll::Ready(match evaluated.as_mut().poll(cx) {
+                        Poll::Ready(done) => Some(done),
+                        Poll::Pending => None,
+                    });
+                }
+                Poll::Pending => {}
+            }
+            idle = if self.is_idle() { idle + 1 } else { 0 };
+            match idle {
+                0 => Poll::Pending,
+                1..IDLE => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                _ => Poll::Ready(None),
+            }
+        })
+        .await;
         let Some(done) = done else {
             self.unsettled = Some(self.value(&None::<Place>));
             return Ok(());
@@ -340,17 +375,18 @@ impl Worker {
             }
         }
         self.is_settled = true;
+        let mut waits_for_ever = self.unsettled.is_some();
         loop {
-            while let Err(error) = self.js.run_event_loop(Default::default()).await {
-                // It is told once.
-                if self.unsettled.is_some() && never_settles(&error) {
-                    break;
+            while !waits_for_ever && let Err(error) = self.js.run_event_loop(Default::default()).await {
+                // Not the main module's: another's import never settles, that is all.
+                waits_for_ever = never_settles(&error);
+                if !waits_for_ever {
+                    self.raise_core(error)?;
                 }
-                self.raise_core(error)?;
             }
             match self.call(|calls| &calls.before_exit, &[]) {
                 // An await that never ends is work to the engine, for ever.
-                Ok(true) if self.unsettled.is_none() => {}
+                Ok(true) if !waits_for_ever => {}
                 Ok(_) => break,
                 Err(error) => self.raise(error)?,
             }

@@ -10,7 +10,7 @@ use deno_media_type::MediaType;
 use deno_resolver::loader::{LoadedModuleSource, RequestedModuleType};
 use node_resolver::{NodeResolutionKind, ResolutionMode};
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use url::Url;
 
@@ -47,7 +47,11 @@ impl ModuleLoader for Slot {
             Err(e) => return ModuleLoadResponse::Sync(Err(e)),
         };
         let (specifier, referrer) = (specifier.clone(), referrer.map(|r| r.specifier.clone()));
-        let load = async move { modules.source(&specifier, referrer.as_ref()).await };
+        let under_way = UnderWay::begin(&modules.loading);
+        let load = async move {
+            let _under_way = under_way;
+            modules.source(&specifier, referrer.as_ref()).await
+        };
         if options.is_synchronous {
             ModuleLoadResponse::Sync(crate::link::now(load))
         } else {
@@ -56,7 +60,28 @@ impl ModuleLoader for Slot {
     }
 }
 
+/// A module that is being loaded, among those that are.
+struct UnderWay(Rc<Cell<usize>>);
+
+impl UnderWay {
+    fn begin(loading: &Rc<Cell<usize>>) -> UnderWay {
+        loading.set(loading.get() + 1);
+        UnderWay(loading.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
 impl Modules {
+    /// Whether a module is on its way.
+    pub fn are_loading(&self) -> bool {
+        self.loading.get() > 0
+    }
+
     /// What `name` means in a module of the address `from`.
     ///
     /// # Errors

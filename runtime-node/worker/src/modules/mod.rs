@@ -31,6 +31,7 @@ use node_resolver::{
 };
 use seen::PackageJsons;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use url::Url;
@@ -52,6 +53,8 @@ pub struct Modules {
     loader: Rc<Loader>,
     packages: Arc<PackageJsonResolver<Tree>>,
     seen: Arc<Seen>,
+    /// How many are on their way.
+    loading: Rc<Cell<usize>>,
 }
 
 impl Modules {
@@ -99,7 +102,15 @@ impl Modules {
         ));
         let translator = Arc::new(NodeCodeTranslator::new(exports, NodeCodeTranslatorMode::ModuleLoader));
         let loader = Rc::new(NpmModuleLoader::new(tracker.clone(), checker, translator, tree.clone()));
-        Modules { tree: tree.clone(), resolver, tracker, loader, packages, seen: Arc::new(Seen::new(listed)) }
+        Modules {
+            tree: tree.clone(),
+            resolver,
+            tracker,
+            loader,
+            packages,
+            seen: Arc::new(Seen::new(listed)),
+            loading: Rc::default(),
+        }
     }
 
     /// What Node's own modules need for `require`.
