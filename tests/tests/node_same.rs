@@ -19,8 +19,7 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "its heaps have no bounds of their own, Atomics.wait is not interrupted, functions and modules are cloned or not \
          in other words, syntax errors have other words",
     ),
-    ("quickjs", "unsettled.js", "it does not notice an await that never ends"),
-    ("quickjs", "vm.js", "node:vm's contexts are V8's own: the worker aborts"),
+    ("quickjs", "unsettled.js", "it has other words for a syntax error, and no line above it"),
 ];
 
 /// Where the scripts are, as a task sees them.

@@ -297,6 +297,12 @@ const MENDS: &[(&str, &str, &str)] = &[
         "  let getStdinIsTTY = () => io.stdin?.isTerminal();\n",
         "  let getStdinIsTTY = () => io.stdin?.isTerminal() || undefined;\n",
     ),
+    // Contexts of QuickJS are our own: js/contexts.js.
+    (
+        "deno_node/vm.js",
+        "  op_vm_script_run_in_context,\n} = core.ops;\n",
+        "  op_vm_script_run_in_context,\n} = core.ops.op_is_quickjs() ? core.loadExtScript(\"ext:runtime/contexts.js\") : core.ops;\n",
+    ),
     // A terminal is a file of the task's: js/terminal.js.
     (
         "deno_node/tty.js",

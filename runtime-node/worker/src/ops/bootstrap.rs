@@ -45,6 +45,12 @@ pub fn op_bootstrap_language() -> String {
     "en-US".into()
 }
 
+/// Which engine this is, for what its realms cannot do.
+#[op2(fast)]
+pub fn op_is_quickjs() -> bool {
+    cfg!(feature = "quickjs")
+}
+
 /// For what is no terminal.
 #[op2(fast)]
 pub fn op_bootstrap_color_depth() -> i32 {

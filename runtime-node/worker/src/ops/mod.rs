@@ -68,6 +68,7 @@ deno_core::extension!(
         bootstrap::op_bootstrap_unstable_args,
         bootstrap::op_bootstrap_user_agent,
         bootstrap::op_internal_log,
+        bootstrap::op_is_quickjs,
         bootstrap::op_main_module,
         bootstrap::op_ppid,
         fault::op_fault_line,
@@ -114,6 +115,7 @@ deno_core::extension!(
     ],
     lazy_loaded_js = [
         dir "js",
+        "ext:runtime/contexts.js" = "contexts.js",
         "ext:runtime/terminal.js" = "terminal.js",
         "ext:runtime/threads.js" = "threads.js",
         "ext:runtime/test/tree.js" = "test/tree.js",
