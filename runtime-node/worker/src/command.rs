@@ -73,13 +73,15 @@ pub struct Tests {
     /// How many files at once, and for how many milliseconds; 0 is what there is without the option.
     pub concurrency: u64,
     pub timeout: u64,
+    /// Which part of the files, and of how many.
+    pub shard: Option<(u32, u32)>,
 }
 
 impl Options {
-    fn of(parsed: &ParseResult) -> Options {
+    fn of(parsed: &ParseResult) -> Result<Options, String> {
         let isolate = &parsed.options.per_isolate;
         let given = &isolate.per_env;
-        Options {
+        Ok(Options {
             require: given.preload_cjs_modules.clone(),
             import: given.preload_esm_modules.clone(),
             conditions: given.conditions.clone(),
@@ -105,8 +107,9 @@ impl Options {
                 force_exit: given.test_runner_force_exit,
                 concurrency: given.test_runner_concurrency,
                 timeout: given.test_runner_timeout,
+                shard: shard(&given.test_shard)?,
             },
-        }
+        })
     }
 
     /// Those of NODE_OPTIONS alone.
@@ -114,7 +117,20 @@ impl Options {
     /// # Errors
     /// What is wrong with them.
     pub fn of_environment(text: &str) -> Result<Options, String> {
-        Ok(Options::of(&parse(environment(text)?)?))
+        Options::of(&parse(environment(text)?)?)
+    }
+}
+
+/// `--test-shard=INDEX/TOTAL`.
+fn shard(text: &str) -> Result<Option<(u32, u32)>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let numbers =
+        text.split_once('/').and_then(|(index, total)| Some((index.parse().ok()?, total.parse().ok()?)));
+    match numbers {
+        Some((index, total)) if (1..=total).contains(&index) => Ok(Some((index, total))),
+        _ => Err(format!("--test-shard: want INDEX/TOTAL, the index from 1 to the total: {text}")),
     }
 }
 
@@ -143,6 +159,14 @@ fn parse(words: Vec<String>) -> Result<ParseResult, String> {
     if parsed.options.per_isolate.per_env.debug_options.inspector_enabled {
         return Err("--inspect: the inspector is not available here".into());
     }
+    let given = &parsed.options.per_isolate.per_env;
+    if given.test_runner_coverage {
+        let why = "what has run is the inspector's to count, which is not available here";
+        return Err(format!("--experimental-test-coverage: {why}"));
+    }
+    if given.watch_mode {
+        return Err("--watch: a program is not run again here when its files change".into());
+    }
     match parsed.v8_args.iter().find(|word| !V8.iter().any(|known| word.starts_with(known))) {
         Some(unknown) => Err(format!("bad option: {unknown}")),
         None => Ok(parsed),
@@ -158,7 +182,7 @@ impl Command {
         let mut line = environment(node_options)?;
         line.extend_from_slice(words);
         let parsed = parse(line)?;
-        let options = Options::of(&parsed);
+        let options = Options::of(&parsed)?;
         let given = &parsed.options.per_isolate.per_env;
         let mut rest = parsed.remaining_args.clone();
         let before = words.len().saturating_sub(rest.len());
@@ -232,6 +256,23 @@ mod tests {
         assert!(at_terminal(&[]).options.is_repl && parse("-i").options.is_repl);
         assert_eq!(at_terminal(&["-"]).program, Program::Stdin);
         assert_eq!(at_terminal(&["app.js"]).program, Program::Script("app.js".into()));
+    }
+
+    #[test]
+    fn a_shard_is_one_of_so_many_parts() {
+        assert_eq!(parse("--test --test-shard=2/3").options.test.shard, Some((2, 3)));
+        for wrong in ["0/3", "4/3", "2", "a/b", "1/2/3", "-1/2"] {
+            let words = ["--test".to_owned(), format!("--test-shard={wrong}")];
+            assert!(Command::parse(&words, "", false).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_refused_by_its_name() {
+        for option in ["--experimental-test-coverage", "--watch"] {
+            let refused = Command::parse(&[option.to_owned(), "a.js".into()], "", false);
+            assert!(refused.is_err_and(|why| why.starts_with(option)), "{option}");
+        }
     }
 
     #[test]

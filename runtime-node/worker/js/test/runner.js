@@ -13,6 +13,8 @@ const { Test, Failure } = core.loadExtScript("ext:runtime/test/tree.js");
 const report = core.loadExtScript("ext:runtime/test/report.js");
 // A child's streams are sockets; QuickJS wants their module evaluated before the first is made.
 core.createLazyLoader("node:net")();
+const validators = core.loadExtScript("ext:deno_node/internal/validators.mjs");
+const { ERR_METHOD_NOT_IMPLEMENTED } = core.loadExtScript("ext:deno_node/internal/errors.ts");
 const MARK = "\x1etaskfs:";
 
 /** A child's reporter. */
@@ -133,6 +135,18 @@ function found(patterns, cwd) {
   return [...new Set(files)].sort();
 }
 
+/** The files of one shard: every so manyth. */
+const sharded = (files, [index, total]) => files.filter((_, at) => at % total === index - 1);
+
+/** The shard that a program asks for. */
+function shardOf({ shard }) {
+  if (shard === undefined) return [1, 1];
+  validators.validateObject(shard, "options.shard");
+  validators.validateInteger(shard.total, "options.shard.total", 1);
+  validators.validateInteger(shard.index, "options.shard.index", 1, shard.total);
+  return [shard.index, shard.total];
+}
+
 /** Puts the files' tests under a root. */
 function fill(root, files, given) {
   root.timeout = given.timeout;
@@ -163,8 +177,9 @@ function main(patterns) {
   const { main: root } = core.loadExtScript("ext:runtime/test/test.js");
   const options = internals.testOptions;
   const cwd = process.cwd();
-  const files = found(patterns, cwd);
-  if (files.length === 0 && patterns.length > 0) {
+  const all = found(patterns, cwd);
+  const files = sharded(all, options.shard ?? [1, 1]);
+  if (all.length === 0 && patterns.length > 0) {
     process.stderr.write(`Could not find '${patterns.join(", ")}'\n`);
     process.exit(1);
   }
@@ -189,6 +204,10 @@ function main(patterns) {
 function run(given = {}) {
   const { Root } = core.loadExtScript("ext:runtime/test/test.js");
   const { Readable } = core.createLazyLoader("node:stream")();
+  const shard = shardOf(given);
+  for (const name of ["coverage", "watch"]) {
+    if (given[name]) throw new ERR_METHOD_NOT_IMPLEMENTED(`run() with the option '${name}'`);
+  }
   const cwd = given.cwd ?? process.cwd();
   const stream = new Readable({ objectMode: true, read() {} });
   const root = new Root((event) => {
@@ -196,7 +215,8 @@ function run(given = {}) {
     if (event !== undefined) stream.emit(event.type, event.data);
   });
   const texts = (some) => [some ?? []].flat().map(String);
-  const files = given.files?.map((file) => path.resolve(cwd, file)) ?? found(given.globPatterns ?? [], cwd);
+  const all = given.files?.map((file) => path.resolve(cwd, file)) ?? found(given.globPatterns ?? [], cwd);
+  const files = sharded(all, shard);
   const { concurrency = 1 } = given;
   process.nextTick(async () => {
     await given.setup?.(stream);

@@ -122,6 +122,9 @@ deno_core::extension!(
         "ext:runtime/test/report.js" = "test/report.js",
         "ext:runtime/test/snapshot.js" = "test/snapshot.js",
         "ext:runtime/test/runner.js" = "test/runner.js",
+        "ext:runtime/test/context.js" = "test/context.js",
+        "ext:runtime/test/choice.js" = "test/choice.js",
+        "ext:runtime/test/root.js" = "test/root.js",
         "ext:runtime/test/test.js" = "test/test.js",
     ],
     middleware = |op| match op.name {
