@@ -123,6 +123,17 @@ const MENDS: &[(&str, &str, &str)] = &[
         "return await op_node_open(pathOrRid, stringToFlags(flag), 0o666);",
         "return await op_node_open(pathOrRid, stringToFlags(flag), parseFileMode(mode, \"mode\", 0o666));",
     ),
+    // A whole file by its path is one step for promises, too.
+    (
+        "internal/fs/promises.ts",
+        "  const mode = opts.mode ?? 0o666;\n  return (async () => {\n",
+        "  const mode = opts.mode ?? 0o666;\n  if (!opts.signal) return rawWriteFilePromise(pathOrRid, data, opts);\n  return (async () => {\n",
+    ),
+    (
+        "internal/fs/promises.ts",
+        "  const flag = opts.flag ?? \"r\";\n  return (async () => {\n",
+        "  const flag = opts.flag ?? \"r\";\n  if (!opts.signal) return rawReadFilePromise(path, opts) as Promise<string | Buffer>;\n  return (async () => {\n",
+    ),
     // Where there is nothing to watch, Node's fs.watch throws.
     (
         "deno_node/fs.ts",
