@@ -118,52 +118,82 @@ impl Placing<'_> {
     }
 
     /// What a package that `from` wants, wants of its surroundings, and what that does in turn; as `from` wants it, where it does.
+    /// All of it must have its place at the top; what must be there and is not comes back.
     async fn peers(&mut self, from: Id, of: &Arc<Manifest>) -> Plain<Vec<Arc<Manifest>>> {
         let unusual = |name: &str| Unusual::new(format!("{name}: a peer of {}", of.name));
         let owner = self.tree.node(from).manifest.clone();
-        let (mut peers, mut next): (Vec<Arc<Manifest>>, _) = (Vec::new(), 0);
-        let mut asks = of.clone();
-        loop {
-            for want in asks.wants.iter().filter(|want| want.kind == Kind::Peer) {
-                let name = want.name.as_str();
-                let peer = match peers.iter().find(|peer| peer.name == name) {
-                    Some(peer) => peer.clone(),
-                    None if name == of.name => return Err(unusual(name)),
+        let mut set = vec![of.clone()];
+        let mut next = 0;
+        while let Some(asks) = set.get(next).cloned() {
+            next += 1;
+            let wants = || asks.wants.iter().filter(|want| want.kind.is_peer());
+            for want in wants().filter(|want| !self.lists.contains_key(&want.package)) {
+                self.stock.order_list(&want.package);
+            }
+            for want in wants() {
+                let known = set.iter().find(|peer| peer.name == want.name).cloned();
+                let peer = match known {
+                    Some(peer) => peer,
                     None => {
-                        let by = owner.wants.iter().find(|want| want.name == name);
-                        let peer = self.manifest(by.unwrap_or(want)).await?;
-                        let peer = peer.ok_or_else(|| unusual(name))?;
-                        peers.push(peer.clone());
-                        peer
+                        let by = owner.wants.iter().find(|by| by.name == want.name);
+                        match self.manifest(by.unwrap_or(want)).await? {
+                            Some(peer) => {
+                                set.push(peer.clone());
+                                peer
+                            }
+                            None if want.kind == Kind::PeerOptional => continue,
+                            None => return Err(unusual(&want.name)),
+                        }
                     }
                 };
                 if !want.spec.takes(peer.version()) {
-                    return Err(unusual(name));
+                    return Err(unusual(&want.name));
                 }
             }
-            let Some(peer) = peers.get(next) else { break };
-            (asks, next) = (peer.clone(), next + 1);
         }
-        let mut missing = Vec::new();
-        for peer in peers {
-            let has_it_as_peer = |target: &Id| {
-                let want = self.tree.want(*target, &peer.name);
-                *target != Tree::ROOT && want.is_some_and(|want| want.kind.is_peer())
+        for peer in &set[1..] {
+            let all = set.iter().flat_map(|asks| &asks.wants);
+            let wants: Vec<&Want> =
+                all.filter(|want| want.kind.is_peer() && want.name == peer.name).collect();
+            self.must_fit(peer, &wants, from)?;
+        }
+        // What is not only welcome.
+        let mut must: Vec<Arc<Manifest>> = vec![of.clone()];
+        let mut next = 0;
+        while let Some(asks) = must.get(next).cloned() {
+            next += 1;
+            for want in asks.wants.iter().filter(|want| want.kind == Kind::Peer) {
+                let peer = set.iter().find(|peer| peer.name == want.name).expect("found, or an error, above");
+                if must.iter().all(|known| known.name != peer.name) {
+                    must.push(peer.clone());
+                }
+            }
+        }
+        let top = &self.tree.node(Tree::ROOT).children;
+        Ok(must.into_iter().skip(1).filter(|peer| !top.contains_key(&peer.name)).collect())
+    }
+
+    /// That nothing speaks against a peer from `from` to the top, or what is there will do for all who want it.
+    fn must_fit(&self, peer: &Manifest, wants: &[&Want], from: Id) -> Plain<()> {
+        let has_it_as_peer = |target: &Id| {
+            let want = self.tree.want(*target, &peer.name);
+            *target != Tree::ROOT && want.is_some_and(|want| want.kind.is_peer())
+        };
+        for target in self.tree.ancestry(from).filter(|target| !has_it_as_peer(target)) {
+            let fits = match self.tree.node(target).children.get(&peer.name).copied() {
+                None => self.fits_where_none_is(peer, from, target),
+                Some(there) if self.is_same(there, peer) => true,
+                Some(there) => {
+                    let version = self.tree.node(there).manifest.version();
+                    let takes = wants.iter().all(|want| want.spec.takes(version));
+                    target == Tree::ROOT && takes && !self.takes_its_place(peer, there)
+                }
             };
-            for target in self.tree.ancestry(from).filter(|target| !has_it_as_peer(target)) {
-                let fits = match self.tree.node(target).children.get(&peer.name) {
-                    Some(there) => target == Tree::ROOT && self.is_same(*there, &peer),
-                    None => self.fits_where_none_is(&peer, from, target),
-                };
-                if !fits {
-                    return Err(unusual(&peer.name));
-                }
-            }
-            if !self.tree.node(Tree::ROOT).children.contains_key(&peer.name) {
-                missing.push(peer);
+            if !fits {
+                return Err(Unusual::new(format!("{}: a peer, and something else is there", peer.name)));
             }
         }
-        Ok(missing)
+        Ok(())
     }
 
     /// Gives `from` what it wants; what was placed for it.
@@ -251,14 +281,8 @@ impl Placing<'_> {
         if self.is_same(current, manifest) && takes {
             return Ok(Fits::Kept);
         }
-        if manifest.version() >= self.tree.node(current).manifest.version() {
-            let mut refusing =
-                self.tree.edges_in(current).filter(|edge| !edge.want.spec.takes(manifest.version()));
-            let within = self.reach(current);
-            // Others that do not refuse it are those that only itself brought along.
-            if refusing.all(|edge| within.contains(&edge.from)) {
-                return Err(Unusual::new(format!("{name}: one takes the place of another")));
-            }
+        if self.takes_its_place(manifest, current) {
+            return Err(Unusual::new(format!("{name}: one takes the place of another")));
         }
         if takes {
             return Ok(Fits::Kept);
@@ -267,6 +291,16 @@ impl Placing<'_> {
             return Err(Unusual::new(format!("{name}: one takes the place of another")));
         }
         Ok(Fits::No)
+    }
+
+    /// Whether npm would put it where `current` is, or might: it is newer, and all take it.
+    fn takes_its_place(&self, manifest: &Manifest, current: Id) -> bool {
+        let takes = |edge: &Edge<'_>| edge.want.spec.takes(manifest.version());
+        let mut refusing = self.tree.edges_in(current).filter(|edge| !takes(edge));
+        let within = self.reach(current);
+        // Others that do not refuse it are those that only itself brought along.
+        let is_newer = manifest.version() >= self.tree.node(current).manifest.version();
+        is_newer && refusing.all(|edge| within.contains(&edge.from))
     }
 
     /// Whether nothing speaks against it in the `node_modules` of `target`, for the sake of `from`.
@@ -321,8 +355,7 @@ impl Placing<'_> {
         }
     }
 
-    /// All must have what they want; and peers that may be missing must be, for where one is there it has had a say in what lies
-    /// where. So must options that are not to be had.
+    /// All must have what they want, and nobody what is not to be had.
     fn finish(self) -> Plain<Tree> {
         let tree = self.tree;
         for id in tree.ids() {
@@ -330,10 +363,9 @@ impl Placing<'_> {
                 let name = &edge.want.name;
                 let is_missing = self.missing.contains(&(id, name.clone()));
                 let is_there = || tree.packages().any(|id| tree.name(id) == name);
-                let must_not_be = is_missing || edge.want.kind == Kind::PeerOptional;
-                let is_open = !is_missing && !tree.is_settled(&edge);
-                if is_open || tree.is_mistaken(&edge) || (must_not_be && is_there()) {
-                    return Err(Unusual::new(format!("{name}: a peer, or not found")));
+                let is_open = if is_missing { is_there() } else { !tree.is_settled(&edge) };
+                if is_open || tree.is_mistaken(&edge) {
+                    return Err(Unusual::new(format!("{name}: not found as it is wanted")));
                 }
             }
         }

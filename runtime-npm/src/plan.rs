@@ -16,6 +16,8 @@ use runtime_sh::Memory;
 use std::time::Duration;
 use vfs::{Caller, Place};
 
+/// Packages between two words of how far it is.
+const STEP: usize = 50;
 /// Tarballs that are fetched ahead of the one that is unpacked.
 const AHEAD: usize = 32;
 
@@ -75,24 +77,39 @@ impl Plan {
         Ok(Plan { hidden: lock::hidden(&tree)?, own, packages, tree })
     }
 
-    /// Lays all of it. Where that fails nothing is left of it.
-    pub async fn lay(&self, who: &Caller, project: &Place, memory: &Memory, stock: &mut Stock) -> Plain<()> {
+    /// Lays all of it, and tells how far it is. Where that fails nothing is left of it.
+    pub async fn lay(
+        &self,
+        (who, project): (&Caller, &Place),
+        memory: &Memory,
+        stock: &mut Stock,
+        tell: &(dyn Fn(String) + Sync),
+    ) -> Plain<()> {
         let mut laying = Laying::new(who, project);
-        let laid = self.lay_all(&mut laying, memory, stock).await;
+        let laid = self.lay_all(&mut laying, memory, stock, tell).await;
         if laid.is_err() {
             laying.undo(self.own.is_some()).await?;
         }
         laid
     }
 
-    async fn lay_all(&self, laying: &mut Laying<'_>, memory: &Memory, stock: &mut Stock) -> Plain<()> {
+    async fn lay_all(
+        &self,
+        laying: &mut Laying<'_>,
+        memory: &Memory,
+        stock: &mut Stock,
+        tell: &(dyn Fn(String) + Sync),
+    ) -> Plain<()> {
         let source = |id: Id| {
             let manifest = &self.tree.node(id).manifest;
             (manifest.resolved.as_str(), manifest.integrity.as_str())
         };
         let mut ahead = self.packages.iter();
         ahead.by_ref().take(AHEAD).for_each(|id| stock.order_tarball(source(*id).0));
-        for id in &self.packages {
+        for (done, id) in self.packages.iter().enumerate() {
+            if done.is_multiple_of(STEP) {
+                tell(format!("{done} of {} packages", self.packages.len()));
+            }
             let (url, integrity) = source(*id);
             let tarball = stock.tarball(url, integrity).await?;
             if let Some(next) = ahead.next() {

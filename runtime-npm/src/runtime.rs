@@ -23,6 +23,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+use task::group::Event;
 use task::{Capability, Exit, Fit, Limits, Program, Reach, Running, Runtime, Start};
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
@@ -114,9 +115,15 @@ impl Inner {
         let here = self.here.get_or_init(|| here(&self.config)).await;
         let here = here.as_ref().ok_or_else(|| Unusual::new("a Node of an unknown version"))?;
         let plan = Plan::make(asked, here, &mut stock).await?;
-        plan.lay(who, &start.cwd, &process.memory, &mut stock).await?;
+        let tell = |message: String| {
+            if let Some(group) = &start.group {
+                group.say(Event::Progress { what: "npm".into(), message });
+            }
+        };
+        plan.lay((who, &start.cwd), &process.memory, &mut stock, &tell).await?;
         self.own.fetch_add(1, Ordering::Relaxed);
         let said = plan.said(began.elapsed());
+        tell(said.out.trim().to_owned());
         for (file, text) in [(&start.stdio[2], said.err), (&start.stdio[1], said.out)] {
             // It is installed, whether or not somebody wants to hear of it.
             let _unheard = write(file, text.as_bytes()).await;

@@ -1,6 +1,7 @@
 //! Installs that the server does itself, and the same ones by npm: the same files, to the byte, whatever the project. What is
 //! npm's alone is handed over, and comes out as npm's.
 
+use nine::wire::OpenFlags;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
@@ -136,7 +137,15 @@ fn what_leaves_anything_open_is_handed_over_to_npm() {
     assert!(!by_server(&[("package.json", plain), ("package-lock.json", lock)], "npm install"));
 
     let project = Project::new_at(&server, "/app", &[("package.json", plain)]);
+    let events = project.door.open(&format!("{}/events", project.dir), OpenFlags::empty()).expect("events");
     project.ok("npm install");
+    let (mut told, mut read) = (String::new(), 0);
+    while !told.contains("progress npm 'added 1 package in ") {
+        let more = events.read(read, 4096).expect("more events");
+        read += more.len() as u64;
+        told += &String::from_utf8_lossy(&more);
+    }
+    assert!(told.contains("progress npm '0 of 1 packages'\n"), "{told}");
     let before = counts(&project);
     assert!(project.ok("npm install").contains("up to date"), "npm knows the server's work again");
     assert_eq!(counts(&project), (before.0, before.1 + 1));
