@@ -20,9 +20,7 @@ fn the_memory_of_all_processes_together_is_held_to_the_limit() {
     inside.put("/tmp/hog.sh", HOG.as_bytes());
     inside.ctl("limit memory=70M");
     // Each alone is far below it.
-    for _ in 0..5 {
-        inside.spawn("sh /tmp/hog.sh");
-    }
+    let hogs: Vec<String> = (0..5).map(|_| inside.spawn("sh /tmp/hog.sh")).collect();
     let words = "limit memory=70M of container 1 reached";
     inside.until(|line| line == format!("limit memory '{words}'"));
     let ended = inside.until(|line| line.starts_with("process ") && line.contains(" exited "));
@@ -41,6 +39,10 @@ fn the_memory_of_all_processes_together_is_held_to_the_limit() {
         assert!(Instant::now() < deadline, "{} bytes", used());
         std::thread::sleep(Duration::from_millis(20));
     }
+    // Two or three of them fit, and nobody was killed for what another had taken and not yet given back.
+    let lives =
+        |id: &&String| door.text(&inside.path(&format!("processes/{id}/status"))).starts_with("running");
+    assert!(hogs.iter().filter(lives).count() >= 2, "{}", door.text(&inside.path("status")));
 
     // One alone is held to it by its runtime, and reads why.
     let mut alone = Inside::new(&door);
