@@ -39,10 +39,10 @@ fn the_memory_of_all_processes_together_is_held_to_the_limit() {
         assert!(Instant::now() < deadline, "{} bytes", used());
         std::thread::sleep(Duration::from_millis(20));
     }
-    // Two or three of them fit, and nobody was killed for what another had taken and not yet given back.
+    // One of them fits at least, also while it has twice what it keeps, and is not killed for what another takes who ends.
     let lives =
         |id: &&String| door.text(&inside.path(&format!("processes/{id}/status"))).starts_with("running");
-    assert!(hogs.iter().filter(lives).count() >= 2, "{}", door.text(&inside.path("status")));
+    assert!(hogs.iter().any(|id| lives(&id)), "{}", door.text(&inside.path("status")));
 
     // One alone is held to it by its runtime, and reads why.
     let mut alone = Inside::new(&door);
