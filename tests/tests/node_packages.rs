@@ -14,7 +14,6 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "esbuild.cjs",
         "the WebAssembly interpreter's operand stack is too small for a program in Go",
     ),
-    ("quickjs", "jest.cjs", "node:vm's contexts are V8's own: the worker aborts"),
     ("quickjs", "yargs.mjs", "Intl.Segmenter gives no segments"),
 ];
 

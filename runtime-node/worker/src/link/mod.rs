@@ -67,6 +67,8 @@ struct State {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wait {
     No,
+    /// As [`Link::drive`] does: not at all, and it is told of the others' turns.
+    ByRuntime,
     UntilSomething,
     /// Until there is something, or something can be written, but not for ever.
     UntilRoom,
@@ -242,7 +244,7 @@ impl Link {
         let mut patience = state.patience;
         drop(state);
         let got = match wait {
-            Wait::No => self.fill(&mut input, Wire::receive),
+            Wait::No | Wait::ByRuntime => self.fill(&mut input, Wire::receive),
             Wait::UntilSomething => self.fill_blocked(&mut input, &mut patience),
             Wait::UntilRoom => self.fill_or_room(&mut input),
         };
@@ -255,8 +257,8 @@ impl Link {
             self.turn.notify_all();
         }
         drop(state);
-        if wait != Wait::No {
-            // The runtime's turn may have come while this thread read.
+        if wait != Wait::ByRuntime {
+            // The runtime's turn may have come while this thread read, and its bell been taken.
             self.poke.notify_one();
         }
         match got {
@@ -302,7 +304,7 @@ impl Link {
         loop {
             if !self.wire.sleeps() {
                 // Who reads it by now gives the turn back.
-                if !self.lead(Wait::No)? && self.lock().is_led {
+                if !self.lead(Wait::ByRuntime)? && self.lock().is_led {
                     self.poke.notified().await;
                 }
                 tokio::task::yield_now().await;
@@ -312,7 +314,7 @@ impl Link {
                 ready = socket.readable() => {
                     let mut ready = ready?;
                     // Not cleared before there is nothing left: the event comes once.
-                    if !self.lead(Wait::No)? {
+                    if !self.lead(Wait::ByRuntime)? {
                         if self.lock().is_led {
                             self.poke.notified().await;
                         } else {
@@ -320,7 +322,7 @@ impl Link {
                         }
                     }
                 }
-                () = self.poke.notified() => while self.lead(Wait::No)? {},
+                () = self.poke.notified() => while self.lead(Wait::ByRuntime)? {},
             }
             tokio::task::yield_now().await;
         }
