@@ -157,7 +157,7 @@ impl Mirror {
         let ready = self.ready.lock().get(&file).cloned();
         let known = match ready {
             Some(ready) => Some(ready),
-            None => self.kept(&file).await,
+            None => self.kept(package, &file).await,
         };
         if let Some(known) = &known
             && (known.is_fresh() || self.is_down())
@@ -177,7 +177,7 @@ impl Mirror {
                 known.packument.clone()
             }
             (Ok(said), _) => {
-                let parsed = Packument::parse(&said.body, self.upstream.base().as_str(), said.etag);
+                let parsed = Packument::parse(package, &said.body, self.upstream.base().as_str(), said.etag);
                 let parsed = parsed.map_err(|why| self.refuse(package, Problem::Wrong(why)))?;
                 self.keep(Shelf::Packuments, file.clone(), parsed.encode()).await;
                 Arc::new(parsed)
@@ -275,11 +275,11 @@ impl Mirror {
         Ok(data)
     }
 
-    async fn kept(self: &Arc<Self>, file: &str) -> Option<Ready> {
-        let (this, file) = (self.clone(), file.to_owned());
+    async fn kept(self: &Arc<Self>, package: &str, file: &str) -> Option<Ready> {
+        let (this, package, file) = (self.clone(), package.to_owned(), file.to_owned());
         let read = tokio::task::spawn_blocking(move || {
             let (data, checked) = this.store.get(Shelf::Packuments, &file)?;
-            let packument = Arc::new(Packument::decode(&data)?);
+            let packument = Arc::new(Packument::decode(&package, &data)?);
             Some(Ready { packument, checked })
         });
         read.await.ok().flatten()

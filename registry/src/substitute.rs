@@ -48,7 +48,7 @@ pub fn combine(package: &str, own: &Packument, other: &Packument) -> Result<Pack
         (Some(own), Some(other)) => Some(format!("\"{}+{}\"", bare(own), bare(other))),
         _ => None,
     };
-    Packument::parse(Value::Object(list).to_string().as_bytes(), CANONICAL, etag)
+    Packument::parse(package, Value::Object(list).to_string().as_bytes(), CANONICAL, etag)
 }
 
 /// A tag without its quotes.
@@ -71,7 +71,8 @@ mod tests {
             })
             .collect();
         let said = json!({ "name": name, "dist-tags": { "latest": latest }, "versions": versions });
-        Packument::parse(said.to_string().as_bytes(), CANONICAL, Some(format!("\"{name}\""))).expect("a list")
+        Packument::parse(name, said.to_string().as_bytes(), CANONICAL, Some(format!("\"{name}\"")))
+            .expect("a list")
     }
 
     #[test]

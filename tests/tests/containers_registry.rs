@@ -13,7 +13,7 @@ use tests::Server;
 use tests::project::{Project, has_npm};
 
 /// What a package of that name has come to, and words of what npm says of it.
-const MISDEEDS: [(&str, &[&str]); 9] = [
+const MISDEEDS: [(&str, &[&str]); 10] = [
     ("silent", &["timeout", "ETIMEDOUT"]),
     ("trickle", &["timeout", "ETIMEDOUT"]),
     ("trickled-tarball", &["timeout", "ETIMEDOUT"]),
@@ -23,6 +23,7 @@ const MISDEEDS: [(&str, &[&str]); 9] = [
     ("other-hash", &["another hash"]),
     ("going-round", &["E502"]),
     ("failing", &["E502"]),
+    ("impostor", &["another package"]),
 ];
 
 struct Rogue {
@@ -122,6 +123,7 @@ impl Rogue {
             ("cut-tarball", true) => Answer::Cut(good[..good.len() / 2].to_vec()),
             ("other-hash", true) => Answer::Good([&good[..], b"more"].concat()),
             ("going-round", _) => Answer::Status("302 Found"),
+            ("impostor", false) => Answer::Good(self.list("good")),
             ("failing", _) => Answer::Status("500 Internal Server Error"),
             _ => Answer::Good(good),
         }
