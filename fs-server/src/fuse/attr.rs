@@ -51,7 +51,8 @@ pub(super) fn listed_type(kind: Kind) -> FileType {
 pub(super) fn attributes(ino: INodeNo, stat: &Stat) -> FileAttr {
     FileAttr {
         ino,
-        size: stat.size,
+        // With one that is no off_t the kernel drops an entry without giving it back.
+        size: stat.size.min(i64::MAX as u64),
         blocks: stat.blocks,
         atime: system_time(stat.atime),
         mtime: system_time(stat.mtime),

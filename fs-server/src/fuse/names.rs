@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::Duration;
-use vfs::{Caller, Name, NameBuf, Place, Result, Stat, Watch};
+use vfs::{Caller, Errno, Kind, Name, NameBuf, Place, Result, Stat, Watch};
 
 /// An inode number is taken again only by the same node: there are no generations to tell apart.
 pub(super) const GENERATION: Generation = Generation(0);
@@ -92,13 +92,20 @@ impl Dir {
         Dir { place, inodes: inodes.clone(), names }
     }
 
-    /// The entry that was found or made at `place`.
-    pub(super) async fn entry(&self, place: Place, who: &Caller) -> Result<FoundEntry> {
+    /// The entry that was found at `place`.
+    async fn entry(&self, place: Place, who: &Caller) -> Result<FoundEntry> {
         FoundEntry::at(&self.inodes, self.names.clone(), place, who).await
     }
 
     pub(super) async fn lookup(&self, name: &[u8], who: &Caller) -> Result<FoundEntry> {
         let place = self.place.walk(who, name).await?;
         self.entry(place, who).await
+    }
+
+    /// The entry of what was made at `place` to be a `kind`. Somebody may have put something else there: an entry of another kind
+    /// the kernel would drop without giving it back, and what is open with it. It looks anew instead.
+    pub(super) async fn made(&self, place: Place, kind: Kind, who: &Caller) -> Result<FoundEntry> {
+        let made = self.entry(place, who).await?;
+        if made.found.stat.kind() == kind { Ok(made) } else { Errno::ESTALE.into() }
     }
 }

@@ -7,7 +7,7 @@ use super::names::{Dir, FoundEntry, GENERATION};
 use super::passthrough::Way;
 use fuser::{FopenFlags, INodeNo, ReplyCreate, ReplyOpen};
 use std::sync::Arc;
-use vfs::{Caller, FileRef, Mode, Name, Nature, OpenFlags, Place, Result, SetStat};
+use vfs::{Caller, FileRef, Kind, Mode, Name, Nature, OpenFlags, Place, Result, SetStat};
 
 pub(super) async fn open(place: Place, who: Caller, flags: OpenFlags) -> Result<(Place, FileRef)> {
     let file = place.open(&who, flags).await?;
@@ -28,7 +28,7 @@ pub(super) async fn create(
     flags: OpenFlags,
 ) -> Result<(FoundEntry, FileRef)> {
     let made = dir.place.create(&who, name, mode, flags).await?;
-    Ok((dir.entry(made.place, &who).await?, made.file))
+    Ok((dir.made(made.place, Kind::File, &who).await?, made.file))
 }
 
 /// Where an open file gets its handle.

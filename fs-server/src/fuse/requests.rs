@@ -123,7 +123,7 @@ impl Filesystem for Session {
         self.entry(Asked::of("mknod", request, parent).changing(), name, reply, |dir, name| async move {
             let kind = Kind::from_bits(mode).ok_or(Errno::EINVAL)?;
             let place = dir.place.mknod(&who, name.as_name(), kind, Mode::new(mode), device(rdev)).await?;
-            dir.entry(place, &who).await
+            dir.made(place, kind, &who).await
         });
     }
 
@@ -139,7 +139,7 @@ impl Filesystem for Session {
         let who = maker(request, mode, umask);
         self.entry(Asked::of("mkdir", request, parent).changing(), name, reply, |dir, name| async move {
             let place = dir.place.mkdir(&who, name.as_name(), Mode::new(mode)).await?;
-            dir.entry(place, &who).await
+            dir.made(place, Kind::Dir, &who).await
         });
     }
 
@@ -148,7 +148,7 @@ impl Filesystem for Session {
         let target = target.as_os_str().as_bytes().to_vec();
         self.entry(Asked::of("symlink", request, parent).changing(), name, reply, |dir, name| async move {
             let place = dir.place.symlink(&who, name.as_name(), &target).await?;
-            dir.entry(place, &who).await
+            dir.made(place, Kind::Symlink, &who).await
         });
     }
 
@@ -164,7 +164,8 @@ impl Filesystem for Session {
             reply,
             |dir, name| async move {
                 dir.place.link(&who, &target, name.as_name()).await?;
-                dir.lookup(&name, &who).await
+                let place = dir.place.walk(&who, &name).await?;
+                dir.made(place, target.kind(), &who).await
             },
         );
     }

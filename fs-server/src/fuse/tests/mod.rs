@@ -2,6 +2,7 @@
 
 mod coherence;
 mod cost;
+mod forgets;
 mod mounts;
 mod passthrough;
 mod posix;
