@@ -14,7 +14,7 @@
 use fuser::*;
 use std::ffi::OsStr;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -35,11 +35,18 @@ struct Waiting {
     answers: Mutex<Vec<Answer>>,
     /// How many there have been.
     ever: AtomicU64,
+    /// Nobody has to wait any more.
+    over: AtomicBool,
 }
 
 impl Waiting {
     fn push(&self, answer: impl FnOnce() + Send + 'static) {
-        self.answers.lock().expect("nobody panics with it").push(Box::new(answer));
+        let mut answers = self.answers.lock().expect("nobody panics with it");
+        if self.over.load(Ordering::SeqCst) {
+            drop(answers);
+            return answer();
+        }
+        answers.push(Box::new(answer));
         self.ever.fetch_add(1, Ordering::SeqCst);
     }
 }
@@ -71,11 +78,19 @@ impl Disk {
         let answers = std::mem::take(&mut *self.waiting.answers.lock().expect("nobody panics with it"));
         answers.into_iter().for_each(|answer| answer());
     }
+
+    /// Answers all that wait, and all that come, at once.
+    pub fn recovers(&self) {
+        let answers = self.waiting.answers.lock().expect("nobody panics with it");
+        self.waiting.over.store(true, Ordering::SeqCst);
+        drop(answers);
+        self.go_on();
+    }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        self.go_on();
+        self.recovers();
         if let Some(session) = self.session.take() {
             // It goes with the process at the latest.
             let _busy = session.umount_and_join();

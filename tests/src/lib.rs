@@ -9,6 +9,7 @@ pub mod door;
 pub mod engines;
 pub mod habits;
 pub mod inside;
+pub mod kept;
 pub mod kernel;
 pub mod live;
 pub mod matrix;

@@ -4,14 +4,16 @@ use nine::wire::{Dialect, Fid, FsyncKind, OpenFlags, Tmessage};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tests::bystander::Bystander;
 use tests::disk::Disk;
 use tests::door::Door;
+use tests::kept::drop_unused;
 use tests::wire::Peer;
 use tests::{Server, cannot_run, guests, has_fuse};
 
-fn until(what: &str, done: impl Fn() -> bool) {
+fn until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !done() {
         assert!(Instant::now() < deadline, "not within 30 s: {what}");
@@ -49,6 +51,13 @@ fn site(what: &str) -> Option<Site> {
         &text(mount.path()),
     ]);
     Some(Site { server, disk, mount, _at: at })
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        // Before the server goes, which does not while a thread of its waits for the disk.
+        self.disk.recovers();
+    }
 }
 
 impl Site {
@@ -202,4 +211,62 @@ fn a_disk_that_does_not_answer_when_its_files_are_closed_stops_nobody_else_on_th
     site.disk.go_on();
     let door = Door::nine(&site.server, Dialect::P9P2000L);
     until("nothing is open any more", || door.text("/dev/metrics").contains("\ntaskfs_fuse_files 0"));
+}
+
+/// The kernel counts what it was told of files, and the server counts along: also where requests wait, move to other threads and are
+/// cancelled, and those who asked are killed.
+#[test]
+fn all_that_the_kernel_was_told_of_while_a_disk_hung_it_gives_back() {
+    let Some(site) = site("forgetting while a disk hangs") else { return };
+    let door = Door::nine(&site.server, Dialect::P9P2000L);
+    let start = |script: &str| {
+        let mut sh = Command::new("sh");
+        sh.args(["-c", script]).current_dir(site.mount.path());
+        sh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a shell")
+    };
+    let end = |mut program: Child| {
+        program.kill().expect("a child of ours");
+        program.wait().expect("a child of ours");
+    };
+    for round in 0..4 {
+        let hangs = |file: &str| {
+            let before = site.disk.waited();
+            let program = start(&format!("exec cat disk/{file}{round}"));
+            until("it waits for the disk", || site.disk.waited() > before);
+            program
+        };
+        let hung = [hangs("hung"), hangs("lost")];
+        let work = format!(
+            "mkdir tmp/{round}; cd tmp/{round}; while :; do echo x >a; ln a b; mv b c; ln -s a d; rm a c d; done"
+        );
+        let looks = "exec find bin guests lib tmp -size +1G";
+        let programs = [start(&work), start(looks), start(looks), start("exec cat dev/zero")];
+        std::thread::sleep(Duration::from_millis(100 * round));
+        programs.into_iter().for_each(end);
+        for mut program in hung {
+            program.kill().expect("a child of ours");
+            // Who waits for a disk is gone when it answers, killed or not.
+            until("it is gone", || {
+                site.disk.go_on();
+                program.try_wait().expect("a child of ours").is_some()
+            });
+        }
+    }
+    assert!(start("find guests").wait().expect("a child of ours").success());
+    assert!(figure(&door, "taskfs_fuse_inodes") > 10, "the kernel keeps what it has seen");
+    if !drop_unused(site.mount.path()) {
+        return cannot_run("forgetting while a disk hangs", "only the superuser makes the kernel forget");
+    }
+    until("the kernel has given back all", || {
+        ["inodes", "files", "requests_waiting"]
+            .iter()
+            .all(|what| figure(&door, &format!("taskfs_fuse_{what}")) == 0)
+    });
+}
+
+/// A figure of the server's own.
+fn figure(door: &Door, name: &str) -> u64 {
+    let text = door.text("/dev/metrics");
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.expect("it is shown").parse::<f64>().expect("a number") as u64
 }
