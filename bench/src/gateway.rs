@@ -1,4 +1,5 @@
-//! HTTP through the gateway to a program in a container, beside the same program run by `node` and asked directly.
+//! HTTP through the gateway to a program in a container, beside the same program run by `node` and asked directly; and the
+//! latter through a relay that copies bytes and does nothing else, which is what a process in between costs.
 
 use crate::ninep::attach;
 use crate::process::{Server, there_is};
@@ -7,7 +8,7 @@ use crate::task::write;
 use nine::client::ClientError;
 use nine::wire::Dialect;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -39,19 +40,23 @@ pub fn run(report: &mut Report) {
     let host = runtime.block_on(serve(&server)).expect("the server answers");
     let gateway = host.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     let (node, direct) = node();
+    let relay = relay(direct).expect("a free port");
     for (clients, requests, goal) in LOADS {
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let (mut ours, mut theirs, mut copied) = (Vec::new(), Vec::new(), Vec::new());
         for run in 0..=RUNS {
-            let (here, there) =
-                (ask(gateway, &host, clients, requests), ask(direct, "localhost", clients, requests));
+            let took = [(gateway, &*host), (direct, "localhost"), (relay, "localhost")]
+                .map(|(port, host)| ask(port, host, clients, requests));
             // The first is for what is compiled when it is used.
             if run > 0 {
-                ours.push(here);
-                theirs.push(there);
+                ours.push(took[0]);
+                theirs.push(took[1]);
+                copied.push(took[2]);
             }
         }
         let what = format!("{requests} requests over {clients} kept connections");
         report.beat(&what, median(&ours), "node, directly", median(&theirs), goal);
+        let what = format!("{what}: node through a relay that only copies");
+        report.beside(&what, median(&copied), "node, directly", median(&theirs));
     }
     drop(node);
 }
@@ -85,6 +90,37 @@ fn node() -> (Node, u16) {
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("it says its port");
     (Node(child), line.trim().parse().expect("a port"))
+}
+
+/// Listens, and copies what comes to `port`, and what is answered back: a thread for each connection, which waits for the one
+/// and then for the other. Gives its own port.
+fn relay(port: u16) -> std::io::Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let own = listener.local_addr()?.port();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            // Ends with an error when the client goes.
+            std::thread::spawn(move || copy(client, port));
+        }
+    });
+    Ok(own)
+}
+
+fn copy(mut client: TcpStream, port: u16) -> std::io::Result<()> {
+    let mut server = TcpStream::connect(("127.0.0.1", port))?;
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    let mut bytes = [0; 4096];
+    // Both are less than that, and come at once.
+    loop {
+        let count = client.read(&mut bytes)?;
+        if count == 0 {
+            return Ok(());
+        }
+        server.write_all(&bytes[..count])?;
+        let count = server.read(&mut bytes)?;
+        client.write_all(&bytes[..count])?;
+    }
 }
 
 /// How long `clients` take for `requests`, each over a connection that is kept.

@@ -128,6 +128,7 @@ impl Serve {
             let containers = world.containers.clone();
             gateway.start(Arc::new(move |id| Some(containers.get(id)?.group().clone())))
         });
+        let gateway = gateway.transpose()?;
         let export = world.export();
         let trace = match &self.trace_9p {
             None => None,

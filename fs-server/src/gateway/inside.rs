@@ -1,6 +1,8 @@
 //! Connections into containers, and what goes over them: counted, as bytes to and from outside.
 
+use super::lanes::Line;
 use hyper_util::rt::TokioIo;
+use nine::patience::Arrivals;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,14 +10,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use task::Group;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// How long a listener may take that has no room for one more.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection to a port of a group's loopback.
 pub struct Inside {
-    stream: TcpStream,
+    stream: Line,
     group: Arc<Group>,
 }
 
@@ -29,10 +30,15 @@ pub enum Closed {
 }
 
 impl Inside {
-    pub async fn connect(group: Arc<Group>, port: u16) -> Result<TokioIo<Inside>, Closed> {
+    /// Tells `arrivals` of what it brings.
+    pub async fn connect(
+        group: Arc<Group>,
+        port: u16,
+        arrivals: Arc<Arrivals>,
+    ) -> Result<TokioIo<Inside>, Closed> {
         let Some(loopback) = group.has_loopback() else { return Err(Closed::Nobody) };
         match tokio::time::timeout(PATIENCE, loopback.connect(port)).await {
-            Ok(Ok(stream)) => Ok(TokioIo::new(Inside { stream, group })),
+            Ok(Ok(stream)) => Ok(TokioIo::new(Inside { stream: Line::new(stream, arrivals), group })),
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Err(Closed::Nobody),
             Ok(Err(error)) => Err(Closed::Failed(error)),
             Err(_) => Err(Closed::Full),

@@ -10,6 +10,7 @@
 mod admission;
 mod answer;
 mod inside;
+mod lanes;
 mod relay;
 mod route;
 
@@ -21,6 +22,8 @@ use admission::Admission;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use lanes::{Lanes, Line};
+use nine::patience::Arrivals;
 use relay::Relay;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -134,18 +137,21 @@ impl Gateway {
         if self.tls.is_some() { "https" } else { "http" }
     }
 
-    pub fn start(self, find: Find) -> Serving {
+    /// The error is the system's: no threads.
+    pub fn start(self, find: Find) -> Result<Serving, Fault> {
+        let lanes = Lanes::start().map_err(|e| Fault::os(format!("no threads for the gateway: {e}")))?;
+        let lanes = Arc::new(lanes);
         let terms = Arc::new(Terms { find, tls: self.tls, admission: self.admission });
         let clients = Arc::new(Semaphore::new(CLIENTS));
         let mut set = JoinSet::new();
         for listener in self.listeners {
-            set.spawn(accept(listener, terms.clone(), clients.clone()));
+            set.spawn(accept(listener, terms.clone(), clients.clone(), lanes.clone()));
         }
-        Serving { _listeners: set }
+        Ok(Serving { _listeners: set })
     }
 }
 
-async fn accept(listener: TcpListener, terms: Arc<Terms>, clients: Arc<Semaphore>) {
+async fn accept(listener: TcpListener, terms: Arc<Terms>, clients: Arc<Semaphore>, lanes: Arc<Lanes>) {
     let warnings = Warnings::new();
     let mut connections = JoinSet::new();
     loop {
@@ -160,10 +166,17 @@ async fn accept(listener: TcpListener, terms: Arc<Terms>, clients: Arc<Semaphore
         match accepted {
             Ok((stream, client)) => {
                 let terms = terms.clone();
-                connections.spawn(async move {
-                    greet(stream, client, &terms).await;
-                    drop(place);
-                });
+                // From this runtime to the lane's.
+                let stream = stream.into_std();
+                let lane = lanes.place();
+                let runtime = lane.runtime().clone();
+                let served = async move {
+                    if let Ok(stream) = stream.and_then(TcpStream::from_std) {
+                        greet(stream, client, &terms, lane.arrivals()).await;
+                    }
+                    drop((place, lane));
+                };
+                connections.spawn_on(served, &runtime);
             }
             Err(error) => {
                 // Out of descriptors, most likely: closing makes room.
@@ -175,24 +188,26 @@ async fn accept(listener: TcpListener, terms: Arc<Terms>, clients: Arc<Semaphore
 }
 
 /// The handshake, where there is one, and what follows.
-async fn greet(stream: TcpStream, client: SocketAddr, terms: &Terms) {
+async fn greet(stream: TcpStream, client: SocketAddr, terms: &Terms, arrivals: &Arc<Arrivals>) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let Some(tls) = &terms.tls else { return serve(stream, client, terms).await };
+    let stream = Line::new(stream, arrivals.clone());
+    let Some(tls) = &terms.tls else { return serve(stream, client, terms, arrivals).await };
     match tokio::time::timeout(HEAD, tls.accept(stream)).await {
-        Ok(Ok(stream)) => serve(stream, client, terms).await,
+        Ok(Ok(stream)) => serve(stream, client, terms, arrivals).await,
         Ok(Err(error)) => tracing::debug!(%client, "gateway: TLS: {error}"),
         Err(_) => tracing::debug!(%client, "gateway: TLS: no handshake in time"),
     }
 }
 
-async fn serve<S>(stream: S, client: SocketAddr, terms: &Terms)
+async fn serve<S>(stream: S, client: SocketAddr, terms: &Terms, arrivals: &Arc<Arrivals>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let scheme = if terms.tls.is_some() { "https" } else { "http" };
-    let relay = Arc::new(Relay::new(terms.find.clone(), client, scheme, terms.admission.clone()));
+    let (find, admission) = (terms.find.clone(), terms.admission.clone());
+    let relay = Arc::new(Relay::new(find, client, scheme, admission, arrivals.clone()));
     let mut server = auto::Builder::new(TokioExecutor::new());
     server
         .http1()

@@ -13,6 +13,7 @@ use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use nine::patience::Arrivals;
 use parking_lot::Mutex;
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -39,10 +40,12 @@ const HOP: [HeaderName; 7] = [
 /// One client's connection.
 pub struct Relay {
     find: Find,
-    client: SocketAddr,
+    /// The client's address, as the port gets it.
+    client: HeaderValue,
     /// What it spoke: http or https.
     scheme: &'static str,
     admission: Option<Arc<Admission>>,
+    arrivals: Arc<Arrivals>,
     kept: Mutex<Vec<Kept>>,
 }
 
@@ -58,8 +61,11 @@ impl Relay {
         client: SocketAddr,
         scheme: &'static str,
         admission: Option<Arc<Admission>>,
+        arrivals: Arc<Arrivals>,
     ) -> Relay {
-        Relay { find, client, scheme, admission, kept: Mutex::default() }
+        let client = client.ip().to_string();
+        let client = HeaderValue::try_from(client).expect("an address is letters, digits, dots and colons");
+        Relay { find, client, scheme, admission, arrivals, kept: Mutex::default() }
     }
 
     pub async fn answer(self: Arc<Relay>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
@@ -147,7 +153,7 @@ impl Relay {
         let value = |text: &str| HeaderValue::try_from(text).map_err(|_| format!("host {host:?}"));
         headers.insert("x-forwarded-host", value(host)?);
         headers.insert("x-forwarded-proto", HeaderValue::from_static(self.scheme));
-        headers.insert("x-forwarded-for", value(&self.client.ip().to_string())?);
+        headers.insert("x-forwarded-for", self.client.clone());
         match route.prefix.as_str() {
             "" => headers.insert(header::HOST, value(host)?),
             prefix => {
@@ -178,7 +184,8 @@ impl Relay {
                 },
             }
         }
-        let io = Inside::connect(group.clone(), route.port).await.map_err(|closed| {
+        let arrivals = self.arrivals.clone();
+        let io = Inside::connect(group.clone(), route.port, arrivals).await.map_err(|closed| {
             let line = match closed {
                 Closed::Nobody => {
                     format!("nobody listens at port {} of container {}", route.port, route.container)

@@ -6,12 +6,12 @@
 //! that are woken for a request each cost more than a worker that finds many requests, so only so many connections have one,
 //! those that came first; all others are the runtime's.
 //!
-//! Before it sleeps a thread looks for the next request for a moment, where that has been of use ([`Patience`]): half of the
-//! processors may have one that looks, since whoever is to send the request needs another.
+//! Before it sleeps a thread looks for the next request for a moment, where that has been of use ([`Patience`]) and not too
+//! many others do ([`Turn`]).
 //!
 //! A thread that hangs on a disk holds its own connection and nobody else: it needs no watching.
 
-use crate::patience::Patience;
+use crate::patience::{Patience, Turn};
 use crate::shm;
 use parking_lot::{Condvar, Mutex};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
@@ -19,8 +19,8 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -321,36 +321,13 @@ fn run<T>(
     None
 }
 
-/// Threads that look for a request at this moment.
-static LOOKING: AtomicUsize = AtomicUsize::new(0);
-
-/// The right to look, which not many have at a time.
-struct Looking;
-
-impl Looking {
-    fn begin() -> Option<Looking> {
-        static MOST: OnceLock<usize> = OnceLock::new();
-        let most = *MOST.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from) / 2);
-        let may = LOOKING.fetch_add(1, Ordering::Relaxed) < most;
-        // Dropped at once where there are enough.
-        let looking = Looking;
-        may.then_some(looking)
-    }
-}
-
-impl Drop for Looking {
-    fn drop(&mut self) {
-        LOOKING.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// Waits for the socket, as far as that is wanted, or the bell.
 fn wait(socket: &impl Socket, wanted: &Wanted, bell: &Bell, patience: &mut Patience) {
     let mut events = PollFlags::empty();
     events.set(PollFlags::IN, wanted.read.swap(false, Ordering::Relaxed));
     events.set(PollFlags::OUT, wanted.write.swap(false, Ordering::Relaxed));
     if events == PollFlags::IN
-        && let Some(_looking) = Looking::begin()
+        && let Some(_turn) = Turn::take()
     {
         let came = patience.look(|| {
             let there = bell.rung.load(Ordering::SeqCst) || socket.is_ready(events);
