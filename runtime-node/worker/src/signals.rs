@@ -11,7 +11,7 @@ use nine::wire::{OpenFlags, Rmessage, Tmessage};
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
@@ -59,7 +59,7 @@ pub struct Desk {
     link: Arc<Link>,
     file: Handle,
     pending: Mutex<Option<Sent>>,
-    listeners: Mutex<HashMap<String, Vec<watch::Sender<u64>>>>,
+    listeners: Mutex<HashMap<String, Vec<Weak<watch::Sender<u64>>>>>,
 }
 
 impl Desk {
@@ -94,20 +94,25 @@ impl Desk {
         }
     }
 
-    /// Somebody wants to know of `signal` from now on.
-    pub fn listen(&self, signal: &str) -> watch::Receiver<u64> {
-        let (sender, receiver) = watch::channel(0);
+    /// Somebody wants to know of `signal`, as long as he holds what is returned.
+    pub fn listen(&self, signal: &str) -> Arc<watch::Sender<u64>> {
+        let bell = Arc::new(watch::Sender::new(0));
         let mut listeners = self.listeners.lock().expect("no holder of the lock panics");
-        listeners.entry(signal.to_owned()).or_default().push(sender);
-        receiver
+        listeners.entry(signal.to_owned()).or_default().push(Arc::downgrade(&bell));
+        bell
     }
 
     /// The program sends itself a signal.
     pub fn raise(&self, signal: &str) {
         let mut listeners = self.listeners.lock().expect("no holder of the lock panics");
         let heard = listeners.get_mut(signal).is_some_and(|all| {
-            all.retain(|one| !one.is_closed());
-            all.iter().for_each(|one| one.send_modify(|count| *count += 1));
+            all.retain(|bell| match bell.upgrade() {
+                Some(bell) => {
+                    bell.send_modify(|count| *count += 1);
+                    true
+                }
+                None => false,
+            });
             !all.is_empty()
         });
         drop(listeners);

@@ -43,6 +43,7 @@ const programs = {
   'signal with a listener': 'process.on("SIGTERM", (s, n) => { console.log(s, n); process.exit(2) }); process.kill(process.pid, "SIGTERM"); setInterval(() => {}, 1000)',
   'signal once': 'process.once("SIGHUP", () => { console.log("first"); process.kill(process.pid, "SIGHUP") }); process.kill(process.pid, "SIGHUP"); setInterval(() => {}, 1000)',
   'SIGUSR2': 'process.on("SIGUSR2", (s) => { console.log(s); clearInterval(i) }); const i = setInterval(() => {}, 1000); process.kill(process.pid, "SIGUSR2")',
+  'signal that is listened for no more': 'const f = () => {}; process.on("SIGHUP", f); process.off("SIGHUP", f); process.kill(process.pid, "SIGHUP"); setTimeout(() => console.log("still there"), 200)',
   'kill with an unknown signal': 'try { process.kill(process.pid, "SIGNOPE") } catch (e) { console.log(e.code, e.message) }',
   'abort': 'process.abort()',
 };

@@ -43,6 +43,13 @@ async function talk(name, options, args = []) {
   const spawned = spawn(process.execPath, [child], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
   spawned.send('bye');
   console.log('spawned', await once(spawned, 'exit'));
+  // It is killed before it has heard everything that was said to it.
+  const deaf = fork(path.join(__dirname, 'modules/deaf.js'));
+  const ends = ['disconnect', 'exit', 'close'].map((name) => once(deaf, name));
+  await once(deaf, 'message');
+  for (let i = 0; i < 100; i++) deaf.send('x'.repeat(1e5));
+  setTimeout(() => deaf.kill('SIGKILL'), 100);
+  console.log('deaf', await Promise.all(ends), deaf.connected);
   const plain = fork(path.join(__dirname, 'modules/plain.js'));
   console.log('says at once', await once(plain, 'message'), await once(plain, 'exit'));
   try { fork(5); } catch (e) { console.log(e.code); }

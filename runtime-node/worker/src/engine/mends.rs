@@ -271,6 +271,12 @@ const MENDS: &[(&str, &str, &str)] = &[
         "          if (this[kCanDisconnect]) {\n            this.disconnect?.();\n          }\n",
         "          if (this[kCanDisconnect]) this.channel?.ref();\n",
     ),
+    // A channel that breaks is closed, as one that ends is.
+    (
+        "deno_node/internal/child_process.ts",
+        "        cleanupPendingHandles();\n        return;\n",
+        "        if (target.connected) target.disconnect();\n        return;\n",
+    ),
     // What JSON makes of a message is JSON.stringify's to say.
     (
         "deno_node/internal/child_process.ts",

@@ -76,17 +76,20 @@ fn connect(control: &Control, names: &[&str]) -> io::Result<(i64, Channel)> {
         let sent = async {
             let mut buf = vec![0; CARRIED];
             while let Ok(n @ 1..) = incoming.read(&mut buf).await {
-                if to.write_from(0, &buf[..n]).await.is_err() {
-                    break;
-                }
+                // Where the other is gone, what it has said is still to be received.
+                let _ = to.write_from(0, &buf[..n]).await;
             }
         };
         tokio::select! {
             () = received => {}
             () = sent => {}
         }
+        drop((from, to));
         // What is cloned would keep it open.
         let _ = outgoing.shutdown().await;
+        // What was sent and nobody took would be a connection reset to who sent it, before what he was sent last.
+        let mut unheard = vec![0; CARRIED];
+        while let Ok(1..) = incoming.read(&mut unheard).await {}
     });
     Ok((fd, channel))
 }

@@ -87,12 +87,19 @@ pub(super) fn signal_name(number: i32) -> Option<&'static str> {
     NAMES.get(usize::try_from(number).ok()?.checked_sub(1)?).copied()
 }
 
-/// A listener for one signal.
-struct Listening(AsyncRefCell<watch::Receiver<u64>>);
+/// A listener for one signal. Who waits for it waits no longer where it is closed.
+struct Listening {
+    heard: AsyncRefCell<watch::Receiver<u64>>,
+    bell: RefCell<Option<Arc<watch::Sender<u64>>>>,
+}
 
 impl Resource for Listening {
     fn name(&self) -> Cow<'_, str> {
         "signal".into()
+    }
+
+    fn close(self: Rc<Self>) {
+        self.bell.take();
     }
 }
 
@@ -102,8 +109,9 @@ pub fn op_signal_bind(state: &mut OpState, #[string] signal: &str) -> Result<Res
     if matches!(signal, "SIGKILL" | "SIGSTOP") {
         return Err(JsErrorBox::type_error(format!("Binding to signal '{signal}' is not allowed")));
     }
-    let heard = state.borrow::<Task>().desk.listen(signal);
-    Ok(state.resource_table.add(Listening(AsyncRefCell::new(heard))))
+    let bell = state.borrow::<Task>().desk.listen(signal);
+    let heard = AsyncRefCell::new(bell.subscribe());
+    Ok(state.resource_table.add(Listening { heard, bell: RefCell::new(Some(bell)) }))
 }
 
 /// Waits for the next; `true` is the end.
@@ -113,13 +121,13 @@ pub async fn op_signal_poll(
     #[smi] rid: ResourceId,
 ) -> Result<bool, ResourceError> {
     let listening = state.borrow().resource_table.get::<Listening>(rid)?;
-    let mut heard = RcRef::map(&listening, |l| &l.0).borrow_mut().await;
+    let mut heard = RcRef::map(&listening, |l| &l.heard).borrow_mut().await;
     Ok(heard.changed().await.is_err())
 }
 
 #[op2(fast)]
 pub fn op_signal_unbind(state: &mut OpState, #[smi] rid: ResourceId) -> Result<(), ResourceError> {
-    state.resource_table.take::<Listening>(rid).map(drop)
+    state.resource_table.take_any(rid).map(|listening| listening.close())
 }
 
 /// User and system time of the thread, in microseconds.
