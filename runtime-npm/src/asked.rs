@@ -1,16 +1,15 @@
-//! What a command line of npm asks for, where it and all that npm would read leave nothing open: no options but those that change
-//! nothing, no settings but those that npm has here by itself, a project by itself that nothing is installed in yet.
+//! What a command line of npm asks for, where it and all that npm would read leave nothing open: no settings but those that
+//! npm has here by itself, a project by itself, and in its node_modules what npm would believe to be there without looking.
 
+use crate::command::Command;
+use crate::installed::Installed;
 use crate::unusual::{Plain, Unusual};
 use serde_json::{Map, Value};
 use task::Start;
-use vfs::{Caller, Errno, Follow, OpenFlags, Place};
+use vfs::{Caller, Errno, Follow, Kind, OpenFlags, Place};
 
 /// Whoever sets this gets npm itself, always.
 pub const SETTING: &str = "TASKFS_NPM_CLI";
-/// They say what is so anyway, of an install from a mirror.
-const EMPTY_OPTIONS: [&str; 5] =
-    ["--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", "--no-progress"];
 /// npm, or the Node that runs it, would do something else for these.
 const VARIABLES: [&str; 9] = [
     "node_env",
@@ -32,28 +31,15 @@ const MOST_BYTES: usize = 4 << 20;
 
 /// A project, and what is to be done with it.
 pub struct Asked {
-    /// `npm ci`: as the lock file says, which is not written.
-    pub is_ci: bool,
+    pub command: Command,
+    /// package.json, and its text; none where there is no such file.
     pub project: Map<String, Value>,
+    pub manifest: Option<String>,
     /// Its directory's name.
     pub folder: String,
     pub lock: Option<String>,
-}
-
-/// Whether it is `npm install` or `npm ci`, and nothing more; and which.
-pub fn is_ci(start: &Start) -> Plain<bool> {
-    let words = start.argv.get(1..).unwrap_or_default();
-    let is_empty = |word: &&Vec<u8>| EMPTY_OPTIONS.iter().any(|option| option.as_bytes() == word.as_slice());
-    let mut words = words.iter().filter(|word| !is_empty(word));
-    let is_ci = match words.next().map(Vec::as_slice) {
-        Some(b"install" | b"i") => false,
-        Some(b"ci") => true,
-        _ => return Err(Unusual::new("another command")),
-    };
-    match words.next() {
-        Some(word) => Err(Unusual::new(format!("npm install {}", String::from_utf8_lossy(word)))),
-        None => Ok(is_ci),
-    }
+    /// What lies in node_modules, where there is one.
+    pub installed: Option<Installed>,
 }
 
 fn home(start: &Start) -> Plain<Vec<u8>> {
@@ -82,12 +68,12 @@ async fn must_be_missing(who: &Caller, dir: &Place, path: &[u8]) -> Plain<()> {
 }
 
 /// The text of a file; none where there is no such file.
-async fn text(who: &Caller, dir: &Place, name: &str) -> Plain<Option<String>> {
+pub async fn text(who: &Caller, dir: &Place, name: &str) -> Plain<Option<String>> {
     let place = match dir.resolve(who, name.as_bytes(), Follow::No).await {
         Err(error) if error.is(Errno::ENOENT) => return Ok(None),
         place => place?,
     };
-    if place.kind() != vfs::Kind::File {
+    if place.kind() != Kind::File {
         return Err(Unusual::new(format!("{} is no file", place.shown())));
     }
     let file = place.open(who, OpenFlags::READ).await?;
@@ -108,7 +94,7 @@ async fn text(who: &Caller, dir: &Place, name: &str) -> Plain<Option<String>> {
 
 /// Looks at what npm would look at.
 pub async fn look(start: &Start, who: &Caller) -> Plain<Asked> {
-    let is_ci = is_ci(start)?;
+    let command = Command::parse(start.argv.get(1..).unwrap_or_default())?;
     if start.trace.is_on() {
         return Err(Unusual::new("its calls are traced"));
     }
@@ -121,20 +107,38 @@ pub async fn look(start: &Start, who: &Caller) -> Plain<Asked> {
     for path in [&[home.as_slice(), b"/.npmrc"].concat()[..], SETTINGS.as_bytes(), LDD.as_bytes()] {
         must_be_missing(who, &root, path).await?;
     }
-    for name in [".npmrc", "node_modules", "npm-shrinkwrap.json", "yarn.lock"] {
+    for name in [".npmrc", "npm-shrinkwrap.json", "yarn.lock"] {
         must_be_missing(who, cwd, name.as_bytes()).await?;
     }
+    let manifest = text(who, cwd, "package.json").await?;
     let mut below = cwd.clone();
     while below.name().is_some() {
         below = below.parent();
         must_be_missing(who, &below, b"package.json").await?;
+        if manifest.is_none() {
+            must_be_missing(who, &below, b"node_modules").await?;
+        }
     }
-    let manifest = text(who, cwd, "package.json").await?.ok_or_else(|| Unusual::new("no package.json"))?;
-    let project = serde_json::from_str(&manifest).map_err(|e| Unusual::new(format!("package.json: {e}")))?;
+    let project = match &manifest {
+        Some(text) => serde_json::from_str(text).map_err(|e| Unusual::new(format!("package.json: {e}")))?,
+        None if matches!(command, Command::Install(ref asked, _) if !asked.is_empty()) => Map::new(),
+        None => return Err(Unusual::new("no package.json")),
+    };
     let lock = text(who, cwd, "package-lock.json").await?;
-    if is_ci && lock.is_none() {
+    if command == Command::Ci && lock.is_none() {
         return Err(Unusual::new("no lock file"));
     }
+    let installed = match cwd.resolve(who, b"node_modules", Follow::No).await {
+        Err(error) if error.is(Errno::ENOENT) => None,
+        Ok(modules) if modules.kind() != Kind::Dir => {
+            return Err(Unusual::new("node_modules is no directory"));
+        }
+        // Nothing of it is left.
+        Ok(_) if command == Command::Ci => Some(Installed::default()),
+        Ok(_) if lock.is_none() => return Err(Unusual::new("packages without a lock file")),
+        Ok(modules) => Some(Installed::look(who, &modules).await?),
+        Err(error) => return Err(error.into()),
+    };
     let folder = cwd.name().map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
-    Ok(Asked { is_ci, project, folder: folder.unwrap_or_default(), lock })
+    Ok(Asked { command, project, manifest, folder: folder.unwrap_or_default(), lock, installed })
 }

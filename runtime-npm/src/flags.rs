@@ -34,6 +34,10 @@ impl Flags {
 
 /// Finds them for all packages: each begins with all of them, and loses what a way to it does not have.
 pub fn find(tree: &mut Tree) {
+    let packages: Vec<Id> = tree.packages().collect();
+    for id in packages {
+        tree.node_mut(id).flags = Flags::ALL;
+    }
     let mut queue = vec![Tree::ROOT];
     while let Some(id) = queue.pop() {
         let from = tree.node(id).flags;

@@ -1,11 +1,12 @@
 //! Packages into a project: their files, the links to their programs, and the lock files, in the task's namespace and as its
 //! caller.
 
+use crate::change::Change;
 use crate::tree::{Id, Tree};
 use crate::unpack::{Files, mended};
-use crate::unusual::Plain;
+use crate::unusual::{Plain, Unusual};
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use vfs::{Caller, Errno, FileRef, Follow, Kind, Mode, Name, OpenFlags, Place, Result};
 
 const DIRECTORY: Mode = Mode::new(0o777);
@@ -13,6 +14,32 @@ const DIRECTORY: Mode = Mode::new(0o777);
 const FILE: u32 = 0o666;
 /// Files that are made without a look at what else there is to do.
 const TURN: usize = 32;
+/// Where npm leaves what it laid.
+const HIDDEN: &str = "node_modules/.package-lock.json";
+const NOTHING: (&str, &BTreeSet<String>) = ("", &BTreeSet::new());
+
+/// Files of a project's own that npm writes: what they were before, where they were, and what they are to be.
+#[derive(Default)]
+pub struct Texts {
+    pub manifest: Option<(Option<String>, String)>,
+    pub lock: Option<(Option<String>, String)>,
+    pub hidden: String,
+    /// Whether [`HIDDEN`] says that already.
+    pub is_same_hidden: bool,
+}
+
+impl Texts {
+    fn all(&self) -> impl Iterator<Item = (&'static str, Option<&str>, &str)> {
+        let all = [("package.json", &self.manifest), ("package-lock.json", &self.lock)];
+        all.into_iter().filter_map(|(file, texts)| {
+            let (before, after) = texts.as_ref()?;
+            Some((file, before.as_deref(), after.as_str()))
+        })
+    }
+    fn of_project(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.all().map(|(file, _, after)| (file, after))
+    }
+}
 
 /// A project whose packages are laid into it.
 pub struct Laying<'a> {
@@ -108,29 +135,102 @@ impl<'a> Laying<'a> {
         Ok(())
     }
 
-    /// Links to the programs of all packages; then the lock files.
-    pub async fn finish(&mut self, own: Option<&str>, hidden: &str) -> Plain<()> {
+    /// Links to the programs of all packages; then the files that say what is there.
+    pub async fn finish(&mut self, texts: &Texts) -> Plain<()> {
         for ((dir, program), target) in std::mem::take(&mut self.programs) {
             let Some(target) = target else { continue };
             let dir = self.dir(&dir).await?;
             dir.symlink(self.who, name(&program)?, target.as_bytes()).await?;
         }
-        if let Some(own) = own {
-            self.file("package-lock.json", FILE, own.as_bytes()).await?;
+        for (file, text) in texts.of_project() {
+            self.text(file, text).await?;
         }
+        self.dir("node_modules").await?;
         // The last of all: it is believed as long as nothing in node_modules is newer.
-        Ok(self.file("node_modules/.package-lock.json", FILE, hidden.as_bytes()).await?)
+        if !texts.is_same_hidden || self.made > 0 {
+            self.text(HIDDEN, &texts.hidden).await?;
+        }
+        Ok(())
     }
 
-    /// Takes away what was made, where nothing was before.
-    pub async fn undo(self, wrote_own: bool) -> Result<()> {
-        if wrote_own {
-            gone(self.project.unlink(self.who, name("package-lock.json")?).await)?;
+    /// Writes a file, which may be there.
+    async fn text(&mut self, path: &str, text: &str) -> Result<()> {
+        let (dir, last) = split(path);
+        let dir = self.dir(dir).await?;
+        let file = match dir.walk(self.who, last.as_bytes()).await {
+            Ok(there) => there.open(self.who, OpenFlags::WRITE | OpenFlags::TRUNCATE).await?,
+            Err(error) if error.is(Errno::ENOENT) => {
+                let flags = OpenFlags::WRITE | OpenFlags::EXCLUSIVE;
+                dir.create(self.who, name(last)?, Mode::new(FILE), flags).await?.file
+            }
+            Err(error) => return Err(error),
+        };
+        write(&file, text.as_bytes()).await
+    }
+
+    /// What npm looks at of packages that stay as they are.
+    pub async fn links_must_be_there(&self, links: &[String]) -> Plain<()> {
+        for link in links {
+            let there = self.project.resolve(self.who, link.as_bytes(), Follow::Yes).await;
+            there.map_err(|error| Unusual::new(format!("{link}: {error}")))?;
         }
-        match self.project.walk(self.who, b"node_modules").await {
-            Ok(modules) => remove(self.who, modules).await,
-            Err(error) => gone(Err(error)),
+        Ok(())
+    }
+
+    /// Takes away what goes and what makes room. What is left is no longer what npm's list says.
+    pub async fn make_room(&mut self, change: &Change, tree: &Tree) -> Plain<()> {
+        if change.is_nothing() {
+            return Ok(());
         }
+        self.made += 1;
+        let links = change.old_links.iter().map(String::as_str);
+        for path in [HIDDEN].into_iter().chain(links) {
+            if let Some((dir, last)) = self.there(path).await? {
+                gone(dir.unlink(self.who, name(&last)?).await)?;
+            }
+        }
+        for location in change.emptied(tree) {
+            let dir = self.project.resolve(self.who, location.as_bytes(), Follow::No).await?;
+            remove(self.who, dir, (&location, &change.kept)).await?;
+        }
+        Ok(())
+    }
+
+    /// The directory of a path whose directories are there, and its last name.
+    async fn there(&self, path: &str) -> Result<Option<(Place, String)>> {
+        let (dir, last) = split(path);
+        match self.project.resolve(self.who, dir.as_bytes(), Follow::No).await {
+            Ok(dir) => Ok(Some((dir, last.to_owned()))),
+            Err(error) if error.is(Errno::ENOENT) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes away all packages.
+    pub async fn clear(&mut self) -> Result<()> {
+        let modules = self.project.walk(self.who, b"node_modules").await?;
+        remove(self.who, modules, NOTHING).await
+    }
+
+    /// Takes away what was made: where packages were before, those that came (`added`), and else all of them.
+    pub async fn undo(self, texts: &Texts, added: Option<Vec<&str>>) -> Result<()> {
+        for (file, before, _) in texts.all() {
+            match before {
+                Some(before) => {
+                    let file = self.project.walk(self.who, file.as_bytes()).await?;
+                    let file = file.open(self.who, OpenFlags::WRITE | OpenFlags::TRUNCATE).await?;
+                    write(&file, before.as_bytes()).await?;
+                }
+                None => gone(self.project.unlink(self.who, name(file)?).await)?,
+            }
+        }
+        for path in added.unwrap_or_else(|| vec!["node_modules"]) {
+            match self.project.resolve(self.who, path.as_bytes(), Follow::No).await {
+                Ok(there) => remove(self.who, there, NOTHING).await?,
+                Err(error) => gone(Err(error))?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -141,10 +241,15 @@ fn gone(done: Result<()>) -> Result<()> {
     }
 }
 
-/// Removes a directory with all that is in it, and follows no links.
-async fn remove(who: &Caller, top: Place) -> Result<()> {
-    let mut open = vec![(top, false)];
-    while let Some((dir, is_empty)) = open.pop() {
+/// Removes a directory with all that is in it, and follows no links; but for packages that are kept below the path that it has in
+/// the project.
+async fn remove(who: &Caller, top: Place, (path, kept): (&str, &BTreeSet<String>)) -> Result<()> {
+    let holds = |path: &str| {
+        let below = format!("{path}/");
+        kept.range(below.clone()..).next().is_some_and(|next| next.starts_with(&below))
+    };
+    let mut open = vec![(top, path.to_owned(), false)];
+    while let Some((dir, path, is_empty)) = open.pop() {
         if is_empty {
             let last = dir.name().expect("it lies in a project").clone();
             gone(dir.parent().rmdir(who, last.as_name()).await)?;
@@ -156,11 +261,15 @@ async fn remove(who: &Caller, top: Place) -> Result<()> {
             true
         };
         dir.open(who, OpenFlags::READ).await?.readdir(0, &mut sink).await?;
-        open.push((dir.clone(), true));
+        if !holds(&path) {
+            open.push((dir.clone(), path.clone(), true));
+        }
         for last in names {
             let entry = dir.resolve(who, last.as_bytes(), Follow::No).await?;
+            let path = format!("{path}/{}", String::from_utf8_lossy(last.as_bytes()));
             match entry.kind() {
-                Kind::Dir => open.push((entry, false)),
+                _ if kept.contains(&path) => {}
+                Kind::Dir => open.push((entry, path, false)),
                 _ => gone(dir.unlink(who, last.as_name()).await)?,
             }
         }
@@ -196,7 +305,9 @@ mod tests {
         let files = files.into_iter().map(|(path, file)| (path.to_owned(), file)).collect();
         let mut laying = Laying::new(&who, &root);
         laying.package(&tree, id, files).await.expect("laid");
-        laying.finish(Some("own"), "hidden").await.expect("laid");
+        let lock = Some((None, "own".to_owned()));
+        let texts = Texts { lock, hidden: "hidden".into(), ..Texts::default() };
+        laying.finish(&texts).await.expect("laid");
         let at = async |path: &str| root.resolve(&who, path.as_bytes(), Follow::Yes).await;
         let program = at("node_modules/.bin/tool").await.expect("a link to the program");
         assert_eq!(program.shown(), "/node_modules/@a/tool/bin/tool");
@@ -210,7 +321,7 @@ mod tests {
             assert!(at(lock).await.is_ok(), "{lock}");
         }
 
-        laying.undo(true).await.expect("taken away");
+        laying.undo(&texts, None).await.expect("taken away");
         for path in ["node_modules", "package-lock.json"] {
             assert!(at(path).await.is_err(), "{path}");
         }

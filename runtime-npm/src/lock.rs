@@ -1,5 +1,6 @@
 //! Lock files: a project's own (`package-lock.json`), and the one that npm leaves in `node_modules` to know its work again.
 
+use crate::document::Style;
 use crate::flags;
 use crate::manifest::{Manifest, is_name};
 use crate::order;
@@ -40,10 +41,10 @@ pub fn own(tree: &Tree) -> Map<String, Value> {
 }
 
 /// `node_modules/.package-lock.json`: what is there.
-pub fn hidden(tree: &Tree) -> Plain<String> {
+pub fn hidden(tree: &Tree, style: &Style) -> Plain<String> {
     let there = tree.packages().filter(|id| !tree.node(*id).is_inert);
     let there = there.map(|id| (tree.node(id).location.clone(), Value::Object(entry(tree, id))));
-    order::text(&of(tree, there.collect()))
+    order::text(&of(tree, there.collect()), style)
 }
 
 /// Where a package lies, and its name.
@@ -54,15 +55,16 @@ fn split(location: &str) -> Option<(&str, &str)> {
     is_name(name).then_some((above, name))
 }
 
-/// The tree of `project`'s lock file, if that says of the project what the project says, and all that npm would say.
-pub fn read(text: &str, project: Manifest) -> Plain<Tree> {
+/// The tree of a lock file, for the project in `folder` as the lock file knows it, if it says all that npm would say.
+pub fn read(text: &str, folder: &str) -> Plain<Tree> {
     let unusual = |what: &str| Unusual::new(format!("package-lock.json: {what}"));
     let lock: Map<String, Value> = serde_json::from_str(text).map_err(|e| unusual(&e.to_string()))?;
     if lock.get("lockfileVersion") != Some(&json!(VERSION)) {
         return Err(unusual("another version"));
     }
     let packages = lock.get("packages").and_then(Value::as_object).ok_or_else(|| unusual("no packages"))?;
-    let mut tree = Tree::new(project);
+    let project = packages.get("").and_then(Value::as_object).ok_or_else(|| unusual("no project"))?;
+    let mut tree = Tree::new(Manifest::of_project(project, folder)?);
     let mut known: std::collections::HashMap<&str, Id> = [("", Tree::ROOT)].into();
     // A location comes behind all that it is below.
     for (location, entry) in packages.iter().filter(|(location, _)| !location.is_empty()) {
@@ -92,11 +94,6 @@ pub fn read(text: &str, project: Manifest) -> Plain<Tree> {
 mod tests {
     use super::*;
 
-    fn project(dependencies: Value) -> Manifest {
-        let map = json!({"name": "app", "version": "1.0.0", "dependencies": dependencies});
-        Manifest::of_project(map.as_object().expect("an object"), "app").expect("plain")
-    }
-
     fn package(version: &str) -> Value {
         json!({"version": version, "resolved": "https://registry.npmjs.org/x/-/x.tgz", "integrity": "sha512-x"})
     }
@@ -110,11 +107,12 @@ mod tests {
     #[test]
     fn a_lock_file_that_is_in_step_is_taken_and_no_other() {
         let wants = json!({"a": "^1.0.0"});
-        let read = |lock: &Value| read(&lock.to_string(), project(json!({"a": "^1.0.0"})));
+        let read = |lock: &Value| read(&lock.to_string(), "app");
         let good = lock(wants.clone(), &[("node_modules/a", package("1.2.0"))]);
         let tree = read(&good).expect("in step");
         assert_eq!(Value::Object(own(&tree)), good);
-        assert!(hidden(&tree).expect("plain").contains("\"node_modules/a\""));
+        let style = crate::document::Document::new().style();
+        assert!(hidden(&tree, &style).expect("plain").contains("\"node_modules/a\""));
         let mut with_flag = package("1.2.0");
         with_flag["dev"] = json!(true);
         let mut nameless = good.clone();
@@ -136,7 +134,7 @@ mod tests {
                 wants.clone(),
                 &[("node_modules/a", package("1.2.0")), ("node_modules/../b", package("1.0.0"))],
             ),
-            lock(json!({"a": "1"}), &[("node_modules/a", package("1.2.0"))]),
+            lock(json!({"a": "2"}), &[("node_modules/a", package("1.2.0"))]),
             nameless,
         ] {
             assert!(read(&bad).is_err(), "{bad}");

@@ -196,9 +196,6 @@ impl Manifest {
             manifest.kept.insert("devDependencies".into(), Value::Object(dev));
         }
         manifest.want(dev, Kind::Dev)?;
-        if manifest.wants.is_empty() {
-            return Err(Unusual::new("nothing to install"));
-        }
         Ok(manifest)
     }
 
@@ -384,7 +381,6 @@ mod tests {
             ("devDependencies", serde_json::json!({"a": "1"})),
             ("dependencies", serde_json::json!({"a": "file:../a"})),
             ("dependencies", serde_json::json!({"../a": "1"})),
-            ("dependencies", serde_json::json!({})),
             ("bin", serde_json::json!({"a": "../../x"})),
             ("name", serde_json::json!("../x")),
         ] {

@@ -1,5 +1,6 @@
 //! JSON as npm writes it into lock files: names in the order of the locale `en`, what is an object behind what is none.
 
+use crate::document::Style;
 use crate::unusual::{Plain, Unusual};
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
@@ -43,36 +44,36 @@ fn order(a: (&String, &Value), b: (&String, &Value)) -> Ordering {
     by_kind.then_with(|| rank(a.0).cmp(&rank(b.0))).then_with(|| compare(a.0, b.0))
 }
 
-/// The text of a file of it, indented by two spaces.
+/// The text of a file of it.
 ///
 /// # Errors
 /// Names whose order is not known here, numbers that JavaScript writes otherwise.
-pub fn text(value: &Map<String, Value>) -> Plain<String> {
+pub fn text(value: &Map<String, Value>, style: &Style) -> Plain<String> {
     let mut text = String::new();
-    object(&mut text, value, 0)?;
+    object(&mut text, value, (&style.indent, 0))?;
     text.push('\n');
-    Ok(text)
+    Ok(if style.newline == "\n" { text } else { text.replace('\n', &style.newline) })
 }
 
-fn object(text: &mut String, map: &Map<String, Value>, depth: usize) -> Plain<()> {
+fn object(text: &mut String, map: &Map<String, Value>, (indent, depth): (&str, usize)) -> Plain<()> {
     if let Some(name) = map.keys().find(|name| !is_sortable(name)) {
         return Err(Unusual::new(format!("a name in a manifest: {name}")));
     }
     let mut entries: Vec<(&String, &Value)> = map.iter().collect();
     entries.sort_by(|a, b| order(*a, *b));
-    list(text, ('{', '}'), depth, entries, |text, (name, value)| {
+    list(text, ('{', '}'), (indent, depth), entries, |text, (name, value)| {
         text.push_str(&string(name));
         text.push_str(": ");
-        any(text, value, depth + 1)
+        any(text, value, (indent, depth + 1))
     })
 }
 
-fn any(text: &mut String, value: &Value, depth: usize) -> Plain<()> {
+fn any(text: &mut String, value: &Value, (indent, depth): (&str, usize)) -> Plain<()> {
     match value {
-        Value::Object(map) => object(text, map, depth),
-        Value::Array(values) => {
-            list(text, ('[', ']'), depth, values, |text, value| any(text, value, depth + 1))
-        }
+        Value::Object(map) => object(text, map, (indent, depth)),
+        Value::Array(values) => list(text, ('[', ']'), (indent, depth), values, |text, value| {
+            any(text, value, (indent, depth + 1))
+        }),
         Value::String(word) => {
             text.push_str(&string(word));
             Ok(())
@@ -91,7 +92,7 @@ fn any(text: &mut String, value: &Value, depth: usize) -> Plain<()> {
 fn list<T>(
     text: &mut String,
     (open, close): (char, char),
-    depth: usize,
+    (indent, depth): (&str, usize),
     items: impl IntoIterator<Item = T>,
     mut each: impl FnMut(&mut String, T) -> Plain<()>,
 ) -> Plain<()> {
@@ -100,18 +101,19 @@ fn list<T>(
     for item in items {
         text.push_str(if is_empty { "\n" } else { ",\n" });
         is_empty = false;
-        text.push_str(&"  ".repeat(depth + 1));
+        text.push_str(&indent.repeat(depth + 1));
         each(text, item)?;
     }
     if !is_empty {
         text.push('\n');
-        text.push_str(&"  ".repeat(depth));
+        text.push_str(&indent.repeat(depth));
     }
     text.push(close);
     Ok(())
 }
 
-fn string(word: &str) -> String {
+/// A string as `JSON.stringify` has it.
+pub fn string(word: &str) -> String {
     serde_json::to_string(word).expect("a string is JSON")
 }
 
@@ -135,6 +137,9 @@ mod tests {
         let value = serde_json::json!({"z": 1, "b": {"name": 1, "a": []}, "version": "1", "name": "\u{1}/é", "a": {}});
         let Value::Object(map) = value else { unreachable!("it is one") };
         let wanted = "{\n  \"name\": \"\\u0001/é\",\n  \"version\": \"1\",\n  \"z\": 1,\n  \"a\": {},\n  \"b\": {\n    \"name\": 1,\n    \"a\": []\n  }\n}\n";
-        assert_eq!(text(&map).expect("plain"), wanted);
+        let style = |indent: &str, newline: &str| Style { indent: indent.into(), newline: newline.into() };
+        assert_eq!(text(&map, &style("  ", "\n")).expect("plain"), wanted);
+        let wanted = wanted.replace("  ", "\t").replace('\n', "\r\n");
+        assert_eq!(text(&map, &style("\t", "\r\n")).expect("plain"), wanted);
     }
 }

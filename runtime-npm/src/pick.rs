@@ -70,6 +70,11 @@ impl List {
         Manifest::of_version(&found, name, &want.package).map(Some)
     }
 
+    /// The version that a tag stands for.
+    pub fn tagged(&self, tag: &str) -> Option<&str> {
+        self.tags.get(tag).map(String::as_str).filter(|version| self.heads.contains_key(*version))
+    }
+
     fn choose(&self, spec: &Spec, here: &Here) -> Plain<Option<&str>> {
         if let Some(tag) = spec.tag() {
             let tagged = self.tags.get(tag).and_then(|version| self.heads.get_key_value(version));

@@ -1,5 +1,5 @@
-//! The tree of a project without a lock file: each package as near to the project as nothing speaks against it, in the order in
-//! which npm goes about it. Where npm would take a package away again, or put another in its place, that is left to npm.
+//! What a tree lacks, or all of it: each package as near to the project as nothing speaks against it, in the order in which npm goes
+//! about it. Where npm would move a package, or nest it anew, that is left to npm; what takes the place of another is in `renew`.
 //! What a package wants of its surroundings (peers) comes with it, and both lie at the top; where they cannot, that is npm's, too.
 
 use crate::manifest::{Kind, Manifest, Want};
@@ -19,11 +19,13 @@ enum Fits {
     Yes,
     /// What is there already will do.
     Kept,
+    /// What is there makes room, since all can use the newer one.
+    Instead(Id),
     No,
 }
 
 pub struct Placing<'a> {
-    tree: Tree,
+    pub tree: Tree,
     here: &'a Here,
     stock: &'a mut Stock,
     lists: HashMap<String, List>,
@@ -33,20 +35,20 @@ pub struct Placing<'a> {
     missing: HashSet<(Id, String)>,
 }
 
-/// The whole tree of `project`.
-pub async fn tree(project: Manifest, here: &Here, stock: &mut Stock) -> Plain<Tree> {
-    let mut placing = Placing {
-        tree: Tree::new(project),
-        here,
-        stock,
-        lists: HashMap::new(),
-        manifests: HashMap::new(),
-        missing: HashSet::new(),
-    };
+/// Places what is missing in `tree`, and what the project asks for by name (`asked`), though something of that name may be there.
+pub async fn grow(tree: Tree, asked: &[&str], here: &Here, stock: &mut Stock) -> Plain<Tree> {
+    let (lists, manifests, missing) = (HashMap::new(), HashMap::new(), HashSet::new());
+    let mut placing = Placing { tree, here, stock, lists, manifests, missing };
+    let lacks = |id: &Id| placing.tree.edges(*id).any(|edge| !placing.tree.is_settled(&edge));
     let mut queue = vec![Tree::ROOT];
+    queue.extend(placing.tree.packages().filter(lacks));
     let mut seen = HashSet::new();
+    for name in asked {
+        let want = placing.tree.want(Tree::ROOT, name).expect("the project wants what it asks for");
+        placing.stock.order_list(&want.package);
+    }
     while let Some(id) = placing.next(&mut queue) {
-        if !seen.insert(id) {
+        if placing.tree.is_gone(id) || !seen.insert(id) {
             continue;
         }
         if placing.tree.is_large() {
@@ -54,8 +56,14 @@ pub async fn tree(project: Manifest, here: &Here, stock: &mut Stock) -> Plain<Tr
         }
         tokio::task::yield_now().await;
         placing.order_lists(id);
-        for name in placing.open(id) {
-            for placed in placing.put(id, &name).await? {
+        for name in placing.open(id, asked) {
+            let is_there = id == Tree::ROOT && placing.tree.node(id).children.contains_key(&name);
+            let placed = match is_there {
+                true => placing.renew(&name).await?,
+                false => placing.put(id, &name).await?,
+            };
+            for placed in placed {
+                seen.remove(&placed);
                 placing.order_lists(placed);
                 queue.push(placed);
                 // What it hides from others they get anew.
@@ -88,9 +96,11 @@ impl Placing<'_> {
         }
     }
 
-    /// What a package wants and has not, in the order in which it gets it.
-    fn open(&self, id: Id) -> Vec<String> {
-        let open = self.tree.edges(id).filter(|edge| !self.tree.is_settled(edge));
+    /// What a package wants and has not, or asks for anew, in the order in which it gets it.
+    fn open(&self, id: Id, asked: &[&str]) -> Vec<String> {
+        let is_asked = |name: &str| id == Tree::ROOT && asked.contains(&name);
+        let open =
+            self.tree.edges(id).filter(|edge| !self.tree.is_settled(edge) || is_asked(&edge.want.name));
         let names = open.map(|edge| edge.want.name.clone());
         let mut names: Vec<String> =
             names.filter(|name| !self.missing.contains(&(id, name.clone()))).collect();
@@ -105,7 +115,7 @@ impl Placing<'_> {
     }
 
     /// The manifest of what is wanted; none where there is no such version.
-    async fn manifest(&mut self, want: &Want) -> Plain<Option<Arc<Manifest>>> {
+    pub async fn manifest(&mut self, want: &Want) -> Plain<Option<Arc<Manifest>>> {
         if !self.lists.contains_key(&want.package) {
             let list = List::parse(self.stock.list(&want.package).await?)?;
             self.lists.insert(want.package.clone(), list);
@@ -119,7 +129,7 @@ impl Placing<'_> {
 
     /// What a package that `from` wants, wants of its surroundings, and what that does in turn; as `from` wants it, where it does.
     /// All of it must have its place at the top; what must be there and is not comes back.
-    async fn peers(&mut self, from: Id, of: &Arc<Manifest>) -> Plain<Vec<Arc<Manifest>>> {
+    pub async fn peers(&mut self, from: Id, of: &Arc<Manifest>) -> Plain<Vec<Arc<Manifest>>> {
         let unusual = |name: &str| Unusual::new(format!("{name}: a peer of {}", of.name));
         let owner = self.tree.node(from).manifest.clone();
         let mut set = vec![of.clone()];
@@ -158,19 +168,20 @@ impl Placing<'_> {
             self.must_fit(peer, &wants, from)?;
         }
         // What is not only welcome.
+        let top = &self.tree.node(Tree::ROOT).children;
         let mut must: Vec<Arc<Manifest>> = vec![of.clone()];
         let mut next = 0;
         while let Some(asks) = must.get(next).cloned() {
             next += 1;
             for want in asks.wants.iter().filter(|want| want.kind == Kind::Peer) {
                 let peer = set.iter().find(|peer| peer.name == want.name).expect("found, or an error, above");
-                if must.iter().all(|known| known.name != peer.name) {
+                // What is there will do, and brought along what it needs.
+                if !top.contains_key(&peer.name) && must.iter().all(|known| known.name != peer.name) {
                     must.push(peer.clone());
                 }
             }
         }
-        let top = &self.tree.node(Tree::ROOT).children;
-        Ok(must.into_iter().skip(1).filter(|peer| !top.contains_key(&peer.name)).collect())
+        Ok(must.into_iter().skip(1).collect())
     }
 
     /// That nothing speaks against a peer from `from` to the top, or what is there will do for all who want it.
@@ -185,8 +196,7 @@ impl Placing<'_> {
                 Some(there) if self.is_same(there, peer) => true,
                 Some(there) => {
                     let version = self.tree.node(there).manifest.version();
-                    let takes = wants.iter().all(|want| want.spec.takes(version));
-                    target == Tree::ROOT && takes && !self.takes_its_place(peer, there)
+                    target == Tree::ROOT && wants.iter().all(|want| want.spec.takes(version))
                 }
             };
             if !fits {
@@ -231,6 +241,13 @@ impl Placing<'_> {
             self.nothing_is_double_below(target)?;
             return Ok(Vec::new());
         }
+        if let Fits::Instead(current) = fits {
+            let placed = self.replace(current, manifest).await?;
+            return match self.tree.resolve(from, name) == Some(current) {
+                true => Ok(placed),
+                false => Err(unusual("something lies between")),
+            };
+        }
         let peers = self.peers(from, &manifest).await?;
         if target != Tree::ROOT && manifest.wants.iter().any(|want| want.kind == Kind::Peer) {
             return Err(unusual("peers of what is not at the top"));
@@ -245,7 +262,7 @@ impl Placing<'_> {
         Ok(placed)
     }
 
-    fn add(&mut self, target: Id, manifest: Arc<Manifest>) -> Plain<Id> {
+    pub fn add(&mut self, target: Id, manifest: Arc<Manifest>) -> Plain<Id> {
         let name = manifest.name.clone();
         let unusual = |what: &str| Unusual::new(format!("{name}: {what}"));
         if self.tree.ancestry(target).any(|at| at != Tree::ROOT && self.is_same(at, &manifest)) {
@@ -255,18 +272,23 @@ impl Placing<'_> {
             return Err(unusual("its name"));
         }
         let placed = self.tree.add(target, &name, manifest);
-        for id in
-            self.tree.packages().filter(|id| self.tree.name(*id) == name && self.tree.is_below(*id, target))
-        {
-            if self.is_double(id) || self.tree.node(id).children.values().any(|child| self.is_double(*child))
-            {
-                return Err(unusual("what it makes needless"));
-            }
-        }
+        self.makes_none_needless(target, &name)?;
         Ok(placed)
     }
 
-    fn is_same(&self, id: Id, manifest: &Manifest) -> bool {
+    /// That no package of that name is below `target` that npm would take away now.
+    pub fn makes_none_needless(&self, target: Id, name: &str) -> Plain<()> {
+        let of_name = |id: &Id| self.tree.name(*id) == name && self.tree.is_below(*id, target);
+        let is_needless = |id: &Id| {
+            self.is_double(*id) || self.tree.node(*id).children.values().any(|child| self.is_double(*child))
+        };
+        match self.tree.packages().filter(of_name).any(|id| is_needless(&id)) {
+            true => Err(Unusual::new(format!("{name}: what it makes needless"))),
+            false => Ok(()),
+        }
+    }
+
+    pub fn is_same(&self, id: Id, manifest: &Manifest) -> bool {
         let node = &self.tree.node(id).manifest;
         node.name == manifest.name && node.integrity == manifest.integrity
     }
@@ -282,6 +304,10 @@ impl Placing<'_> {
             return Ok(Fits::Kept);
         }
         if self.takes_its_place(manifest, current) {
+            let all_take = self.tree.edges_in(current).all(|edge| edge.want.spec.takes(manifest.version()));
+            if target == Tree::ROOT && edge.from != target && all_take {
+                return Ok(Fits::Instead(current));
+            }
             return Err(Unusual::new(format!("{name}: one takes the place of another")));
         }
         if takes {
@@ -330,7 +356,7 @@ impl Placing<'_> {
     }
 
     /// Whether npm would take it away for another one that is nearer to the project, or might.
-    fn is_double(&self, id: Id) -> bool {
+    pub fn is_double(&self, id: Id) -> bool {
         let Some(above) = self.tree.above(id).and_then(|parent| self.tree.above(parent)) else {
             return false;
         };

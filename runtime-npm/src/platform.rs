@@ -63,7 +63,8 @@ impl Here {
 
     /// Marks the optional packages that are for others. What is needed and for others is npm's to complain of.
     pub fn leave_out(&self, tree: &mut Tree) -> Plain<()> {
-        for id in tree.ids() {
+        let ids: Vec<_> = tree.ids().collect();
+        for id in ids {
             let (name, node) = (tree.name(id).to_owned(), tree.node(id));
             let kept = &node.manifest.kept;
             let engines = self.runs(kept.get("engines"));

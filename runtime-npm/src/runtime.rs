@@ -144,7 +144,10 @@ impl Runtime for Npm {
     fn capabilities(&self) -> Vec<Capability> {
         let line = |name, value: &str| Capability { name, value: value.to_owned() };
         vec![
-            line("runs", "npm install and npm ci of plain projects in containers; npm itself for the rest"),
+            line(
+                "runs",
+                "npm install, uninstall and ci of plain projects in containers; npm itself for the rest",
+            ),
             line("detects", "/bin/npm"),
             line("limits", "memory cpu wall output; of npm itself as nodejs"),
             line("isolation", "in the server; npm itself as nodejs"),
@@ -205,7 +208,10 @@ impl RunningNpm {
             let over = process.over();
             tokio::pin!(over);
             let left = tokio::select! {
-                left = left => left.ok().flatten().flatten(),
+                left = left => match left {
+                    Ok(left) => left.flatten(),
+                    Err(_) => return Exit::killed(134, "a fault of the server's own"),
+                },
                 exit = &mut over => return exit,
             };
             let Some((start, why)) = left else { return over.await };

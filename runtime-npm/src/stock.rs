@@ -61,10 +61,12 @@ impl Stock {
         }
     }
 
-    /// A list of versions, once.
+    /// A list of versions; it may be ordered and asked for again.
     pub async fn list(&mut self, name: &str) -> Plain<Bytes> {
         self.order_list(name);
-        done(self.lists.get_mut(name)).await
+        let list = done(self.lists.get_mut(name)).await;
+        self.lists.remove(name);
+        list
     }
 
     /// A tarball that will be asked for.

@@ -18,6 +18,7 @@ pub struct Node {
     pub flags: Flags,
     /// Optional, and not for this machine: in the lock file, and nowhere else.
     pub is_inert: bool,
+    is_gone: bool,
 }
 
 pub struct Tree {
@@ -47,6 +48,7 @@ impl Tree {
             depth: 0,
             flags: Flags::NONE,
             is_inert: false,
+            is_gone: false,
         };
         Tree { nodes: vec![root] }
     }
@@ -58,10 +60,10 @@ impl Tree {
         &mut self.nodes[id.0]
     }
     /// All of them, the project first, and each behind the one that it lies in.
-    pub fn ids(&self) -> impl Iterator<Item = Id> + use<> {
-        (0..self.nodes.len()).map(Id)
+    pub fn ids(&self) -> impl Iterator<Item = Id> + '_ {
+        (0..self.nodes.len()).map(Id).filter(|id| !self.nodes[id.0].is_gone)
     }
-    pub fn packages(&self) -> impl Iterator<Item = Id> + use<> {
+    pub fn packages(&self) -> impl Iterator<Item = Id> + '_ {
         self.ids().skip(1)
     }
 
@@ -92,9 +94,27 @@ impl Tree {
             children: BTreeMap::new(),
             flags: Flags::ALL,
             is_inert: false,
+            is_gone: false,
         };
         self.nodes.push(node);
         id
+    }
+
+    /// Takes away a package, with all that lies in it.
+    pub fn remove(&mut self, id: Id) {
+        let parent = self.above(id).expect("the project stays");
+        let name = self.name(id).to_owned();
+        self.node_mut(parent).children.remove(&name);
+        let mut gone = vec![id];
+        while let Some(id) = gone.pop() {
+            let node = self.node_mut(id);
+            node.is_gone = true;
+            gone.extend(node.children.values());
+        }
+    }
+
+    pub fn is_gone(&self, id: Id) -> bool {
+        self.node(id).is_gone
     }
 
     pub fn above(&self, id: Id) -> Option<Id> {

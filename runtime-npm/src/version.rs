@@ -177,6 +177,52 @@ impl Range {
     }
 }
 
+/// What is compatible with a version (`^`), or it alone.
+#[derive(Clone, Copy)]
+pub enum From<'v> {
+    Compatible(&'v Version),
+    Exactly(&'v Version),
+}
+
+impl Range {
+    /// Whether all of it is in one of the alternatives, as `semver.subset` tells; none where something is not released yet.
+    pub fn has_all(&self, of: From<'_>) -> Option<bool> {
+        let (From::Compatible(low) | From::Exactly(low)) = of;
+        let is_exact = matches!(of, From::Exactly(_));
+        let first = [Part::Number(0)];
+        let bounds = || self.0.iter().flatten();
+        let is_known = |(is, bound): &(Is, Version)| {
+            bound.pre.is_empty() || matches!(is, Is::Below) && bound.pre == first
+        };
+        if !low.pre.is_empty() || !bounds().all(is_known) {
+            return None;
+        }
+        let known = Partial { numbers: low.numbers, known: 3, pre: Vec::new() };
+        let places = low.numbers.iter().position(|number| *number > 0).map_or(3, |at| at + 1);
+        let end = Version::first(known.next(places));
+        let holds = |(is, bound): &(Is, Version)| match is {
+            Is::AtLeast => low >= bound,
+            Is::Above => low > bound,
+            Is::Below => {
+                if is_exact {
+                    low < bound
+                } else {
+                    end <= *bound
+                }
+            }
+            Is::AtMost => {
+                if is_exact {
+                    low <= bound
+                } else {
+                    end <= *bound
+                }
+            }
+            Is::Equal => is_exact && low == bound,
+        };
+        Some(self.0.iter().any(|all| all.iter().all(holds)))
+    }
+}
+
 fn alternative(text: &str) -> Option<Vec<(Is, Version)>> {
     let words: Vec<&str> = text.split_whitespace().collect();
     if let [from, "-", to] = words[..] {
@@ -236,6 +282,40 @@ mod tests {
 
     fn version(text: &str) -> Version {
         Version::parse(text).expect(text)
+    }
+
+    #[test]
+    fn what_is_compatible_lies_in_a_range_or_not() {
+        let all = |range: &str, of: &str| {
+            let version = version(of.trim_start_matches('^'));
+            let of = if of.starts_with('^') { From::Compatible(&version) } else { From::Exactly(&version) };
+            Range::parse(range).expect(range).has_all(of)
+        };
+        for (range, of) in [
+            ("4", "^4.21.2"),
+            ("^4", "^4.21.2"),
+            (">=1", "^4.21.2"),
+            ("1 || 4", "^4.1.0"),
+            ("~0.3", "^0.3.1"),
+            ("<5", "^4.0.0"),
+            ("*", "^1.0.0"),
+            ("<=5.0.0", "^4.0.0"),
+            ("~1.2", "1.2.3"),
+            ("<=1.2.3", "1.2.3"),
+        ] {
+            assert_eq!(all(range, of), Some(true), "{range} {of}");
+        }
+        for (range, of) in [
+            ("~4.1", "^4.1.0"),
+            ("4.1.x", "^4.1.0"),
+            (">=1 <4.9", "^4.1.0"),
+            (">=3 <4.5 || >=4.5 <5", "^4.1.0"),
+            ("^1", "2.0.0"),
+        ] {
+            assert_eq!(all(range, of), Some(false), "{range} {of}");
+        }
+        assert_eq!(all("^1.0.0-beta.1", "^1.2.0"), None);
+        assert_eq!(all("^1", "^1.2.0-beta.1"), None);
     }
 
     #[test]

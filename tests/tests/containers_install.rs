@@ -24,7 +24,7 @@ fn counts(project: &Project) -> (u64, u64) {
 }
 
 /// All that is in the project: kinds, modes, links, and what is in files. Of times nothing.
-fn files(project: &Project) -> BTreeSet<String> {
+fn files_of(project: &Project) -> BTreeSet<String> {
     let archive = project.door.read(&format!("{}/export", project.dir)).expect("an archive");
     let dir = tempfile::tempdir().expect("a directory");
     let mut tar = Command::new("tar")
@@ -59,7 +59,7 @@ fn done(server: &Server, project: &[(&str, &str)], line: &str, by_npm: bool) -> 
     let after = counts(&project);
     assert_eq!(after.0 + after.1, before.0 + before.1 + 1, "{said}");
     let done = Done {
-        files: files(&project),
+        files: files_of(&project),
         lock: project.text("/app/package-lock.json"),
         by_server: after.0 > before.0,
     };
@@ -94,6 +94,88 @@ fn compare(server: &Server, manifest: &str, fresh: bool) {
     }
 }
 
+/// What npm printed, but for how long it took.
+fn summary(said: &str) -> Vec<&str> {
+    let lines = said.lines().filter(|line| !line.is_empty());
+    let mut lines: Vec<&str> =
+        lines.map(|line| line.rsplit_once(" in ").map_or(line, |(what, _)| what)).collect();
+    lines.sort_unstable();
+    lines
+}
+
+/// Command lines one after the other, in a project of the server's and in one of npm's: both are the same after each. A line in
+/// front of which there is `npm's: ` may be npm's in both; the others must be the server's.
+fn compare_steps(server: &Server, files: &[(&str, &str)], lines: &[&str]) {
+    let (ours, theirs) = (Project::new_at(server, "/app", files), Project::new_at(server, "/app", files));
+    theirs.ctl("env TASKFS_NPM_CLI=1");
+    for line in lines {
+        let (is_free, line) = line.strip_prefix("npm's: ").map_or((false, *line), |line| (true, line));
+        let before = counts(&ours);
+        let said = ours.ok(line);
+        let after = counts(&ours);
+        let is_npm = line.starts_with("npm ");
+        assert!(is_free || !is_npm || after == (before.0 + 1, before.1), "{line} is npm's: {said}");
+        let by_npm = theirs.ok(line);
+        assert_eq!(summary(&said), summary(&by_npm), "{line}");
+        let (mine, npms) = (files_of(&ours), files_of(&theirs));
+        for name in ["package.json", "package-lock.json"] {
+            let text = |project: &Project| project.run(&format!("cat {name}")).1;
+            assert_eq!(text(&ours), text(&theirs), "{line}: {name}");
+        }
+        let missing: Vec<_> = npms.difference(&mine).take(20).collect();
+        let more: Vec<_> = mine.difference(&npms).take(20).collect();
+        assert!(missing.is_empty() && more.is_empty(), "{line}: npm has {missing:#?}, the server {more:#?}");
+    }
+    ours.ctl("destroy");
+    theirs.ctl("destroy");
+}
+
+const APP: &str = "{\n  \"name\": \"app\",\n  \"version\": \"1.0.0\"\n}\n";
+
+#[test]
+fn packages_that_are_asked_for_by_name_come_change_and_go_as_with_npm() {
+    let Some(server) = server("packages by name compared with npm's", &[]) else { return };
+    let lines = [
+        "npm install ms@2.0.0",
+        "npm install",
+        "npm i debug",
+        "npm install -D @types/node@20 mime@~3.0.0",
+        "npm i ms@latest --save-exact",
+        "npm install mime",
+        "npm uninstall debug",
+        "npm rm not-there",
+        "npm install rimraf@5",
+        "npm i ms@^2.0.0 chalk@4",
+        "npm ci",
+        "npm uninstall rimraf ms",
+        "npm remove @types/node mime chalk",
+    ];
+    compare_steps(&server, &[("package.json", APP)], &lines);
+}
+
+#[test]
+fn an_application_grows_as_with_npm() {
+    let Some(server) = server("an application that grows compared with npm's", &[]) else { return };
+    let tabs = "{\n\t\"license\": \"MIT\",\n\t\"scripts\": {},\n\t\"dependencies\": {}\n}";
+    let lines = [
+        "npm install express@4",
+        "npm install -D typescript@5 @types/express",
+        "npm i express@5",
+        "npm install react@19 react-dom@19",
+        "npm uninstall express",
+        "sed -i s/react-dom.*/react-is\\\":\\\"19\\\"/ package.json && npm install",
+    ];
+    compare_steps(&server, &[("package.json", tabs)], &lines);
+}
+
+#[test]
+fn a_project_without_a_package_json_gets_one() {
+    let Some(server) = server("a new project compared with npm's", &[]) else { return };
+    compare_steps(&server, &[], &["npm install ms@2", "npm i -D mime"]);
+    let line = [("package.json", r#"{"name":"app"}"#)];
+    compare_steps(&server, &line, &["npm install ms"]);
+}
+
 #[test]
 fn express_packages_with_scopes_and_other_names_come_out_as_npm_makes_them() {
     let Some(server) = server("installs compared with npm's", &[]) else { return };
@@ -125,7 +207,7 @@ fn what_leaves_anything_open_is_handed_over_to_npm() {
     let plain = r#"{"name":"app","dependencies":{"ms":"2.1.3"}}"#;
     let by_server = |files: &[(&str, &str)], line: &str| done(&server, files, line, false).by_server;
     assert!(by_server(&[("package.json", plain)], "npm install --no-audit"));
-    assert!(!by_server(&[("package.json", plain)], "npm install ms@2.1.2"));
+    assert!(!by_server(&[("package.json", plain)], "npm install other@npm:ms@2.1.2"));
     assert!(!by_server(&[("package.json", plain)], "npm install --omit=dev"));
     assert!(!by_server(&[("package.json", plain), (".npmrc", "save-exact=true\n")], "npm install"));
     let own = r#"{"name":"app","dependencies":{"here":"file:."}}"#;
@@ -147,8 +229,17 @@ fn what_leaves_anything_open_is_handed_over_to_npm() {
     }
     assert!(told.contains("progress npm '0 of 1 packages'\n"), "{told}");
     let before = counts(&project);
-    assert!(project.ok("npm install").contains("up to date"), "npm knows the server's work again");
+    assert!(
+        project.ok("TASKFS_NPM_CLI=1 npm install").contains("up to date"),
+        "npm knows the server's work again"
+    );
     assert_eq!(counts(&project), (before.0, before.1 + 1));
+    assert!(project.ok("npm install").contains("up to date"), "and the server npm's");
+    assert_eq!(counts(&project), (before.0 + 1, before.1 + 1));
+    // What somebody took away npm looks for itself.
+    project.ok("rm -r node_modules/ms");
+    assert!(project.ok("npm install").contains("added 1 package"));
+    assert_eq!(counts(&project), (before.0 + 1, before.1 + 2));
 }
 
 #[test]
