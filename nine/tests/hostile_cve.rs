@@ -199,7 +199,7 @@ async fn requests_that_fail_leave_nothing_behind_however_many_they_are() {
     let long = vec![b'n'; 60_000];
     let data = vec![b'x'; 60_000];
     peer.open(5, &["hello"], OpenFlags::empty()).await;
-    for _ in 0..300 {
+    for _ in 0..if cfg!(miri) { 3 } else { 300 } {
         for message in [
             Tmessage::Write { fid: Fid(5), offset: 0, data: Data(&data) },
             Tmessage::Write { fid: Fid(77), offset: 0, data: Data(&data) },

@@ -134,13 +134,13 @@ impl OpenFile for Open {
 }
 
 /// The kernel gives back all that it was given, once it is told to drop what nobody uses just now. That it does where a file
-/// system is mounted anew, which only the superuser may ask for.
+/// system is mounted anew, which only the superuser may ask for. Again and again: a stranger's `find` may come by.
 fn all_is_given_back(counts: &Counts, dir: &Path) {
-    if let Err(error) = mount_remount(dir, MountFlags::NOSUID | MountFlags::NODEV, c"") {
-        return cannot_run(&format!("fuse: the kernel is not told to drop what it knows: {error}"));
-    }
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
+        if let Err(error) = mount_remount(dir, MountFlags::NOSUID | MountFlags::NODEV, c"") {
+            return cannot_run(&format!("fuse: the kernel is not told to drop what it knows: {error}"));
+        }
         let held = counts.held();
         if (held.inodes, held.files) == (0, 0) {
             return;
