@@ -22,8 +22,11 @@ use command::{Command, Options, Program};
 use control::{Control, Exit, Spec};
 use engine::Main;
 use link::{Link, TASK};
+use nine::patience::Arrivals;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,14 +129,32 @@ async fn work(
     };
     let desk = signals::Desk::open(&control, &link)?;
     tokio::task::spawn_local(link.clone().drive());
-    tokio::task::spawn_local(async {
+    let arrivals = Rc::new(Arrivals::default());
+    let later = arrivals.clone();
+    tokio::task::spawn_local(async move {
         tokio::time::sleep(STARTED).await;
         resident::give_back();
+        // Whoever goes on for longer talks to somebody, as servers do.
+        later.look_for_more().await;
     });
     let (main, started) = started;
     let task = ops::Task { spec, control: control.clone(), desk, main, started, stdio, shared };
-    let exit = engine::run(warm, tree, task).await;
-    control.exit(exit)
+    // A task of its own: what keeps the runtime awake is no reason to poll it.
+    let program = tokio::task::spawn_local(telling(arrivals, engine::run(warm, tree, task)));
+    match program.await {
+        Ok(exit) => control.exit(exit),
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// Says of each time that the program has something to do that something came.
+async fn telling<T>(arrivals: Rc<Arrivals>, program: impl Future<Output = T>) -> T {
+    let mut program = pin!(program);
+    std::future::poll_fn(|cx| {
+        arrivals.tell();
+        program.as_mut().poll(cx)
+    })
+    .await
 }
 
 /// What the task is to run, and how it was called.
