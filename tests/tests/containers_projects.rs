@@ -171,7 +171,6 @@ fn yarn_and_pnpm_install_from_the_mirror() {
 }
 
 #[test]
-#[ignore = "soak: some minutes; 80 MB of packages"]
 fn next_compiles_with_webassembly_for_development_and_for_production() {
     let Some(server) = server("a Next.js app", &[]) else { return };
     // The compiler's package is published for some versions only, and is wanted in Next's own.
