@@ -6,57 +6,67 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use tests::Server;
+use tests::engines::engines;
 use tests::project::{Project, with_registry};
 
-/// A server for `what`. Its packages are kept from run to run, beside what cargo makes.
+/// A server for `what`, on V8. Its packages are kept from run to run, beside what cargo makes.
 fn server(what: &str, more: &[&str]) -> Option<Server> {
     with_registry(what, &Path::new(env!("CARGO_TARGET_TMPDIR")).join("npm"), more)
 }
 
+/// A server for `what` on each engine, one after the other.
+fn servers(what: &str) -> impl Iterator<Item = Server> {
+    engines(what).into_iter().filter_map(move |engine| {
+        eprintln!("on {}:", engine.name);
+        server(what, &["--node", engine.worker()])
+    })
+}
+
 #[test]
 fn express_is_installed_and_answers_through_the_gateway_and_the_ports_file() {
-    let Some(server) = server("an express app", &[]) else { return };
     let manifest = r#"{"name":"app","scripts":{"start":"node server.js"},"dependencies":{"express":"^5"}}"#;
     let program = "const app = require('express')();
         app.get('/hello/:who', (request, response) => response.send('hello ' + request.params.who));
         app.listen(3000);";
-    let project = Project::new_at(&server, "/", &[("package.json", manifest), ("server.js", program)]);
-    project.spawned("npm install");
-    project.serves("npm start", 3000);
-    let answer = project.get(3000, "/hello/you");
-    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("hello you"), "{answer}");
-    let data = format!("{}/ports/3000/data", project.dir);
-    let connection = project.door.open(&data, OpenFlags::RDWR).expect("a connection");
-    connection.write_all(b"GET /hello/file HTTP/1.0\r\n\r\n").expect("it is sent");
-    let (mut answer, mut read) = (String::new(), 0);
-    while !answer.ends_with("hello file") {
-        let more = connection.read(read, 4096).expect("an answer");
-        assert!(!more.is_empty(), "{answer}");
-        read += more.len() as u64;
-        answer += &String::from_utf8_lossy(&more);
+    for server in servers("an express app") {
+        let project = Project::new_at(&server, "/", &[("package.json", manifest), ("server.js", program)]);
+        project.spawned("npm install");
+        project.serves("npm start", 3000);
+        let answer = project.get(3000, "/hello/you");
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("hello you"), "{answer}");
+        let data = format!("{}/ports/3000/data", project.dir);
+        let connection = project.door.open(&data, OpenFlags::RDWR).expect("a connection");
+        connection.write_all(b"GET /hello/file HTTP/1.0\r\n\r\n").expect("it is sent");
+        let (mut answer, mut read) = (String::new(), 0);
+        while !answer.ends_with("hello file") {
+            let more = connection.read(read, 4096).expect("an answer");
+            assert!(!more.is_empty(), "{answer}");
+            read += more.len() as u64;
+            answer += &String::from_utf8_lossy(&more);
+        }
     }
 }
 
 #[test]
 fn fastify_is_installed_and_answers_through_the_gateway() {
-    let Some(server) = server("a fastify app", &[]) else { return };
     let manifest = r#"{"name":"app","scripts":{"start":"node server.js"},"dependencies":{"fastify":"^5"}}"#;
     let program = "const app = require('fastify')({ logger: true });
         const schema = { querystring: { type: 'object', required: ['n'], properties: { n: { type: 'integer' } } } };
         app.get('/twice', { schema }, async request => ({ twice: 2 * request.query.n }));
         app.listen({ port: 3000, host: '0.0.0.0' });";
-    let project = Project::new_at(&server, "/", &[("package.json", manifest), ("server.js", program)]);
-    project.spawned("npm install");
-    project.serves("npm start", 3000);
-    let answer = project.get(3000, "/twice?n=21");
-    assert!(answer.ends_with(r#"{"twice":42}"#), "{answer}");
-    let answer = project.get(3000, "/twice?n=x");
-    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("must be integer"), "{answer}");
+    for server in servers("a fastify app") {
+        let project = Project::new_at(&server, "/", &[("package.json", manifest), ("server.js", program)]);
+        project.spawned("npm install");
+        project.serves("npm start", 3000);
+        let answer = project.get(3000, "/twice?n=21");
+        assert!(answer.ends_with(r#"{"twice":42}"#), "{answer}");
+        let answer = project.get(3000, "/twice?n=x");
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("must be integer"), "{answer}");
+    }
 }
 
 #[test]
 fn a_server_of_ws_talks_with_a_client_through_the_gateway() {
-    let Some(server) = server("a WebSocket server", &[]) else { return };
     let manifest =
         r#"{"name":"app","type":"module","scripts":{"start":"node server.js"},"dependencies":{"ws":"^8"}}"#;
     let program = "import { WebSocketServer } from 'ws';
@@ -64,20 +74,21 @@ fn a_server_of_ws_talks_with_a_client_through_the_gateway() {
             socket.send('welcome');
             socket.on('message', message => socket.send('echo ' + message));
         });";
-    let project = Project::new_at(&server, "/", &[("package.json", manifest), ("server.js", program)]);
-    project.spawned("npm install");
-    project.serves("npm start", 3000);
-    let mut socket = project.socket(3000, "/", None);
-    assert_eq!(socket.receive(), "welcome");
-    socket.send("one");
-    assert_eq!(socket.receive(), "echo one");
-    socket.send("two");
-    assert_eq!(socket.receive(), "echo two");
+    for server in servers("a WebSocket server") {
+        let project = Project::new_at(&server, "/", &[("package.json", manifest), ("server.js", program)]);
+        project.spawned("npm install");
+        project.serves("npm start", 3000);
+        let mut socket = project.socket(3000, "/", None);
+        assert_eq!(socket.receive(), "welcome");
+        socket.send("one");
+        assert_eq!(socket.receive(), "echo one");
+        socket.send("two");
+        assert_eq!(socket.receive(), "echo two");
+    }
 }
 
 #[test]
 fn typescript_is_tested_with_jest_and_compiled() {
-    let Some(server) = server("a TypeScript project with jest", &[]) else { return };
     let manifest = r#"{"name":"app","scripts":{"test":"jest --no-cache","build":"tsc"},"jest":{"preset":"ts-jest"},
         "devDependencies":{"jest":"^29","ts-jest":"^29","typescript":"^5","@types/jest":"^29"}}"#;
     let settings = r#"{"compilerOptions":{"target":"es2022","module":"commonjs","strict":true,"outDir":"dist",
@@ -90,16 +101,18 @@ fn typescript_is_tested_with_jest_and_compiled() {
         ("src/sum.ts", sum),
         ("src/sum.test.ts", test),
     ];
-    let project = Project::new_at(&server, "/", &files);
-    project.spawned("npm install");
-    let said = project.spawned("npm test");
-    assert!(said.contains("PASS src/sum.test.ts") && said.contains("1 passed, 1 total"), "{said}");
-    project.spawned("npm run build");
-    assert_eq!(project.spawned("node -p \"require('./dist/sum').sum(20, 22)\"").trim(), "42");
+    for server in servers("a TypeScript project with jest") {
+        let project = Project::new_at(&server, "/", &files);
+        project.spawned("npm install");
+        let said = project.spawned("npm test");
+        assert!(said.contains("PASS src/sum.test.ts") && said.contains("1 passed, 1 total"), "{said}");
+        project.spawned("npm run build");
+        assert_eq!(project.spawned("node -p \"require('./dist/sum').sum(20, 22)\"").trim(), "42");
 
-    project.put("/src/sum.ts", "export const sum = (a: number, b: number): string => a + b;\n");
-    let said = project.fails("npm run build");
-    assert!(said.contains("Type 'number' is not assignable to type 'string'"), "{said}");
+        project.put("/src/sum.ts", "export const sum = (a: number, b: number): string => a + b;\n");
+        let said = project.fails("npm run build");
+        assert!(said.contains("Type 'number' is not assignable to type 'string'"), "{said}");
+    }
 }
 
 #[test]
@@ -160,13 +173,15 @@ fn vite_serves_a_react_app_tells_the_browser_of_changes_and_builds_what_is_expor
 
 #[test]
 fn yarn_and_pnpm_install_from_the_mirror() {
-    let Some(server) = server("yarn and pnpm", &[]) else { return };
-    for (tool, lock) in [("yarn@1", "yarn.lock"), ("pnpm@9", "pnpm-lock.yaml")] {
-        let manifest = r#"{"name":"app","license":"MIT","dependencies":{"ms":"2.1.3"}}"#;
-        let project = Project::new(&server, manifest);
-        project.spawned(&format!("npx --yes {tool} install"));
-        assert!(project.text(&format!("/app/{lock}")).contains("2.1.3"), "{tool}");
-        assert_eq!(project.spawned("node -p \"require('ms')('1m')\"").trim(), "60000", "{tool}");
+    let tools = [("yarn@1", "yarn.lock"), ("pnpm@9", "pnpm-lock.yaml")];
+    let manifest = r#"{"name":"app","license":"MIT","dependencies":{"ms":"2.1.3"}}"#;
+    for server in servers("yarn and pnpm") {
+        for (tool, lock) in tools {
+            let project = Project::new(&server, manifest);
+            project.spawned(&format!("npx --yes {tool} install"));
+            assert!(project.text(&format!("/app/{lock}")).contains("2.1.3"), "{tool}");
+            assert_eq!(project.spawned("node -p \"require('ms')('1m')\"").trim(), "60000", "{tool}");
+        }
     }
 }
 

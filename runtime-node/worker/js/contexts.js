@@ -10,12 +10,16 @@ const ops = core.ops;
 const foreign = ["gc", "performance", "ShadowRealm"];
 const unlisted = ["console", "Intl", "WebAssembly"];
 
+/** What its functions have that Node's lack (globals.js). */
+const ofFunctions = ["fileName", "lineNumber", "columnNumber"];
+
 /** Of a program's object: the realm's global object, and the names that it had from the start. */
 const contexts = new WeakMap();
 
 function create(object, _name, _origin, strings, wasm, ownQueue) {
   const global = ops.op_vm_create_context_without_contextify(strings, wasm, ownQueue);
   for (const name of foreign) delete global[name];
+  for (const name of ofFunctions) delete global.Function.prototype[name];
   for (const name of unlisted) if (name in global) Object.defineProperty(global, name, { enumerable: false });
   contexts.set(object, { global, own: new Set(Reflect.ownKeys(global)) });
   Object.setPrototypeOf(global, object);

@@ -5,6 +5,9 @@ import { core } from "ext:core/mod.js";
 import { console } from "ext:runtime/console.js";
 import { op_bootstrap_language, op_bootstrap_numcpus, op_bootstrap_user_agent } from "ext:core/ops";
 
+// QuickJS's functions have these, which cannot be set: a class's static property of that name could not be made.
+for (const name of ["fileName", "lineNumber", "columnNumber"]) delete Function.prototype[name];
+
 const script = (name) => () => core.loadExtScript(`ext:${name}`);
 const lazily = (loader) => {
   let loaded;

@@ -9,5 +9,7 @@ const t = async (name, f) => { try { console.log(name, await f()); } catch (e) {
   await t('vm timeout', () => vm.runInNewContext('for (;;);', {}, { timeout: 20 }));
   await t('vm error', () => vm.runInNewContext('nope', {}, { filename: 'my.js' }));
   await t('vm.compileFunction', () => vm.compileFunction('return a + b', ['a', 'b'])(1, 2));
+  const own = 'class A {} A.fileName = "a"; [A.fileName, Reflect.ownKeys(Function.prototype).map(String).sort()]';
+  await t('properties of functions', () => [eval(own), vm.runInNewContext(own)]);
   await t('vm.constants', () => Object.keys(vm.constants).sort());
 })();
