@@ -8,14 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tests::{cannot_run, guests, taskfs, top};
 
 /// Packages that do not work yet: engine, script, what is in the way.
-const FAULTS: &[(&str, &str, &str)] = &[
-    (
-        "quickjs",
-        "esbuild.cjs",
-        "the WebAssembly interpreter's operand stack is too small for a program in Go",
-    ),
-    ("quickjs", "yargs.mjs", "Intl.Segmenter gives no segments"),
-];
+const FAULTS: &[(&str, &str, &str)] = &[("quickjs", "yargs.mjs", "Intl.Segmenter gives no segments")];
 
 /// Where `make setup` puts the packages.
 fn packages() -> PathBuf {
