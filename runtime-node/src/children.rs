@@ -161,6 +161,11 @@ async fn set_up(maker: &Given, id: u32, wanted: &Wanted) -> Result<()> {
         let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
         [rc::join(&words), b"\n".to_vec()].concat()
     };
+    if wanted.detached
+        && let Some(child) = maker.tasks.upgrade().and_then(|tasks| tasks.get(TaskId(id)))
+    {
+        child.set_apart();
+    }
     if let Some(kind) = &wanted.kind {
         say(maker, id, "type", format!("{kind}\n").as_bytes()).await?;
     }

@@ -96,7 +96,7 @@ impl Job {
         let tasks: Vec<Arc<Task>> = self.tasks.lock().iter().filter_map(Weak::upgrade).collect();
         let alive: Vec<&Arc<Task>> = tasks.iter().filter(|task| task.life.end().is_none()).collect();
         for task in &alive {
-            deliver(task, signal);
+            deliver_together(task, signal);
         }
         match signal {
             libc::SIGSTOP | libc::SIGTSTP => {
@@ -128,6 +128,14 @@ pub(crate) fn deliver(task: &Arc<Task>, signal: i32) -> bool {
     let exit =
         exit.unwrap_or_else(|_| task::Exit::killed(128 + signal, format!("killed by signal {signal}")));
     task.life.kill(exit).is_ok()
+}
+
+/// Sends it to a task and to the others of its process group, who hear of it first: their maker's end is theirs.
+pub(crate) fn deliver_together(task: &Arc<Task>, signal: i32) {
+    for other in task.together() {
+        deliver(&other, signal);
+    }
+    deliver(task, signal);
 }
 
 /// The jobs of one shell.

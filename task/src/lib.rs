@@ -15,6 +15,7 @@
 mod caps;
 pub mod ctl;
 mod exit;
+mod foreground;
 pub mod group;
 mod life;
 mod limits;

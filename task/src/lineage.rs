@@ -1,7 +1,7 @@
 //! Who made whom: the chain from a task to the task outside of all others that it descends from.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use vfs::TaskId;
 
 /// Tasks may make tasks this deep.
@@ -12,11 +12,13 @@ pub(crate) struct Lineage {
     pub parent: Option<Arc<Lineage>>,
     /// Tasks in the table below this one.
     below: AtomicU32,
+    /// It is not in the process group of who made it.
+    apart: AtomicBool,
 }
 
 impl Lineage {
     pub fn new(id: TaskId, parent: Option<Arc<Lineage>>) -> Arc<Lineage> {
-        Arc::new(Lineage { id, parent, below: AtomicU32::new(0) })
+        Arc::new(Lineage { id, parent, below: AtomicU32::new(0), apart: AtomicBool::new(false) })
     }
 
     /// The makers, the nearest first.
@@ -31,6 +33,15 @@ impl Lineage {
     }
     pub fn leave(&self) {
         self.ancestors().for_each(|l| _ = l.below.fetch_sub(1, Ordering::Relaxed));
+    }
+    pub fn set_apart(&self) {
+        self.apart.store(true, Ordering::Relaxed);
+    }
+    /// Whether it is in the process group that `id` is in: made by that, directly or not, and nobody on the way is apart.
+    pub fn is_together_with(&self, id: TaskId) -> bool {
+        let chain = std::iter::once(self).chain(self.ancestors());
+        let mut within = chain.take_while(|at| !at.apart.load(Ordering::Relaxed));
+        self.id != id && within.any(|at| at.parent.as_ref().is_some_and(|maker| maker.id == id))
     }
     /// Whether `id` is this task or made it, directly or not.
     pub fn is_within(&self, id: TaskId) -> bool {

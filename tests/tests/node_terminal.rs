@@ -33,6 +33,14 @@ impl Seat {
     fn ctl(&self, line: &str) {
         self.door.say(&format!("{}/ctl", self.task), &format!("{line}\n"));
     }
+    /// Waits for the first text, and then for what is to be shown of each that is typed.
+    fn talk(&mut self, first: &str, lines: &[(&str, &str)]) {
+        self.typist.sees(first);
+        for (typed, shown) in lines {
+            self.typist.types(typed);
+            self.typist.sees(shown);
+        }
+    }
     /// How the task ended, and all that was shown.
     fn end(self) -> (String, String) {
         let end = self.door.end_of(&self.task);
@@ -146,45 +154,75 @@ console.log("ready");
 "#;
     for engine in engines("a terminal") {
         let mut seat = seat(&engine, text, PROGRAM);
-        seat.typist.sees("ready\r\n");
-        seat.typist.types("one\u{7f}\u{7f}ak\r");
-        seat.typist.sees("\"oak\\n\"\r\n");
-        seat.typist.types("\u{4}");
-        seat.typist.sees("the end\r\n");
+        seat.talk("ready\r\n", &[("one\u{7f}\u{7f}ak\r", "\"oak\\n\"\r\n"), ("\u{4}", "the end\r\n")]);
         assert_eq!(seat.end().0, "", "{}", engine.name);
     }
 }
 
+/// How a program ends that says `ready` and at whose terminal ^C is typed then, and all that was shown.
+fn interrupted(engine: &Engine, text: &str) -> (String, String) {
+    let mut seat = seat(engine, text, PROGRAM);
+    seat.typist.sees("ready\r\n");
+    seat.typist.types("\u{3}");
+    seat.end()
+}
+
 #[test]
 fn control_c_ends_a_program_or_is_its_to_handle() {
+    let handled = "process.on('SIGINT', () => { console.log('caught'); process.exit(3) }); console.log('ready'); setInterval(() => {}, 1000)";
     for engine in engines("a terminal") {
-        let mut plain = seat(&engine, "console.log('ready'); setInterval(() => {}, 1000)", PROGRAM);
-        plain.typist.sees("ready\r\n");
-        plain.typist.types("\u{3}");
-        let (end, shown) = plain.end();
-        assert_eq!(
-            (end.as_str(), shown.as_str()),
-            ("killed by SIGINT", "ready\r\n^C\r\n"),
-            "{}",
-            engine.name
-        );
+        let is = |text: &str| {
+            let (end, shown) = interrupted(&engine, text);
+            format!("{end}: {shown}")
+        };
+        let plain = is("console.log('ready'); setInterval(() => {}, 1000)");
+        assert_eq!(plain, "killed by SIGINT: ready\r\n^C\r\n", "{}", engine.name);
+        let busy = is("console.log('ready'); for (;;);");
+        assert!(busy.starts_with("killed by SIGINT: "), "{}: in an endless loop: {busy}", engine.name);
+        assert_eq!(is(handled), "exit status 3: ready\r\n^C\r\ncaught\r\n", "{}", engine.name);
+    }
+}
 
-        let mut busy = seat(&engine, "console.log('ready'); for (;;);", PROGRAM);
-        busy.typist.sees("ready\r\n");
-        busy.typist.types("\u{3}");
-        assert_eq!(busy.end().0, "killed by SIGINT", "{}: in an endless loop", engine.name);
+/// A program with two children, of which one is detached; each says when it hears of ^C.
+const FAMILY: &str = r#"
+import { spawn } from "node:child_process";
+const text = (name) => `process.on("SIGINT", () => { console.log("${name} heard"); process.exit(3) });
+  setInterval(() => {}, 1000); console.log("${name} there")`;
+const born = (name, more) => spawn(process.execPath, ["-e", text(name)], { stdio: ["ignore", "inherit", "inherit"], ...more });
+const children = [born("child"), born("piped", { stdio: ["pipe", "inherit", "pipe"] })];
+const apart = born("apart", { detached: true });
+process.on("SIGINT", () => console.log("maker heard"));
+let left = children.length;
+for (const child of children) child.on("exit", (code) => {
+  console.log(`code ${code}`);
+  if (--left === 0) setTimeout(() => { console.log(`apart ${apart.exitCode}`); apart.kill("SIGKILL"); process.exit() }, 100);
+});
+"#;
 
-        let text = "process.on('SIGINT', () => { console.log('caught'); process.exit(3) }); console.log('ready'); setInterval(() => {}, 1000)";
-        let mut handled = seat(&engine, text, PROGRAM);
-        handled.typist.sees("ready\r\n");
-        handled.typist.types("\u{3}");
-        let (end, shown) = handled.end();
-        assert_eq!(
-            (end.as_str(), shown.as_str()),
-            ("exit status 3", "ready\r\n^C\r\ncaught\r\n"),
-            "{}",
-            engine.name
-        );
+#[test]
+fn control_c_is_for_the_children_of_a_program_too_but_not_for_a_detached_one() {
+    for engine in engines("a terminal") {
+        // Typed at its own terminal, and at that of a shell which runs it.
+        for shell in [false, true] {
+            let mut seat = seat(&engine, FAMILY, if shell { "sh" } else { PROGRAM });
+            if shell {
+                seat.typist.types("node /tmp/program.mjs; exit\r");
+            }
+            for _ in 0..3 {
+                seat.typist.sees(" there\r\n");
+            }
+            seat.typist.types("\u{3}");
+            seat.typist.sees("apart null\r\n");
+            let (_, shown) = seat.end();
+            for said in ["maker heard", "child heard", "piped heard"] {
+                assert_eq!(shown.matches(said).count(), 1, "{}: {said}: {shown}", engine.name);
+            }
+            assert!(
+                shown.matches("code 3\r\n").count() == 2 && !shown.contains("apart heard"),
+                "{}: {shown}",
+                engine.name
+            );
+        }
     }
 }
 
@@ -293,23 +331,88 @@ fn node_without_a_script_runs_what_is_typed() {
     for engine in engines("a terminal") {
         let mut seat = seat(&engine, "", "node");
         seat.typist.sees("Type \".help\" for more information.\r\n");
-        seat.typist.sees("> ");
-        seat.typist.types("let half = 21\r");
-        seat.typist.types("half * 2\r");
-        seat.typist.sees("42");
-        seat.typist.types("require('node:os').hostname()\r");
-        seat.typist.sees("'taskfs'");
-        seat.typist.types("null.x\r");
-        seat.typist.sees("TypeError");
+        let lines = [
+            ("let half = 21\r", "undefined"),
+            ("half * 2\r", "42"),
+            ("require('node:os').hostname()\r", "'taskfs'"),
+            ("null.x\r", "TypeError"),
+        ];
+        seat.talk("> ", &lines);
         seat.typist.types(".exit\r");
         assert_eq!(seat.end().0, "", "{}", engine.name);
     }
 }
 
+/// Whether there is script(1), and the shell `with` in it; says so where they are not.
+fn has_script(what: &str, with: &str) -> bool {
+    let is_there = |name: &str| Command::new(name).arg("--version").stdout(Stdio::null()).status().is_ok();
+    let there = is_there("script") && (with == "sh" || is_there(with));
+    if !there {
+        cannot_run(what, &format!("script(1) or {with} is not installed"));
+    }
+    there
+}
+
+/// Somebody at a terminal of this machine's, where a shell runs `line`; `$T` is taskfs, `$W` the worker, `$P` a program of this text.
+fn at_machine(engine: &Engine, text: &str, line: &str) -> (Typist, tempfile::TempDir) {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let program = dir.path().join("program.js");
+    std::fs::write(&program, text).expect("room for a program");
+    let taskfs = taskfs();
+    let vars = [
+        ("T", taskfs.to_str().expect("UTF-8")),
+        ("W", engine.worker()),
+        ("P", program.to_str().expect("UTF-8")),
+        ("TERM", "xterm"),
+    ];
+    (Typist::at_script(line, &vars), dir)
+}
+
+#[test]
+fn control_z_stops_taskfs_run_too_and_fg_lets_both_go_on() {
+    if !has_script("^Z at taskfs run -t", "bash") {
+        return;
+    }
+    let text = r#"
+process.stdin.setRawMode(true).on("data", (key) => {
+  if (String(key) === "q") process.exit(6);
+  process.stdin.setRawMode(false);
+  process.kill(process.pid, "SIGTSTP");
+});
+process.on("SIGCONT", () => {
+  process.stdin.setRawMode(true);
+  console.log(`on again ${process.stdout.columns}x${process.stdout.rows}`);
+});
+console.log("ready");
+"#;
+    for engine in engines("^Z at taskfs run -t") {
+        let line = "stty rows 33 columns 99; PS1='sh> ' exec bash --norc --noprofile -i";
+        let (mut typist, _dir) = at_machine(&engine, text, line);
+        typist.sees("sh> ");
+        typist.types("$T run -t --node $W $P\r");
+        typist.sees("ready\r\n");
+        for size in ["40 120", "20 70"] {
+            typist.types("\u{1a}");
+            typist.sees("Stopped");
+            typist.sees("sh> ");
+            typist.types(&format!("stty rows {0} columns {1}; echo $((6*7))\r", &size[..2], &size[3..]));
+            typist.sees("42\r\n");
+            typist.types("fg\r");
+            typist.sees(&format!("on again {}x{}\r\n", &size[3..], &size[..2]));
+        }
+        typist.types("q");
+        // What is typed before the shell asks again is the program's still.
+        typist.sees("sh> ");
+        typist.types("echo status $?; exit\r");
+        typist.sees("status 6\r\n");
+        typist.ends();
+    }
+}
+
 #[test]
 fn the_users_terminal_is_a_node_programs_until_its_end() {
-    if Command::new("script").arg("--version").stdout(Stdio::null()).status().is_err() {
-        return cannot_run("taskfs run -t with a Node program", "script(1) is not installed");
+    if !has_script("taskfs run -t with a Node program", "sh") {
+        return;
     }
     let text = r#"
 const readline = require("node:readline");
@@ -324,19 +427,9 @@ asks.question("who? ", (who) => {
 });
 "#;
     for engine in engines("taskfs run -t") {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let program = dir.path().join("program.js");
-        std::fs::write(&program, text).expect("room for a program");
-        let taskfs = taskfs();
-        let vars = [
-            ("T", taskfs.to_str().expect("UTF-8")),
-            ("W", engine.worker()),
-            ("P", program.to_str().expect("UTF-8")),
-            ("TERM", "xterm"),
-        ];
         let line = "stty rows 33 columns 99; before=$(stty -g); $T run -t --node $W $P; echo status $?; \
             [ \"$before\" = \"$(stty -g)\" ] && echo restored";
-        let mut typist = Typist::at_script(line, &vars);
+        let (mut typist, _dir) = at_machine(&engine, text, line);
         typist.sees("who? ");
         typist.types("glendx\u{7f}a\r");
         typist.sees("a key\r\n");

@@ -1,10 +1,13 @@
-//! The user's own terminal, given to a task (`-t` of `taskfs run` and of `taskfs container`): raw while it is the task's, and as it was before afterwards.
+//! The user's own terminal, given to a task (`-t` of `taskfs run` and of `taskfs container`): raw while it is the task's, and as it
+//! was before afterwards. A task that is stopped (^Z) gives it back, and the shell that taskfs was typed in has its job stopped.
 
 use crate::fault::Fault;
 use crate::remote::{Remote, fault};
 use nine::wire::OpenFlags;
+use rustix::process::kill_current_process_group;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use std::io::stdin;
+use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Standard input as a terminal that is raw until this is dropped, be it by a panic.
@@ -16,7 +19,11 @@ pub(super) struct Terminal {
     quit: Signal,
     terminate: Signal,
     hangup: Signal,
+    go_on: Signal,
 }
+
+/// How long a process that stops itself may go on until it is stopped. One that nobody could let go on again is not stopped at all.
+const UNTIL_STOPPED: Duration = Duration::from_millis(500);
 
 impl Terminal {
     /// Takes standard input, which must be a terminal. Is called within tokio.
@@ -31,13 +38,18 @@ impl Terminal {
             quit: of(SignalKind::quit())?,
             terminate: of(SignalKind::terminate())?,
             hangup: of(SignalKind::hangup())?,
+            go_on: of(SignalKind::from_raw(libc::SIGCONT))?,
         };
-        let mut raw = terminal.before.clone();
+        terminal.make_raw()?;
+        Ok(terminal)
+    }
+
+    fn make_raw(&self) -> Result<(), Fault> {
+        let mut raw = self.before.clone();
         raw.make_raw();
         // At once: what was typed ahead is the program's.
         tcsetattr(stdin(), OptionalActions::Now, &raw)
-            .map_err(|e| Fault::os(format!("-t: the terminal's mode: {e}")))?;
-        Ok(terminal)
+            .map_err(|e| Fault::os(format!("-t: the terminal's mode: {e}")))
     }
 
     /// Takes it for the task in `dir`, which is told of it and, where its environment does not say, of what kind it is.
@@ -60,6 +72,15 @@ impl Terminal {
         Ok(terminal)
     }
 
+    /// Stops this process group, as the user's terminal does when ^Z is typed, until the user lets it go on.
+    async fn suspend(&mut self) -> Result<(), Fault> {
+        let _gone = tcsetattr(stdin(), OptionalActions::Now, &self.before);
+        kill_current_process_group(rustix::process::Signal::TSTP)
+            .map_err(|e| Fault::os(format!("-t: it cannot be stopped: {e}")))?;
+        let _let_go_on = tokio::time::timeout(UNTIL_STOPPED, self.go_on.recv()).await;
+        self.make_raw()
+    }
+
     /// Rows and columns of its window.
     fn size(&self) -> (u16, u16) {
         match tcgetwinsize(stdin()) {
@@ -70,8 +91,24 @@ impl Terminal {
 
     /// Tells the task of the window's size whenever it changes, and of the signals that are not typed.
     pub(super) async fn follow(&mut self, remote: &Remote, ctl: &str) -> Result<(), Fault> {
+        let mut stopped = Box::pin(remote.write(ctl, b"waitstop\n"));
+        let mut is_over = false;
         loop {
             let line = tokio::select! {
+                is = &mut stopped, if !is_over => {
+                    is_over = is.is_err();
+                    if is_over {
+                        continue;
+                    }
+                    self.suspend().await?;
+                    let (rows, columns) = self.size();
+                    let line = format!("winsize {rows} {columns}\n");
+                    let _ended = remote.write(ctl, line.as_bytes()).await;
+                    // Somebody else may have been sooner.
+                    let _goes_on = remote.write(ctl, b"cont\n").await;
+                    stopped = Box::pin(remote.write(ctl, b"waitstop\n"));
+                    continue;
+                }
                 _ = self.window_change.recv() => {
                     let (rows, columns) = self.size();
                     format!("winsize {rows} {columns}\n")

@@ -2,7 +2,7 @@
 
 use crate::commands::{Call, words};
 use crate::files::closed;
-use crate::jobs::deliver;
+use crate::jobs::deliver_together;
 use crate::runner::Runner;
 use crate::setting::{Child, Found};
 use crate::shell::{Outcome, Shell, Stop};
@@ -64,6 +64,10 @@ impl Shell {
         if last {
             self.fds.clear();
         }
+        // The terminal's signals come to a job through its shell, and to what runs in the background not at all.
+        if self.interactive || self.job.is_some() {
+            child.task.set_apart();
+        }
         if let Some(job) = &self.job {
             job.add_task(&child.task);
             job.settle(Some(child.task.id.0));
@@ -84,10 +88,10 @@ impl Shell {
                 () = is_stopped(&mut state), if self.interactive => return self.suspend(child, shown).await,
             };
             process.signals.forget(signal);
-            if signal == libc::SIGTSTP && child.task.life.stop().is_ok() {
+            if signal == libc::SIGTSTP && child.task.stop_together().is_ok() {
                 return self.suspend(child, shown).await;
             }
-            deliver(&child.task, signal);
+            deliver_together(&child.task, signal);
         };
         self.status = exit.code as u8;
         if let (Some(text), None) = (end_of(&exit), &self.job) {

@@ -33,6 +33,7 @@ const VERBS: &[Verb] = &[
     start::EXEC,
     stop::STOP,
     stop::CONT,
+    stop::WAITSTOP,
     kill::KILL,
     namespace::BIND,
     namespace::MOUNT,

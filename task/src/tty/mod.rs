@@ -72,23 +72,9 @@ impl Task {
             }
         }
         for signal in typed.signals {
-            self.interrupt(signal);
+            self.typed(signal);
         }
         Op::ok(bytes.len())
-    }
-
-    /// A signal that was typed: a program that takes none is ended by it, or stopped.
-    fn interrupt(&self, signal: i32) {
-        let Some(running) = self.life.running() else { return };
-        if running.signal(signal) {
-            return;
-        }
-        if signal == libc::SIGTSTP {
-            // It may have stopped or ended in the meantime.
-            let _ = self.life.stop();
-        } else if let Ok(signal) = crate::Signal::parse(&signal.to_string()) {
-            let _ = self.life.kill(signal.exit());
-        }
     }
 }
 
