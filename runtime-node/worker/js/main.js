@@ -14,7 +14,9 @@ import {
   op_require_read_file,
   op_set_format_exception_callback,
 } from "ext:core/ops";
+import { exposeBuiltins } from "ext:runtime/builtins.js";
 import { Deno, hide, show, version } from "ext:runtime/scope.js";
+import { holdingWatchers } from "ext:runtime/watch.js";
 // What Node's own start-up loads, and what most programs load first. Static imports, because the engine forgets the source
 // of what a lazy loader brings into a snapshot: what such a one would bring is named first.
 import "ext:deno_node/internal/fs/stat_utils.ts";
@@ -113,7 +115,10 @@ function start({ args, execArgv, options: given, isText, argv0, versions, target
   core.loadExtScript("ext:deno_node/internal_binding/node_options.ts").setOptionSourceExecArgv(execArgv);
   nodeProcess.execArgv.push(...execArgv);
   initialize(nodeArgs);
-  if (isText && thread === null) nodeProcess.argv.splice(1, 1);
+  if (isText && thread === null) {
+    nodeProcess.argv.splice(1, 1);
+    if (!options.isRepl && !options.test.isRunner) exposeBuiltins(globalThis, Module.builtinModules, Module.createRequire("/"));
+  }
   if (options.stackTraceLimit !== 10) Error.stackTraceLimit = options.stackTraceLimit;
   if (options.traceWarnings) nodeProcess.traceProcessWarnings = true;
   if (options.traceDeprecation) nodeProcess.traceDeprecation = true;
@@ -356,7 +361,7 @@ const beforeExit = () => internals.dispatchProcessBeforeExitEvent?.() ?? false;
 /** 'exit', once. */
 const exiting = () => internals.dispatchProcessExitEvent?.();
 
-/** Whether there are neither timers nor sockets that the program lives on for; a terminal alone is none. */
-const isIdle = () => nodeProcess.getActiveResourcesInfo().every((name) => name === "TTYWrap");
+/** Whether there are neither timers, sockets nor watched files that the program lives on for; a terminal alone is none. */
+const isIdle = () => holdingWatchers() === 0 && nodeProcess.getActiveResourcesInfo().every((name) => name === "TTYWrap");
 
 globalThis.taskfs = { start, preload, runCommonJs, runText, raise, beforeExit, exiting, unsettled, isIdle };

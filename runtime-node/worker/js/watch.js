@@ -8,6 +8,10 @@ const { realPathSync } = core.loadExtScript("ext:deno_fs/30_fs.js");
 // What happened to an entry beyond its bytes is for the watcher to look at: it may be gone again when he hears of it.
 const kinds = { __proto__: null, change: "modify", rename: "rename" };
 
+/** Those that are not closed and that the program lives on for. */
+const holding = new Set();
+const holdingWatchers = () => holding.size;
+
 class FsWatcher {
   #rid;
   #root;
@@ -19,6 +23,7 @@ class FsWatcher {
   constructor(path, recursive) {
     this.#root = realPathSync(path);
     this.#rid = op_watch_open(path, recursive);
+    holding.add(this);
   }
 
   async next() {
@@ -50,16 +55,19 @@ class FsWatcher {
   close() {
     if (this.#closed) return;
     this.#closed = true;
+    holding.delete(this);
     core.close(this.#rid);
   }
 
   /** Whether the program goes on for as long as it watches. */
   ref() {
     this.#holds = true;
+    if (!this.#closed) holding.add(this);
     if (this.#pending) core.refOpPromise(this.#pending);
   }
   unref() {
     this.#holds = false;
+    holding.delete(this);
     if (this.#pending) core.unrefOpPromise(this.#pending);
   }
 
@@ -75,4 +83,4 @@ function watchFs(path, options) {
   return new FsWatcher(String(Array.isArray(path) && path.length === 1 ? path[0] : path), options?.recursive ?? true);
 }
 
-export { watchFs };
+export { holdingWatchers, watchFs };

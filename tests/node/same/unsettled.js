@@ -52,4 +52,7 @@ run('NODE_OPTIONS', ['-e', 'setTimeout(()=>{},1); console.log(process.execArgv)'
 run('watch of a warning', ['-e', 'process.on("warning", (w) => console.log(w.name, w.code, w.message)); process.emitWarning("careful", { type: "Custom", code: "C1", detail: "more" })']);
 run('a warning', ['-e', 'process.emitWarning("careful")']);
 run('no warnings', ['--no-warnings', '-e', 'process.emitWarning("careful")']);
+run('unsettled await beside a watcher', [file('o.mjs', 'import fs from "node:fs"; fs.watch(".").unref(); await new Promise(() => {})')]);
+run('modules by their names', ['-p', 'os.EOL === require("os").EOL && path.sep + typeof fs.readFileSync + typeof crypto.createHash + Object.keys(globalThis).includes("os")']);
+run('names of modules are free', ['-e', 'const fs = 1; let os = 2; path = 3; console.log(fs, os, path, delete globalThis.url, typeof url)']);
 run('version', ['--version']);

@@ -151,8 +151,8 @@ pub(super) struct Worker {
     is_settled: bool,
 }
 
-/// What is asked for without keeping the program alive: its signals.
-const UNREFED: [&str; 1] = ["op_signal_poll"];
+/// What is asked for without keeping the program alive: its signals, and what happens to files, unless JavaScript says otherwise.
+const UNREFED: [&str; 2] = ["op_signal_poll", "op_watch_read"];
 /// So many times the event loop finds nothing to do before nothing is believed to come.
 const IDLE: u32 = 4;
 

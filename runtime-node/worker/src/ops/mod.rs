@@ -110,6 +110,7 @@ deno_core::extension!(
         "ext:runtime/deno.js" = "deno.js",
         "ext:runtime/process.js" = "process.js",
         "ext:runtime/watch.js" = "watch.js",
+        "ext:runtime/builtins.js" = "builtins.js",
         "ext:runtime/scope.js" = "scope.js",
         "ext:runtime/main.js" = "main.js",
     ],
