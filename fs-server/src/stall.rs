@@ -23,7 +23,7 @@ use std::fs;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::task::{Context, Poll};
 use std::thread::Thread;
 use std::time::Duration;
@@ -90,16 +90,23 @@ impl Reserve {
     /// queue that others take from, and another the first, which wakes one of them. But only who sleeps is woken: one that is
     /// about to has looked into our queue already, and does not look again where others were looking too. So the first task,
     /// behind which nobody stands in the queue, says when it is run: elsewhere, since we wait here.
+    ///
+    /// Whoever gave way (yield_now, or all that he may do at once) stands in a list of this thread's until it has nothing else to do.
+    /// Who is about to block is made to call them, but also gives his worker to another thread, if that comes in time. Where it
+    /// did, the other task is run, too: on a worker it would stay in the slot.
     fn leaves_nothing_behind(&self, runtime: &Handle) -> bool {
         // Two who wait for each other's workers would both wait in vain.
         let Some(_alone) = self.leaving.try_lock() else { return false };
+        tokio::task::block_in_place(|| {});
         let (last, is_run) = mpsc::channel();
-        runtime.spawn(async move {
-            // Nobody listens any more where it comes late.
-            let _ = last.send(());
-        });
-        runtime.spawn(async {});
-        is_run.recv_timeout(TAKEN).is_ok()
+        let (other, is_run_too) = mpsc::channel();
+        for done in [last, other] {
+            runtime.spawn(async move {
+                // Nobody listens any more where it comes late.
+                let _ = done.send(());
+            });
+        }
+        is_run.recv_timeout(TAKEN).is_ok() && is_run_too.recv_timeout(SEEN) == Err(RecvTimeoutError::Timeout)
     }
 
     /// Holds a worker back until it is wanted.
@@ -251,6 +258,8 @@ fn keep(runtime: &Handle, reserve: &'static Reserve) {
 
 /// How long the others have to take what a worker leaves.
 const TAKEN: Duration = Duration::from_millis(1);
+/// How long they have, who have just taken one task, for the next.
+const SEEN: Duration = Duration::from_millis(5);
 
 /// A runtime whose workers are watched.
 ///
@@ -332,6 +341,7 @@ mod tests {
     use super::*;
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
+    use std::time::Instant;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     /// A connection that was woken on a worker which then went into the reserve waited there for ever.
@@ -361,6 +371,42 @@ mod tests {
             let answered = client.read_exact(&mut [0]);
             reserve.want(1);
             answered.unwrap_or_else(|error| panic!("round {round}: {error}"));
+        }
+        runtime.shutdown_background();
+    }
+
+    /// A task that had given way to others (yield_now, or all that it may do at once) on a worker which then went into the reserve
+    /// waited there for ever: it stands in no queue.
+    #[test]
+    fn who_gave_way_on_a_worker_that_goes_into_the_reserve_goes_on() {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(2).global_queue_interval(1).enable_all().build().unwrap();
+        let reserve: &'static Reserve = Box::leak(Box::new(Reserve {
+            wanted: Mutex::new(0),
+            changed: Condvar::new(),
+            leaving: Mutex::new(()),
+        }));
+        for round in 0..50 {
+            let (done, is_done) = mpsc::channel();
+            let end = Instant::now() + Duration::from_millis(20);
+            for _ in 0..4 {
+                let done = done.clone();
+                runtime.spawn(async move {
+                    while Instant::now() < end {
+                        tokio::task::yield_now().await;
+                    }
+                    // Nobody listens any more where this test has failed.
+                    let _ = done.send(());
+                });
+            }
+            keep(runtime.handle(), reserve);
+            let went_on: Vec<_> = (0..4).map(|_| is_done.recv_timeout(Duration::from_secs(20))).collect();
+            reserve.want(1);
+            assert!(went_on.iter().all(Result::is_ok), "round {round}: {went_on:?}");
+            // Nobody is wanted in the next round before he is kept.
+            while *reserve.wanted.lock() > 0 {
+                std::thread::sleep(TAKEN);
+            }
         }
         runtime.shutdown_background();
     }

@@ -17,6 +17,17 @@ enum Keys {
     Script(Child),
 }
 
+impl Drop for Keys {
+    /// Who fails leaves nobody at a terminal that nobody looks at: with script(1) its terminal goes, and so do those who have it.
+    fn drop(&mut self) {
+        if let Keys::Script(child) = self
+            && matches!(child.try_wait(), Ok(None))
+        {
+            let _ = child.kill().and_then(|()| child.wait());
+        }
+    }
+}
+
 pub struct Typist {
     keys: Keys,
     screen: Receiver<Vec<u8>>,
