@@ -266,7 +266,8 @@ console.log("raw");
         seat.typist.types("node /tmp/program.mjs; echo status $?\r");
         seat.typist.sees("above true 99\r\nbelow true 99\r\nraw\r\n");
         seat.ctl("winsize 40 120");
-        seat.typist.sees("now 120\r\nstatus 0\r\n");
+        // What is typed before the shell asks again is echoed before that.
+        seat.typist.sees("now 120\r\nstatus 0\r\n$ ");
         // A line's end is one only where the terminal is cooked.
         seat.typist.types("echo $((6*7))\r");
         seat.typist.sees("\r\n42\r\n");
