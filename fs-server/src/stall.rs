@@ -344,17 +344,19 @@ mod tests {
     use std::time::Instant;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    /// A connection that was woken on a worker which then went into the reserve waited there for ever.
-    #[test]
-    fn who_was_woken_on_a_worker_that_goes_into_the_reserve_is_served_by_another() {
+    /// A runtime, and a reserve that may keep one of its workers.
+    fn of_two_workers() -> (tokio::runtime::Runtime, &'static Reserve) {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         // Each time a worker looks for work it looks first where spare workers come from.
         let runtime = builder.worker_threads(2).global_queue_interval(1).enable_all().build().unwrap();
-        let reserve: &'static Reserve = Box::leak(Box::new(Reserve {
-            wanted: Mutex::new(0),
-            changed: Condvar::new(),
-            leaving: Mutex::new(()),
-        }));
+        let (wanted, changed, leaving) = (Mutex::new(0), Condvar::new(), Mutex::new(()));
+        (runtime, Box::leak(Box::new(Reserve { wanted, changed, leaving })))
+    }
+
+    /// A connection that was woken on a worker which then went into the reserve waited there for ever.
+    #[test]
+    fn who_was_woken_on_a_worker_that_goes_into_the_reserve_is_served_by_another() {
+        let (runtime, reserve) = of_two_workers();
         let (mut client, server) = UnixStream::pair().unwrap();
         client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         server.set_nonblocking(true).unwrap();
@@ -379,13 +381,7 @@ mod tests {
     /// waited there for ever: it stands in no queue.
     #[test]
     fn who_gave_way_on_a_worker_that_goes_into_the_reserve_goes_on() {
-        let mut builder = tokio::runtime::Builder::new_multi_thread();
-        let runtime = builder.worker_threads(2).global_queue_interval(1).enable_all().build().unwrap();
-        let reserve: &'static Reserve = Box::leak(Box::new(Reserve {
-            wanted: Mutex::new(0),
-            changed: Condvar::new(),
-            leaving: Mutex::new(()),
-        }));
+        let (runtime, reserve) = of_two_workers();
         for round in 0..50 {
             let (done, is_done) = mpsc::channel();
             let end = Instant::now() + Duration::from_millis(20);
