@@ -28,7 +28,7 @@ SKIPPED := $(CURDIR)/build/skipped.txt
 
 SCRIPTS = .ci/run $(addprefix runtime-node/worker/,build test libclang) $(wildcard mount-scripts/*.sh examples/*.sh setup/*) \
 	$(addprefix tests/qemu/,init run-script hostsh unix-relay) tests/soak/run $(wildcard tests/soak/parts/*) \
-	$(addprefix fuzz/,run miri sanitize)
+	$(addprefix fuzz/,run miri sanitize planted threads/run)
 
 help:
 	@echo 'make demo    set up, build, and watch tasks run through nothing but cat and echo'
@@ -82,6 +82,7 @@ test: setup guests workers npm
 	@status=0; \
 	TASKFS_SKIPPED=$(SKIPPED) $(CARGO) test --profile $(PROFILE) --workspace --no-fail-fast || status=$$?; \
 	CARGO='$(CARGO)' TASKFS_SKIPPED=$(SKIPPED) runtime-node/worker/test $(NODE_WORKERS) || status=$$?; \
+	CARGO='$(CARGO)' fuzz/threads/run || status=$$?; \
 	if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS) || status=$$?; fi; \
 	if [ -s $(SKIPPED) ]; then echo 'Not run on this machine:'; sort -u $(SKIPPED) | sed 's/^/  /'; \
 	else echo 'Everything ran.'; fi; \
