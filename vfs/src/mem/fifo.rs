@@ -108,27 +108,28 @@ impl Fifo {
         let writes = flags.contains(OpenFlags::WRITE);
         let reads = flags.contains(OpenFlags::READ) || !writes;
         let no_wait = flags.contains(OpenFlags::NONBLOCK);
-        let (reader_opens, writer_opens);
+        let (met, met_at_once);
         {
             let mut pipe = fifo.pipe.lock();
             if writes && !reads && no_wait && pipe.readers == 0 {
                 return Op::err(Errno::ENXIO);
             }
-            (reader_opens, writer_opens) = (pipe.reader_opens, pipe.writer_opens);
+            let (reader_opens, writer_opens) = (pipe.reader_opens, pipe.writer_opens);
+            met = move |pipe: &Pipe| {
+                no_wait
+                    || (!reads || pipe.writers > 0 || pipe.writer_opens > writer_opens)
+                        && (!writes || pipe.readers > 0 || pipe.reader_opens > reader_opens)
+            };
             pipe.readers += u32::from(reads);
             pipe.writers += u32::from(writes);
             pipe.reader_opens += u64::from(reads);
             pipe.writer_opens += u64::from(writes);
+            // Whoever waited for this one may have done all he came for before the lock is taken again.
+            met_at_once = met(&pipe);
         }
         fifo.changed.notify_waiters();
         let file = FifoFile { node: inode.clone(), inode, fifo, reads, writes };
-        let met = move |pipe: &Pipe| {
-            no_wait
-                || (!reads || pipe.writers > 0 || pipe.writer_opens > writer_opens)
-                    && (!writes || pipe.readers > 0 || pipe.reader_opens > reader_opens)
-        };
-        let at_once = met(&file.fifo.pipe.lock());
-        if at_once {
+        if met_at_once {
             return Op::ok(Arc::new(file));
         }
         // Dropped while it waits, the file is closed again.
