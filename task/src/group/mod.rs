@@ -263,8 +263,10 @@ impl Group {
         })
     }
     fn freeze_one(&self, task: &Task) {
-        if task.life.stop().is_ok() {
-            self.members.lock().frozen.push(task.id.0);
+        let mut members = self.members.lock();
+        // Whoever goes on with the group takes the list under this lock, when it is no longer frozen: nobody is put on it later.
+        if self.hold() == Hold::Frozen && task.life.stop().is_ok() {
+            members.frozen.push(task.id.0);
         }
     }
 
