@@ -48,7 +48,7 @@ fn ask(peer: &mut Peer, tag: u16, (kind, one, two, number): Step) {
         ),
         17 => peer.queue(tag, Tmessage::Remove { fid }),
         18 => peer.queue(tag, Tmessage::Xattrwalk { fid, newfid, name: Name(b"") }),
-        _ => peer.queue(tag, Tmessage::Fsync { fid, datasync: FsyncKind::empty() }),
+        _ => peer.queue(tag, Tmessage::Fsync { fid, datasync: Later(None) }),
     }
 }
 

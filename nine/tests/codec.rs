@@ -170,7 +170,8 @@ fn requests<'a>(s: &'a Stuff, names: &'a NamesBuf, dialect: Dialect) -> Vec<Tmes
                 flags: XattrFlags::from_bits_retain(s.words[5]),
             },
             Tmessage::Readdir { fid, offset, count },
-            Tmessage::Fsync { fid, datasync: FsyncKind::from_bits_retain(s.words[5]) },
+            Tmessage::Fsync { fid, datasync: Later(Some(FsyncKind::from_bits_retain(s.words[5]))) },
+            Tmessage::Fsync { fid, datasync: Later(None) },
             Tmessage::Lock { fid, kind, flags: LockFlags::from_bits_retain(s.words[3]), range },
             Tmessage::Getlock { fid, kind, range },
             Tmessage::Link { dfid: fid, fid: newfid, name },
@@ -284,7 +285,7 @@ proptest! {
     }
 
     #[test]
-    fn a_frame_that_is_cut_off_or_too_long_is_an_error_whatever_its_size_says(s in stuff()) {
+    fn a_frame_that_is_cut_off_or_too_long_is_an_error_whatever_its_size_says_but_for_what_came_later(s in stuff()) {
         let names = NamesBuf::new(&s.names).expect("at most sixteen");
         for dialect in Dialect::ALL {
             for message in requests(&s, &names, dialect) {
@@ -294,7 +295,11 @@ proptest! {
                     prop_assert!(Tmessage::decode(dialect, &frame[..len]).is_err());
                     if len >= HEADER {
                         let cut = resized(&frame[..len]);
-                        prop_assert!(Tmessage::decode(dialect, &cut).is_err(), "{} of {:?}", len, message);
+                        let whole = match Tmessage::decode(dialect, &cut) {
+                            Ok((_, Tmessage::Fsync { datasync: Later(None), .. })) => len + 4 == frame.len(),
+                            other => other.is_err(),
+                        };
+                        prop_assert!(whole, "{} of {:?}", len, message);
                     }
                 }
                 frame.push(0);

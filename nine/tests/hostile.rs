@@ -97,6 +97,9 @@ async fn unknown_versions_and_tiny_msizes_are_answered_with_unknown_and_large_on
     ask(8192, b"", 8192, b"unknown").await;
     ask(10, b"9P2000.L", 10, b"unknown").await;
     ask(8192, b"9P2000.e", 8192, b"9P2000").await;
+    ask(8192, b"9P2000.L.Google.7", 8192, b"9P2000.L").await;
+    ask(8192, b"9P2000.u.", 8192, b"9P2000.u").await;
+    ask(8192, b"9P20001.L", 8192, b"unknown").await;
     ask(u32::MAX, b"9P2000.L", (1 << 20) + 24, b"9P2000.L").await;
     ask(256, b"9P2000.L", 256, b"9P2000.L").await;
 }

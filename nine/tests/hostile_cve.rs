@@ -51,7 +51,7 @@ async fn a_fid_that_was_clunked_is_unknown_to_every_request_even_of_the_same_wri
         Tmessage::Setattr { fid, attr: SetAttrFields::default() },
         Tmessage::Readlink { fid },
         Tmessage::Statfs { fid },
-        Tmessage::Fsync { fid, datasync: FsyncKind::empty() },
+        Tmessage::Fsync { fid, datasync: Later(None) },
         Tmessage::Lock { fid, kind: LockKind::READ, flags: LockFlags::empty(), range },
         Tmessage::Getlock { fid, kind: LockKind::READ, range },
         Tmessage::Xattrwalk { fid, newfid: Fid(6), name: Name(b"") },

@@ -1,6 +1,6 @@
 //! Disks that are full, fail, or do not answer, under a host directory: whoever wrote is told, and nobody else notices.
 
-use nine::wire::{Dialect, Fid, FsyncKind, OpenFlags, Tmessage};
+use nine::wire::{Dialect, Fid, Later, OpenFlags, Tmessage};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -104,7 +104,7 @@ fn an_fsync_that_fails_is_told() {
     assert_eq!(error.raw_os_error(), Some(libc::EIO));
     let mut peer = Peer::attached(&site.server);
     peer.open(5, "/disk/lazy", OpenFlags::WRONLY);
-    peer.send(6, Tmessage::Fsync { fid: Fid(5), datasync: FsyncKind::empty() });
+    peer.send(6, Tmessage::Fsync { fid: Fid(5), datasync: Later(None) });
     let reply = peer.reply().expect("an answer");
     assert_eq!((reply[4], reply[7]), (7, libc::EIO as u8), "Rlerror EIO");
 }

@@ -2,7 +2,7 @@
 //! races, attributes, leaks. On the memory tree too, where that means anything. docs/hostile.md says which hole is which.
 
 use nine::wire::{
-    AttrMask, Dialect, Fid, FsyncKind, Gid, Mode, Name, NamesBuf, OpenFlags, OpenMode, SetAttrFields,
+    AttrMask, Dialect, Fid, Gid, Later, Mode, Name, NamesBuf, OpenFlags, OpenMode, SetAttrFields,
     SetAttrMask, Tmessage, Uid, XattrFlags,
 };
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
@@ -401,7 +401,7 @@ fn failed_and_forgotten_requests_cost_no_memory_and_no_descriptors() {
                     &mut peer,
                     Tmessage::Write { fid: Fid(5), offset: 0, data: nine::wire::Data(&[0; 10_000]) },
                 );
-                refused(&mut peer, Tmessage::Fsync { fid: Fid(5), datasync: FsyncKind::empty() });
+                refused(&mut peer, Tmessage::Fsync { fid: Fid(5), datasync: Later(None) });
                 refused(&mut peer, Tmessage::Read { fid: Fid(5), offset: u64::MAX, count: u32::MAX });
             }
             // And gone, with everything open.

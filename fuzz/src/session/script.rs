@@ -156,7 +156,7 @@ impl Ask {
                 attr_size: *size,
                 flags: XattrFlags::from_bits_retain(*flags),
             },
-            Ask::Fsync { fid } => Tmessage::Fsync { fid: Fid(*fid), datasync: FsyncKind::empty() },
+            Ask::Fsync { fid } => Tmessage::Fsync { fid: Fid(*fid), datasync: Later(None) },
         };
         let mut frame = Vec::new();
         message.encode(dialect, Tag(tag), &mut frame).ok()?;

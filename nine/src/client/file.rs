@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::error::ClientError;
 use super::{Fid, classic, fid};
 use crate::wire::{
-    self, Attr, AttrMask, Data, Dialect, FsyncKind, LockFlags, LockKind, LockStatus, LockedRange, Name,
-    NamesBuf, OpenFlags, Rmessage, SetAttrFields, StatFs, Tmessage, XattrFlags,
+    self, Attr, AttrMask, Data, Dialect, FsyncKind, Later, LockFlags, LockKind, LockStatus, LockedRange,
+    Name, NamesBuf, OpenFlags, Rmessage, SetAttrFields, StatFs, Tmessage, XattrFlags,
 };
 
 /// A lock that somebody holds.
@@ -185,7 +185,7 @@ impl Fid {
     async fn sync(&self, datasync: FsyncKind) -> Result<(), ClientError> {
         let fid = self.id();
         let message = match self.client.dialect() {
-            Dialect::P9P2000L => Tmessage::Fsync { fid, datasync },
+            Dialect::P9P2000L => Tmessage::Fsync { fid, datasync: Later(Some(datasync)) },
             // A wstat that changes nothing asks for just that (stat(5)).
             Dialect::P9P2000 | Dialect::P9P2000U => Tmessage::Wstat { fid, stat: wire::Stat::UNCHANGED },
         };

@@ -34,6 +34,10 @@ pub struct Data<'a>(pub &'a [u8]);
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Extension<T>(pub Option<T>);
 
+/// A field that came to the end of a message later than the message: clients from before leave it out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Later<T>(pub Option<T>);
+
 /// The errno of a .u Rerror: Linux's numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct UnixErrno(pub u32);
@@ -70,6 +74,28 @@ impl<'a, T: Field<'a> + Absent> Field<'a> for Extension<T> {
     fn put<S: Sink>(&self, w: &mut Writer<'_, S>) {
         if w.dialect != Dialect::P9P2000 {
             self.0.as_ref().unwrap_or(&T::ABSENT).put(w);
+        }
+    }
+
+    fn words(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => value.words(f),
+            None => f.write_str("-"),
+        }
+    }
+}
+
+impl<'a, T: Field<'a>> Field<'a> for Later<T> {
+    fn take(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        if r.is_empty() {
+            return Ok(Self(None));
+        }
+        T::take(r).map(|value| Self(Some(value)))
+    }
+
+    fn put<S: Sink>(&self, w: &mut Writer<'_, S>) {
+        if let Some(value) = &self.0 {
+            value.put(w);
         }
     }
 

@@ -28,15 +28,13 @@ impl Dialect {
         }
     }
 
-    /// The dialect that answers a version string; version(5) lets `9P2000.anything` be answered with `9P2000`.
+    /// The dialect that answers a version string. What stands before any of its periods is a version too, which may be the
+    /// answer (version(5)): `9P2000.L` to `9P2000.L.Google.7`, `9P2000` to `9P2000.anything`.
     pub fn for_version(version: &[u8]) -> Option<Self> {
-        match version {
-            b"9P2000.L" => Some(Self::P9P2000L),
-            b"9P2000.u" => Some(Self::P9P2000U),
-            b"9P2000" => Some(Self::P9P2000),
-            other if other.starts_with(b"9P2000.") => Some(Self::P9P2000),
-            _ => None,
-        }
+        let periods = version.iter().enumerate().rev().filter(|(_, byte)| **byte == b'.');
+        let mut versions = std::iter::once(version).chain(periods.map(|(at, _)| &version[..at]));
+        versions
+            .find_map(|version| Self::ALL.into_iter().find(|dialect| dialect.version().as_bytes() == version))
     }
 }
 

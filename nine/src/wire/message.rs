@@ -7,7 +7,7 @@ use std::fmt;
 use super::attr::{Attr, SetAttrFields, StatFs};
 use super::decode::{DecodeError, Reader, open_frame};
 use super::encode::{EncodeError, Sink, Writer};
-use super::field::{Data, DotlError, Extension, Field, Name, UnixErrno};
+use super::field::{Data, DotlError, Extension, Field, Later, Name, UnixErrno};
 use super::flags::*;
 use super::ids::*;
 use super::lock::{LockKind, LockStatus, LockedRange};
@@ -346,7 +346,7 @@ messages! {
         /// An open file.
         fid: Fid,
         /// Whether the data alone will do.
-        datasync: FsyncKind,
+        datasync: Later<FsyncKind>,
     }
     /// fcntl(2), F_SETLK.
     Lock = "Tlock" 52 Linux {

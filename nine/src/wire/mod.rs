@@ -25,7 +25,7 @@ pub use attr::{Attr, SetAttrFields, StatFs, Time};
 pub use decode::{DecodeError, frame_size};
 pub use dirent::{DirEntries, DirEntry, DirEntryKind, put_entry};
 pub use encode::{EncodeError, Sink};
-pub use field::{Data, DotlError, Extension, Name, UnixErrno};
+pub use field::{Data, DotlError, Extension, Later, Name, UnixErrno};
 pub use flags::{
     AttrMask, FsyncKind, LockFlags, OpenFlags, OpenMode, Perm, SetAttrMask, UnlinkFlags, XattrFlags,
 };

@@ -116,7 +116,9 @@ pub(super) fn perform<F: FileServer>(
         }
         Tmessage::Read { fid, offset, count } => session.read(cx, request, fid, offset, count),
         Tmessage::Write { fid, offset, data } => session.write(request, frame, fid, offset, data.0),
-        Tmessage::Fsync { fid, datasync } => session.fsync(request, frame, fid, datasync),
+        Tmessage::Fsync { fid, datasync } => {
+            session.fsync(request, frame, fid, datasync.0.unwrap_or_default())
+        }
         Tmessage::Clunk { fid } => session.clunk(cx, request, frame, fid),
         Tmessage::Remove { fid } => session.remove(request, frame, fid),
         Tmessage::Readdir { fid, offset, count } => session.readdir(request, fid, offset, count),

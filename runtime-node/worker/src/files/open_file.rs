@@ -6,7 +6,7 @@ use crate::link::{Handle, Sent, now, unexpected};
 use deno_core::{BufMutView, BufView, ResourceHandleFd, WriteOutcome};
 use deno_io::fs::{File, FsError, FsResult, FsStat};
 use nine::wire::{
-    Data, Fid, FsyncKind, LockFlags, LockKind, LockStatus, LockedRange, OpenFlags, Rmessage, Tmessage,
+    Data, Fid, FsyncKind, Later, LockFlags, LockKind, LockStatus, LockedRange, OpenFlags, Rmessage, Tmessage,
 };
 use std::borrow::Cow;
 use std::io;
@@ -153,7 +153,7 @@ impl OpenFile {
     }
 
     pub(super) async fn fsync(&self, datasync: FsyncKind) -> io::Result<()> {
-        self.handle.link().ask(&Tmessage::Fsync { fid: self.fid(), datasync }).await?.done()
+        self.handle.link().ask(&Tmessage::Fsync { fid: self.fid(), datasync: Later(Some(datasync)) }).await?.done()
     }
 
     /// Whether it was granted.
