@@ -153,7 +153,11 @@ impl OpenFile {
     }
 
     pub(super) async fn fsync(&self, datasync: FsyncKind) -> io::Result<()> {
-        self.handle.link().ask(&Tmessage::Fsync { fid: self.fid(), datasync: Later(Some(datasync)) }).await?.done()
+        self.handle
+            .link()
+            .ask(&Tmessage::Fsync { fid: self.fid(), datasync: Later(Some(datasync)) })
+            .await?
+            .done()
     }
 
     /// Whether it was granted.
