@@ -8,6 +8,7 @@
 
 mod confined;
 mod container;
+mod floor;
 mod fuse;
 mod gateway;
 mod guest;
@@ -63,8 +64,10 @@ fn main() -> ExitCode {
             ninep::serve_nothing(&args[1]);
             ExitCode::SUCCESS
         }
-        Some(plain::FLOOR) => {
-            plain::serve_floor(&args[1]).expect("a free address");
+        Some(floor::FLOOR) => {
+            let awake = args.get(2).is_some_and(|arg| arg == floor::AWAKE);
+            let manner = if awake { plain::Manner::Awake } else { plain::Manner::Asleep };
+            floor::serve(&args[1], manner).expect("a free address");
             ExitCode::SUCCESS
         }
         _ => {

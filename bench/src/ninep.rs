@@ -2,7 +2,8 @@
 //! beside diod and unpfs on tmpfs where they are on the path. Those that wait for answers are also asked by plain threads
 //! (`plain.rs`).
 
-use crate::plain;
+use crate::floor;
+use crate::plain::{self, Manner};
 use crate::process::{Server, me, there_is, tmpfs};
 use crate::report::{Goal, Report, median, percentile};
 use nine::client::{Client, ClientError, Fid};
@@ -99,70 +100,121 @@ const NO_GOALS: Goals = Goals { times: [(None, None); TIMES.len()], rates: [None
 const OF_DIOD: Goals = times_faster(0.33, 3.0);
 const OF_UNPFS: Goals = times_faster(0.2, 5.0);
 
+/// The transports, and what a server's address on them begins with.
+const TRANSPORTS: [(&str, &str); 2] = [("a unix socket", "unix"), ("loopback TCP", "tcp")];
+
 pub fn run(report: &mut Report) {
     let ours = Server::start(&["--listen", "tcp://127.0.0.1:0"]);
     let process = ours.pid();
-    let of_ours = |address| Target { address, process, aname: "/tmp".into(), fixed: false, pipelines: true };
-    for (transport, address) in [("a unix socket", ours.unix()), ("loopback TCP", ours.tcp())] {
+    let of_ours = |scheme: &str| {
+        let address = if scheme == "unix" { ours.unix() } else { ours.tcp() };
+        Target { address, process, aname: "/tmp".into(), fixed: false, pipelines: true }
+    };
+    let dir = ours.dir.path();
+    let free = |scheme: &str, name: &str| match scheme {
+        "unix" => format!("unix:{}/{name}", dir.display()),
+        _ => format!("tcp:127.0.0.1:{}", free_port()),
+    };
+    let fixed = |running: &Running, address, pipelines| Target {
+        address,
+        process: running.0.id(),
+        aname: String::new(),
+        fixed: true,
+        pipelines,
+    };
+    for (transport, scheme) in TRANSPORTS {
         report.section(&format!(
             "9P2000.L over {transport}: the memory tree beside a server that does nothing"
         ));
-        let nothing = match transport {
-            "a unix socket" => format!("unix:{}/nothing", ours.dir.path().display()),
-            _ => format!("tcp:127.0.0.1:{}", free_port()),
-        };
-        let running = Running::start(me().arg(NOTHING).arg(&nothing));
-        let process = running.0.id();
-        let limit = Target { address: nothing, process, aname: String::new(), fixed: true, pipelines: true };
-        compare(report, &of_ours(address), "nothing", &limit, &OF_NOTHING);
+        let address = free(scheme, "nothing");
+        let running = Running::start(me().arg(NOTHING).arg(&address));
+        let nothing = fixed(&running, address, true);
+        compare(report, &of_ours(scheme), "nothing", &nothing, &OF_NOTHING);
+        report.section(&format!(
+            "9P2000.L over {transport}, asked by a client that does not sleep: the memory tree beside a server that does nothing"
+        ));
+        compare_plain(report, &of_ours(scheme), "nothing", &nothing, &OF_NOTHING, Manner::Awake);
     }
-    report
-        .section("9P2000.L over loopback TCP, asked by plain threads: the memory tree beside sockets alone");
-    let floor = format!("tcp:127.0.0.1:{}", free_port());
-    let running = Running::start(me().arg(plain::FLOOR).arg(&floor));
-    let process = running.0.id();
-    let floor = Target { address: floor, process, aname: String::new(), fixed: true, pipelines: false };
-    compare_plain(report, &of_ours(ours.tcp()), "sockets alone", &floor, &NO_GOALS);
-    for (name, goals) in [("diod", &OF_DIOD), ("unpfs", &OF_UNPFS)] {
-        report.section(&format!("9P2000.L over loopback TCP, beside {name} on tmpfs"));
-        if !there_is(name) {
-            report.note(name, "not run: not on the path");
-            continue;
+    for (transport, scheme) in TRANSPORTS {
+        for (manner, who, second) in [
+            (Manner::Asleep, "plain threads", ""),
+            (Manner::Awake, "a client that does not sleep", floor::AWAKE),
+        ] {
+            report.section(&format!(
+                "9P2000.L over {transport}, asked by {who}: the memory tree beside sockets alone"
+            ));
+            let address = free(scheme, &format!("floor{second}"));
+            let running = Running::start(me().arg(floor::FLOOR).arg(&address).arg(second));
+            let floor = fixed(&running, address, false);
+            compare_plain(report, &of_ours(scheme), "sockets alone", &floor, &NO_GOALS, manner);
         }
-        let dir = tmpfs();
-        let at = format!("127.0.0.1:{}", free_port());
-        // Made here: unpfs makes none where Tlcreate lacks O_CREAT, which only Linux repeats there.
-        std::fs::write(dir.path().join(FILE), vec![7; MIB]).expect("tmpfs takes it");
-        let path = dir.path().to_str().expect("a UTF-8 path").to_owned();
-        let mut command = Command::new(name);
-        // diod's tree goes by the name that it was exported by, unpfs's has none.
-        let aname = match name {
-            "diod" => {
-                command.args(["-f", "-n", "-N", "-l", &at, "-e", &path]);
-                path
-            }
-            _ => {
-                command.args([&format!("tcp!{}", at.replace(':', "!")), &path]);
-                String::new()
-            }
-        };
-        let peer = Running::start(&mut command);
-        let (address, process) = (format!("tcp:{at}"), peer.0.id());
-        let target = Target { address, process, aname, fixed: false, pipelines: false };
-        compare(report, &of_ours(ours.tcp()), name, &target, goals);
-        report
-            .section(&format!("9P2000.L over loopback TCP, asked by plain threads, beside {name} on tmpfs"));
-        compare_plain(report, &of_ours(ours.tcp()), name, &target, goals);
+    }
+    for (name, goals) in [("diod", &OF_DIOD), ("unpfs", &OF_UNPFS)] {
+        for (transport, scheme) in TRANSPORTS {
+            beside_peer(report, &of_ours(scheme), (name, goals), (transport, free(scheme, name)));
+        }
+    }
+}
+
+/// A peer that is on the path, serving a directory of tmpfs at `address`, asked in each way.
+fn beside_peer(
+    report: &mut Report,
+    ours: &Target,
+    (name, goals): (&str, &Goals),
+    (transport, address): (&str, String),
+) {
+    report.section(&format!("9P2000.L over {transport}, beside {name} on tmpfs"));
+    if !there_is(name) {
+        report.note(name, "not run: not on the path");
+        return;
+    }
+    let dir = tmpfs();
+    // Made here: unpfs makes none where Tlcreate lacks O_CREAT, which only Linux repeats there.
+    std::fs::write(dir.path().join(FILE), vec![7; MIB]).expect("tmpfs takes it");
+    let path = dir.path().to_str().expect("a UTF-8 path").to_owned();
+    let (scheme, at) = address.split_once(':').expect("an address of ours");
+    let mut command = Command::new(name);
+    // diod's tree goes by the name that it was exported by, unpfs's has none. unpfs puts what is behind the last `!` to the
+    // path of its socket.
+    let (aname, address) = match (name, scheme) {
+        ("diod", _) => {
+            command.args(["-f", "-n", "-N", "-l", at, "-e", &path]);
+            (path, address.clone())
+        }
+        (_, "unix") => {
+            command.args([&format!("unix!{at}!0"), &path]);
+            (String::new(), format!("{address}:0"))
+        }
+        _ => {
+            command.args([&format!("tcp!{}", at.replace(':', "!")), &path]);
+            (String::new(), address.clone())
+        }
+    };
+    let peer = Running::start(&mut command);
+    let target = Target { address, process: peer.0.id(), aname, fixed: false, pipelines: false };
+    compare(report, ours, name, &target, goals);
+    for (manner, who) in [(Manner::Asleep, "plain threads"), (Manner::Awake, "a client that does not sleep")]
+    {
+        report.section(&format!("9P2000.L over {transport}, asked by {who}, beside {name} on tmpfs"));
+        compare_plain(report, ours, name, &target, goals, manner);
     }
 }
 
 /// As [`compare`], with a client of plain threads, for what waits for answers.
-fn compare_plain(report: &mut Report, ours: &Target, name: &str, other: &Target, goals: &Goals) {
+fn compare_plain(
+    report: &mut Report,
+    ours: &Target,
+    name: &str,
+    other: &Target,
+    goals: &Goals,
+    manner: Manner,
+) {
+    wait_for(&other.address);
     let mut taken = [Vec::new(), Vec::new()];
     for _ in 0..ROUNDS_OF_PLAIN {
         for (target, into) in [ours, other].into_iter().zip(&mut taken) {
             let at = (target.address.as_str(), target.process);
-            match plain::measure(at, &target.aname, FILE, REQUESTS, CLIENTS) {
+            match plain::measure(at, (&target.aname, FILE), REQUESTS, CLIENTS, manner) {
                 Ok(one) => into.push(one),
                 Err(error) => {
                     return report.note(name, &format!("not measured: {}: {error}", target.address));
@@ -203,6 +255,19 @@ pub fn serve_nothing(address: &str) {
 fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
     listener.local_addr().expect("a bound socket has one").port()
+}
+
+/// Until a server that was just started listens, or for five seconds.
+fn wait_for(address: &str) {
+    let (scheme, at) = address.split_once(':').expect("an address of ours");
+    let began = Instant::now();
+    let listens = || match scheme {
+        "unix" => std::os::unix::net::UnixStream::connect(at).is_ok(),
+        _ => std::net::TcpStream::connect(at).is_ok(),
+    };
+    while !listens() && began.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// A process that is killed when dropped.

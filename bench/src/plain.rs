@@ -1,21 +1,31 @@
-//! 9P by plain threads and blocking calls: a client that adds as little of its own to what a server takes as a program
-//! can, and a server that answers the same bytes without looking at them. That one is the floor: what is left is the
-//! kernel's, the socket and waking the other side.
+//! 9P by plain threads and system calls: a client that adds as little of its own to what a server takes as a program can.
+//!
+//! One that sleeps until it is answered adds how long it takes to be woken, which is the same for every server and more than
+//! most of them take. So there is one that does not sleep, too: that measures the servers.
 
 use crate::process::{own_processor_time, processor_time};
 use nine::wire::{Dialect, Extension, Fid, Msize, Name, NamesBuf, OpenFlags, Tag, Tmessage, Uid};
-use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::net::{UnixListener, UnixStream};
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
-
-/// The first argument that makes this program the floor.
-pub const FLOOR: &str = "floor";
 
 const MSIZE: u32 = 64 << 10;
 
-trait Stream: Read + Write + Send {}
-impl<S: Read + Write + Send> Stream for S {}
+/// How a client waits for its answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// It sleeps in a blocking call, each connection in one of a thread of its own.
+    Asleep,
+    /// It asks the socket until the answer is there. Of many connections each processor has a thread, which sleeps where none
+    /// of its connections has an answer.
+    Awake,
+}
+
+trait Stream: Read + Write + AsFd + Send {}
+impl<S: Read + Write + AsFd + Send> Stream for S {}
 
 /// A connection, attached, its root fid 0.
 struct Connection {
@@ -57,9 +67,19 @@ impl Connection {
     /// Asks, and waits for the answer; an Rlerror is an error.
     fn call(&mut self, frame: &[u8]) -> io::Result<()> {
         self.stream.write_all(frame)?;
+        self.answered()
+    }
+
+    fn answered(&mut self) -> io::Result<()> {
         let mut have = 0;
         loop {
-            let n = self.stream.read(&mut self.reply[have..])?;
+            let n = match self.stream.read(&mut self.reply[have..]) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    std::hint::spin_loop();
+                    continue;
+                }
+                read => read?,
+            };
             if n == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
@@ -111,17 +131,18 @@ pub struct Taken {
     pub client: Duration,
 }
 
-/// Asks the server at `address`, which is process `server`, for its file `name`: `times` of each, and then by `clients` threads
-/// at once.
+/// Asks the server at `address`, which is process `server`, for its file `name`: `times` of each, and then by so many
+/// connections at once.
 pub fn measure(
     (address, server): (&str, u32),
-    aname: &str,
-    name: &str,
+    (aname, name): (&str, &str),
     times: usize,
     clients: usize,
+    manner: Manner,
 ) -> io::Result<Taken> {
     let asked = Asked::of(name);
     let mut connection = Connection::attached(address, aname)?;
+    rustix::io::ioctl_fionbio(&*connection.stream, manner == Manner::Awake)?;
     let mut taken = Taken::default();
     for _ in 0..times {
         let began = Instant::now();
@@ -147,65 +168,66 @@ pub fn measure(
     let each = times / 10;
     let (server_had, client_had) = (processor_time(server), own_processor_time());
     let began = Instant::now();
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = all
-            .iter_mut()
-            .map(|connection| scope.spawn(|| (0..each).try_for_each(|_| connection.call(&asked.read_byte))))
-            .collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("a client does not panic"))
-    })?;
+    match manner {
+        Manner::Asleep => by_a_thread_each(&mut all, &asked.read_byte, each)?,
+        Manner::Awake => by_a_thread_for_each_processor(&mut all, &asked.read_byte, each)?,
+    }
     taken.rate = (clients * each) as f64 / began.elapsed().as_secs_f64() / 1e3;
     taken.server = (processor_time(server) - server_had) / (clients * each) as u32;
     taken.client = (own_processor_time() - client_had) / (clients * each) as u32;
     Ok(taken)
 }
 
-/// Serves the floor at `address` until killed: a thread for each connection.
-pub fn serve_floor(address: &str) -> io::Result<()> {
-    match address.split_once(':') {
-        Some(("unix", path)) => {
-            for stream in UnixListener::bind(path)?.incoming() {
-                let stream = stream?;
-                std::thread::spawn(move || answer(stream));
-            }
-        }
-        Some(("tcp", address)) => {
-            for stream in TcpListener::bind(address)?.incoming() {
-                let stream = stream?;
-                stream.set_nodelay(true)?;
-                std::thread::spawn(move || answer(stream));
-            }
-        }
-        _ => panic!("{address}: neither unix: nor tcp:"),
-    }
-    Ok(())
+fn by_a_thread_each(all: &mut [Connection], request: &[u8], each: usize) -> io::Result<()> {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = all
+            .iter_mut()
+            .map(|connection| scope.spawn(|| (0..each).try_for_each(|_| connection.call(request))))
+            .collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("a client does not panic"))
+    })
 }
 
-/// Answers every request with as many bytes as a server would.
-fn answer(mut stream: impl Stream) -> io::Result<()> {
-    const TVERSION: u8 = 100;
-    const TATTACH: u8 = 104;
-    const TWALK: u8 = 110;
-    const TLOPEN: u8 = 12;
-    const TREAD: u8 = 116;
-    let mut request = [0; 256];
-    let mut reply = vec![0; MSIZE as usize];
-    loop {
-        let n = stream.read(&mut request)?;
-        if n < 7 {
-            return Ok(());
-        }
-        let size = match request[4] {
-            TVERSION => n,
-            TATTACH => 7 + 13,
-            TWALK => 7 + 2 + 13,
-            TLOPEN => 7 + 13 + 4,
-            TREAD => 7 + 4 + u32::from_le_bytes(*request[19..].first_chunk().expect("its count")) as usize,
-            _ => 7,
-        };
-        reply[..4].copy_from_slice(&(size as u32).to_le_bytes());
-        reply[4] = request[4] + 1;
-        reply[5..7].copy_from_slice(&request[5..7]);
-        stream.write_all(&reply[..size])?;
+fn by_a_thread_for_each_processor(all: &mut [Connection], request: &[u8], each: usize) -> io::Result<()> {
+    let threads = std::thread::available_parallelism()?.get();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = all
+            .chunks_mut(all.len().div_ceil(threads))
+            .map(|some| scope.spawn(|| in_turn(some, request, each)))
+            .collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("a client does not panic"))
+    })
+}
+
+/// Asks by all of them, each as soon as it was answered.
+fn in_turn(some: &mut [Connection], request: &[u8], each: usize) -> io::Result<()> {
+    let waiting = epoll::create(CreateFlags::CLOEXEC)?;
+    let mut left = vec![each; some.len()];
+    for (at, connection) in some.iter_mut().enumerate() {
+        rustix::io::ioctl_fionbio(&*connection.stream, true)?;
+        epoll::add(
+            &waiting,
+            &*connection.stream,
+            EventData::new_u64(at as u64),
+            EventFlags::IN | EventFlags::ET,
+        )?;
+        connection.stream.write_all(request)?;
     }
+    let mut busy = some.len();
+    let mut events = Vec::with_capacity(some.len());
+    while busy > 0 {
+        events.clear();
+        epoll::wait(&waiting, rustix::buffer::spare_capacity(&mut events), None)?;
+        for event in &events {
+            let at = event.data.u64() as usize;
+            some[at].answered()?;
+            left[at] -= 1;
+            if left[at] > 0 {
+                some[at].stream.write_all(request)?;
+            } else {
+                busy -= 1;
+            }
+        }
+    }
+    Ok(())
 }

@@ -11,10 +11,11 @@
 //!
 //! A thread that hangs on a disk holds its own connection and nobody else: it needs no watching.
 
+use self::ahead::Ahead;
 use crate::patience::{Patience, Turn};
 use crate::shm;
 use parking_lot::{Condvar, Mutex};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
@@ -26,6 +27,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+mod ahead;
+
 /// How long the end of a connection is waited for where the server stops.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -35,9 +38,9 @@ pub trait Socket: AsFd + Sized + Send + Sync + 'static {
     fn send(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
     fn shut(&self) -> io::Result<()>;
 
-    /// Whether one of `events` is there.
-    fn is_ready(&self, events: PollFlags) -> bool {
-        poll(&mut [PollFd::new(self, events)], Some(&Timespec::default())) != Ok(0)
+    /// Whether there is something to receive. It may go `ahead`: looking by receiving spares asking first.
+    fn has_come(&self, ahead: &Ahead) -> bool {
+        ahead.receive(self)
     }
     /// Somebody is about to sleep until `events`: what the descriptor is to be waited for, none where they are there.
     fn sleeps(&self, events: PollFlags) -> Option<PollFlags> {
@@ -99,9 +102,8 @@ impl Socket for shm::End {
     fn shut(&self) -> io::Result<()> {
         self.shut()
     }
-    fn is_ready(&self, events: PollFlags) -> bool {
-        events.contains(PollFlags::IN) && self.can_receive()
-            || events.contains(PollFlags::OUT) && self.can_send()
+    fn has_come(&self, _: &Ahead) -> bool {
+        self.can_receive()
     }
     fn sleeps(&self, events: PollFlags) -> Option<PollFlags> {
         let asleep = self.sleeps(events.contains(PollFlags::IN), events.contains(PollFlags::OUT));
@@ -143,11 +145,12 @@ impl Wake for Bell {
     }
 }
 
-/// What the session waits for, for the thread to wait for.
+/// What the session waits for, for the thread to wait for; and what that has received meanwhile.
 #[derive(Default)]
 struct Wanted {
     read: AtomicBool,
     write: AtomicBool,
+    ahead: Ahead,
 }
 
 /// The socket as the session sees it: what would block is noted.
@@ -177,6 +180,10 @@ impl<S: Socket> AsyncRead for Stream<S> {
         _: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Some(read) = self.wanted.ahead.read(buf) {
+            self.drained = read?;
+            return Poll::Ready(Ok(()));
+        }
         if std::mem::take(&mut self.drained) {
             self.wanted.read.store(true, Ordering::Relaxed);
             return Poll::Pending;
@@ -330,7 +337,7 @@ fn wait(socket: &impl Socket, wanted: &Wanted, bell: &Bell, patience: &mut Patie
         && let Some(_turn) = Turn::take()
     {
         let came = patience.look(|| {
-            let there = bell.rung.load(Ordering::SeqCst) || socket.is_ready(events);
+            let there = bell.rung.load(Ordering::SeqCst) || socket.has_come(&wanted.ahead);
             there.then_some(())
         });
         if came.is_some() {

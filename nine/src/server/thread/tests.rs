@@ -1,4 +1,5 @@
 use super::*;
+use rustix::event::Timespec;
 use std::os::unix::net::UnixStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
