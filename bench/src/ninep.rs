@@ -173,7 +173,9 @@ fn beside_peer(
     std::fs::write(dir.path().join(FILE), vec![7; MIB]).expect("tmpfs takes it");
     let path = dir.path().to_str().expect("a UTF-8 path").to_owned();
     let (scheme, at) = address.split_once(':').expect("an address of ours");
-    let mut command = Command::new(name);
+    // diod writes to peers that have hung up, and over a unix socket is killed for it where that is not ignored.
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"trap "" PIPE; exec "$0" "$@""#, name]);
     // diod's tree goes by the name that it was exported by, unpfs's has none. unpfs puts what is behind the last `!` to the
     // path of its socket.
     let (aname, address) = match (name, scheme) {

@@ -6,8 +6,10 @@ use crate::addr::Addr;
 use crate::auth::ClientTls;
 use crate::fault::Fault;
 use nine::client::{Client, ClientError, DirItem, Fid};
+use nine::patience::Arrivals;
 use nine::wire::{Attr, AttrMask, Dialect, Mode, Msize, OpenFlags, Uid};
 use std::io::ErrorKind;
+use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -89,6 +91,11 @@ impl Remote {
     async fn attach(client: &Client) -> Result<Remote, ClientError> {
         let uid = rustix::process::geteuid().as_raw();
         Ok(Remote { root: client.attach(b"", Some(Uid(uid)), b"/").await? })
+    }
+
+    /// What comes is told to `arrivals` from now on.
+    pub fn tell_arrivals(&self, arrivals: Arc<Arrivals>) {
+        self.root.client().tell_arrivals(arrivals);
     }
 
     pub async fn walk(&self, path: &str) -> Result<Fid, Fault> {

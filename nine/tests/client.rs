@@ -258,3 +258,50 @@ async fn a_server_that_goes_away_fails_what_is_in_flight_and_what_comes_later() 
     assert!(root.walk(["hello"]).await.is_err());
     assert_eq!((memory.pending(), memory.alive()), (0, 0));
 }
+
+/// How often a runtime of one thread has slept that asked a server on another for `times` words, and was told what came.
+fn sleeps_of_who_looks(times: usize) -> usize {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("sockets");
+    for socket in [&ours, &theirs] {
+        socket.set_nonblocking(true).expect("a socket");
+    }
+    let server = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let server = server.expect("a runtime");
+    server.spawn(async move {
+        let theirs = tokio::net::UnixStream::from_std(theirs).expect("a socket");
+        serve(Memory::new(), Arc::new(42), theirs, Config::default()).await
+    });
+    let slept = Arc::new(AtomicUsize::new(0));
+    let count = slept.clone();
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.on_thread_park(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    let arrivals = Arc::new(nine::patience::Arrivals::default());
+    runtime.enable_all().build().expect("a runtime").block_on(async {
+        let asked = async {
+            let ours = tokio::net::UnixStream::from_std(ours).expect("a socket");
+            let client = Client::connect(ours, Dialect::P9P2000L, Msize(65536)).await.expect("it is spoken");
+            client.tell_arrivals(arrivals.clone());
+            let root = client.attach(b"glenda", Some(Uid(1000)), b"/").await.expect("there is a root");
+            slept.store(0, Ordering::Relaxed);
+            for _ in 0..times {
+                root.getattr(AttrMask::BASIC).await.expect("it has attributes");
+            }
+        };
+        tokio::select! {
+            () = asked => {}
+            () = arrivals.look_for_more() => unreachable!("it never ends"),
+        }
+    });
+    slept.load(Ordering::Relaxed)
+}
+
+#[test]
+fn who_is_told_of_what_comes_to_a_client_looks_for_the_next_answer() {
+    // Where there is one processor, nobody looks; where it is taken away meanwhile, looking is given up for a while.
+    if std::thread::available_parallelism().is_ok_and(|processors| processors.get() > 1) {
+        assert!((0..200).any(|_| sleeps_of_who_looks(200) < 100));
+    }
+}

@@ -4,19 +4,31 @@ use super::Server;
 use crate::fault::Fault;
 use crate::remote::{Remote, fault};
 use clap::Args;
+use nine::patience::Arrivals;
 use nine::wire::OpenFlags;
 use std::io::{Read, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-/// Connects and does `what`.
+/// Connects and does `what`, on this thread alone: most of it is a request after the other, and where answers come soon it
+/// looks for them instead of sleeping.
 pub fn run<T>(
     server: Server,
     what: impl AsyncFnOnce(&Remote) -> Result<T, Fault>,
 ) -> Result<ExitCode, Fault> {
-    let runtime = super::tokio()?;
-    let result = runtime.block_on(async {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(super::no_threads)?;
+    let arrivals = Arc::new(Arrivals::default());
+    let asked = async {
         let remote = Remote::connect(&server.addr(), &server.tls).await?;
+        remote.tell_arrivals(arrivals.clone());
         what(&remote).await
+    };
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = asked => result,
+            () = arrivals.look_for_more() => unreachable!("it never ends"),
+        }
     });
     runtime.shutdown_timeout(std::time::Duration::from_millis(100));
     result.map(|_| ExitCode::SUCCESS)

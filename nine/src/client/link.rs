@@ -16,6 +16,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::error::ClientError;
 use super::mover::WriteNow;
+use crate::patience::Arrivals;
 use crate::wire::{Dialect, Fid, Rmessage, Tag, Tmessage};
 
 /// What happens when the answer to a tag comes.
@@ -54,6 +55,8 @@ pub(super) struct Link {
     writer: OnceLock<Weak<dyn WriteNow>>,
     /// Wakes those who wait for the end.
     over: Notify,
+    /// Who is told of what comes.
+    arrivals: OnceLock<Arc<Arrivals>>,
 }
 
 /// Requests in flight up to which one is written at once; more are better written together.
@@ -103,7 +106,20 @@ impl Link {
             mover: AtomicWaker::new(),
             writer: OnceLock::new(),
             over: Notify::new(),
+            arrivals: OnceLock::new(),
         })
+    }
+
+    /// Who is told of what comes: the first that is named.
+    pub(super) fn tell_arrivals(&self, arrivals: Arc<Arrivals>) {
+        let _others_know_already = self.arrivals.set(arrivals);
+    }
+
+    /// Something has come.
+    pub(super) fn has_come(&self) {
+        if let Some(arrivals) = self.arrivals.get() {
+            arrivals.tell();
+        }
     }
 
     /// Who can write on the spot.

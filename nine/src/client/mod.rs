@@ -28,6 +28,7 @@ pub use error::ClientError;
 pub use fid::{DirItem, Fid};
 pub use file::HeldLock;
 
+use crate::patience::Arrivals;
 use crate::wire::{self, Dialect, Extension, HEADER, Msize, Name, Rmessage, Tag, Tmessage, Uid, frame_size};
 use link::Link;
 
@@ -93,6 +94,12 @@ impl Client {
         link.set_writer(Arc::downgrade(&writer));
         tokio::spawn(mover::run(mover));
         Ok(Self { handle })
+    }
+
+    /// From now on what comes is told to `arrivals`, so that a runtime of one thread can look for the next answer instead of
+    /// sleeping until it is there ([`Arrivals::look_for_more`]). The first that is named stays.
+    pub fn tell_arrivals(&self, arrivals: Arc<Arrivals>) {
+        self.link().tell_arrivals(arrivals);
     }
 
     /// What is spoken.

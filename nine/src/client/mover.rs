@@ -129,6 +129,7 @@ impl<S: AsyncRead + AsyncWrite> Mover<S> {
         if read == 0 {
             return Poll::Ready(Err(ClientError::Closed));
         }
+        self.link.has_come();
         while let Some(size) = frame_size(&self.input, self.link.msize)? {
             if self.input.len() < size {
                 break;

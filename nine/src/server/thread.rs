@@ -15,7 +15,7 @@ use self::ahead::Ahead;
 use crate::patience::{Patience, Turn};
 use crate::shm;
 use parking_lot::{Condvar, Mutex};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
@@ -38,9 +38,12 @@ pub trait Socket: AsFd + Sized + Send + Sync + 'static {
     fn send(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
     fn shut(&self) -> io::Result<()>;
 
-    /// Whether there is something to receive. It may go `ahead`: looking by receiving spares asking first.
-    fn has_come(&self, ahead: &Ahead) -> bool {
-        ahead.receive(self)
+    /// Whether there is something to receive. It may go `ahead`, where that is given: looking by receiving spares asking first.
+    fn has_come(&self, ahead: Option<&Ahead>) -> bool {
+        match ahead {
+            Some(ahead) => ahead.receive(self),
+            None => poll(&mut [PollFd::new(self, PollFlags::IN)], Some(&Timespec::default())) != Ok(0),
+        }
     }
     /// Somebody is about to sleep until `events`: what the descriptor is to be waited for, none where they are there.
     fn sleeps(&self, events: PollFlags) -> Option<PollFlags> {
@@ -102,7 +105,7 @@ impl Socket for shm::End {
     fn shut(&self) -> io::Result<()> {
         self.shut()
     }
-    fn has_come(&self, _: &Ahead) -> bool {
+    fn has_come(&self, _: Option<&Ahead>) -> bool {
         self.can_receive()
     }
     fn sleeps(&self, events: PollFlags) -> Option<PollFlags> {
@@ -151,6 +154,8 @@ struct Wanted {
     read: AtomicBool,
     write: AtomicBool,
     ahead: Ahead,
+    /// What came last was large: more of it is better received where it is to lie.
+    much: AtomicBool,
 }
 
 /// The socket as the session sees it: what would block is noted.
@@ -192,6 +197,7 @@ impl<S: Socket> AsyncRead for Stream<S> {
         let len = space.len();
         let read = ready!(tried(&self.wanted.read, || self.socket.receive(space)))?;
         self.drained = 0 < read && read < len;
+        self.wanted.much.store(read > ahead::MOST, Ordering::Relaxed);
         buf.advance(read);
         Poll::Ready(Ok(()))
     }
@@ -336,8 +342,9 @@ fn wait(socket: &impl Socket, wanted: &Wanted, bell: &Bell, patience: &mut Patie
     if events == PollFlags::IN
         && let Some(_turn) = Turn::take()
     {
+        let ahead = (!wanted.much.load(Ordering::Relaxed)).then_some(&wanted.ahead);
         let came = patience.look(|| {
-            let there = bell.rung.load(Ordering::SeqCst) || socket.has_come(&wanted.ahead);
+            let there = bell.rung.load(Ordering::SeqCst) || socket.has_come(ahead);
             there.then_some(())
         });
         if came.is_some() {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::ReadBuf;
 
 /// More than a usual request, less than it takes time to copy.
-const MOST: usize = 4 << 10;
+pub(super) const MOST: usize = 4 << 10;
 
 /// Of one thread: nobody else fills or reads it.
 #[derive(Default)]

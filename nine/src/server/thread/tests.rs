@@ -1,5 +1,4 @@
 use super::*;
-use rustix::event::Timespec;
 use std::os::unix::net::UnixStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
