@@ -104,6 +104,38 @@ fn the_end_of_a_server_ends_its_tasks_mounts_and_sockets() {
     reader.wait().expect("the reader is gone too");
 }
 
+/// The processor time that the threads which take a server's FUSE requests have had, in nanoseconds.
+fn processor_time_of_mounts(server: &Server) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{}/task", server.pid())).expect("it runs").flatten();
+    let had = threads.filter_map(|thread| {
+        let name = fs::read_to_string(thread.path().join("comm")).ok()?;
+        let had = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        name.starts_with("fuser-").then(|| had.split(' ').next()?.parse::<u64>().ok()).flatten()
+    });
+    had.sum()
+}
+
+#[test]
+fn a_mount_that_nobody_asks_takes_no_processor_time_however_busy_it_was() {
+    if !has_fuse("an idle FUSE mount") {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let server = Server::start(&["--mount", dir.path().to_str().expect("a UTF-8 path")]);
+    let file = dir.path().join("tmp/f");
+    for _ in 0..3000 {
+        fs::write(&file, "x").expect("writable");
+        fs::remove_file(&file).expect("it is there");
+    }
+    assert!(processor_time_of_mounts(&server) > 0, "the threads that answered are among them");
+    // What the last request has left behind is done with.
+    until("nothing moves", || {
+        let before = processor_time_of_mounts(&server);
+        std::thread::sleep(Duration::from_millis(300));
+        processor_time_of_mounts(&server) == before
+    });
+}
+
 #[test]
 fn a_mount_that_a_killed_server_left_is_taken_away_by_the_next() {
     if !has_fuse("a stale FUSE mount") {

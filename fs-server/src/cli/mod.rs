@@ -18,6 +18,7 @@ use crate::fault::Fault;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
 
 /// A file server whose files are running programs.
 #[derive(Parser, Debug)]
@@ -76,9 +77,10 @@ impl Server {
 
 /// Sends tracing to stderr, filtered by TASKFS_LOG.
 pub fn log() {
-    // fuser calls it an error when the kernel no longer wants an answer: every interrupted read ends that way.
-    let quiet = "warn,fuser::reply=off,fuser::mnt=error";
-    let filter = tracing_subscriber::EnvFilter::try_from_env("TASKFS_LOG").unwrap_or_else(|_| quiet.into());
+    let filter = EnvFilter::try_from_env("TASKFS_LOG").unwrap_or_else(|_| "warn,fuser::mnt=error".into());
+    // fuser calls it an error when the kernel no longer wants an answer: every interrupted read ends that way, and every large
+    // one, which is answered beside it.
+    let filter = filter.add_directive("fuser::reply=off".parse().expect("a directive"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true).init();
 }
 

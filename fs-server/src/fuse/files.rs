@@ -1,8 +1,10 @@
 //! Work on open files: reading, writing, sizes, and what the kernel may do with the file's pages.
 
 use super::attr::with_groups;
-use super::buffer::Buffer;
+use super::buffer::{Buffer, LARGEST};
 use super::handles::Open;
+use super::locks::{self, Holder};
+use bytes::Bytes;
 use fuser::FopenFlags;
 use std::sync::Arc;
 use vfs::{
@@ -36,11 +38,26 @@ fn is_at_hand(file: &FileRef) -> bool {
     file.nature() == Nature::Storage && !file.is_remote()
 }
 
+/// What a read has brought.
+pub(super) enum Data {
+    Read(Buffer),
+    /// The file's own, not copied.
+    Lent(Vec<Bytes>),
+}
+
+/// A smaller read is copied for less than it takes to lend it.
+const LENT: usize = 32 << 10;
+
 /// [`read`] without a future; none where it takes one.
-pub(super) fn read_at_once(open: &Open, offset: u64, size: usize) -> Option<Result<Buffer>> {
+pub(super) fn read_at_once(open: &Open, offset: u64, size: usize) -> Option<Result<Data>> {
     let file = &open.file;
     if !is_at_hand(file) {
         return None;
+    }
+    if size >= LENT
+        && let Some(parts) = file.read_shared(offset, size.min(LARGEST))
+    {
+        return Some(Ok(Data::Lent(parts)));
     }
     // The kernel takes less than it asked for as the end of the file.
     let mut buffer = Buffer::take(size);
@@ -54,10 +71,14 @@ pub(super) fn read_at_once(open: &Open, offset: u64, size: usize) -> Option<Resu
         }
     }
     buffer.truncate(filled);
-    Some(Ok(buffer))
+    Some(Ok(Data::Read(buffer)))
 }
 
-pub(super) async fn read(open: Arc<Open>, offset: u64, size: usize, flags: i32) -> Result<Buffer> {
+pub(super) async fn read(open: Arc<Open>, offset: u64, size: usize, flags: i32) -> Result<Data> {
+    read_copied(open, offset, size, flags).await.map(Data::Read)
+}
+
+async fn read_copied(open: Arc<Open>, offset: u64, size: usize, flags: i32) -> Result<Buffer> {
     let nonblocking = flags & libc::O_NONBLOCK != 0;
     let file = &open.file;
     if file.nature() == Nature::Storage {
@@ -97,6 +118,21 @@ pub(super) async fn read(open: Arc<Open>, offset: u64, size: usize, flags: i32) 
     let read = file.read(offset, &mut buffer).await?;
     buffer.truncate(read);
     Ok(buffer)
+}
+
+/// [`flush`] without a future; none where it takes one.
+pub(super) fn flush_at_once(open: &Open, holder: Holder) -> Option<Result<()>> {
+    if !is_at_hand(&open.file) {
+        return None;
+    }
+    locks::closed_by(open, holder);
+    open.file.flush().now()
+}
+
+/// `holder` has closed one of his descriptors. That gives up his locks whatever becomes of the late writes (close(2)).
+pub(super) async fn flush(open: Arc<Open>, holder: Holder) -> Result<()> {
+    locks::closed_by(&open, holder);
+    open.file.flush().await
 }
 
 /// What a write came with besides its data.

@@ -12,6 +12,7 @@ mod attr;
 mod buffer;
 mod capabilities;
 mod counts;
+mod device;
 mod files;
 mod gate;
 mod handles;
@@ -19,6 +20,7 @@ mod inodes;
 mod interrupt;
 mod list;
 mod locks;
+mod looking;
 mod mountpoint;
 mod names;
 mod notices;
@@ -38,6 +40,7 @@ mod tests;
 
 pub use counts::{Counts, Held};
 
+use device::Device;
 use fuser::{BackgroundSession, Config, MountOption, SessionACL};
 pub use gate::unheard;
 use handles::Handles;
@@ -45,6 +48,7 @@ use inodes::Inodes;
 use interrupt::Watcher;
 use notices::Notices;
 use readers::Readers;
+use rustix::fd::AsFd;
 use session::Session;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -119,8 +123,6 @@ pub fn mount(
     let others = options.allow_other.unwrap_or_else(mountpoint::may_allow_other);
     config.acl = if others { SessionACL::All } else { SessionACL::Owner };
     config.n_threads = Some(options.threads.max(1));
-    // A queue of its own for each thread.
-    config.clone_fd = true;
 
     static CLIENTS: AtomicU64 = AtomicU64::new(1);
     let watcher = Arc::new(Watcher::start()?);
@@ -131,7 +133,8 @@ pub fn mount(
     let handles = Arc::new(Handles::default());
     options.counts.mounted(&inodes, &handles);
     let counts = options.counts.clone();
-    let readers = Readers::of_a_mount(options.threads.max(1));
+    let device = Arc::new(Device::default());
+    let readers = Readers::of_a_mount(device.clone(), options.threads.max(1));
     let session = Session {
         inodes,
         handles,
@@ -140,8 +143,13 @@ pub fn mount(
         client,
         counts,
         readers: readers.clone(),
+        device: device.clone(),
+        forgets: AtomicU64::new(0),
     };
-    let session = fuser::spawn_mount(session, &dir, &config).map_err(named)?;
+    let session = fuser::Session::new(session, &dir, &config).map_err(named)?;
+    // All its threads read from this one (not `clone_fd`), so that each may answer there.
+    device.is(session.as_fd()).map_err(named)?;
+    let session = session.spawn().map_err(named)?;
     notices.start(session.notifier(), move || known.everything())?;
     debug!(dir = %dir.display(), threads = options.threads, others, "mounted");
     Ok(Mount { dir, watcher, notices, readers, session: Some(session) })

@@ -3,9 +3,13 @@
 //! The kernel gives a request to the thread that has waited longest. Threads that take turns like that are woken each on
 //! another processor, with a cold cache, and a program that asks for one thing after the other waits several times as long
 //! as for one thread. So the others rest here, at the end of the last request that they answered, and not in the kernel.
-//! All of them are called where one does not keep up: it has computed without a pause, or had to sleep in one
-//! (a disk), or does not come back from one at all ([`Readers::call`]). After a second without any of that they rest again.
+//! All of them are called where one does not keep up: it has computed without a pause while requests queued, or had to sleep
+//! in one (a disk), or does not come back from one at all ([`Readers::call`]). After a second without any of that they rest again.
+//! The one looks for the next request before it sleeps, where that is of use (`looking`).
 
+use super::device::Device;
+use super::looking::{Looking, WINDOW, Window};
+use nine::patience;
 use parking_lot::{Condvar, Mutex};
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -14,17 +18,20 @@ use std::time::{Duration, Instant};
 
 /// How long all threads are kept at it.
 const CALLED: Duration = Duration::from_secs(1);
-/// So many requests make a window, at whose end a thread looks whether it keeps up.
-const WINDOW: u32 = 64;
-/// The percentage of a window's time from which on it computed all the time, and had no request to wait for.
+/// The percentage of a window's time from which on it computed all the time.
 const BUSY: u32 = 90;
+/// Behind so many requests of such a window the next one was there already: else who asks is one who waits for large answers.
+const QUEUED: u32 = WINDOW / 4;
 /// A request that took longer may have slept in its work, or have been kept from its processor.
 const LONG: Duration = Duration::from_micros(200);
+/// Without a request for so long, what comes next has nothing to do with what was before.
+const GAP: Duration = Duration::from_millis(2);
 /// So many requests after a long one a thread's sleeps are counted, which costs a system call each.
 const WATCHED: u32 = 256;
 
 /// The session threads of one mount.
 pub(super) struct Readers {
+    device: Arc<Device>,
     began: Instant,
     threads: usize,
     /// Up to when all are wanted, in nanoseconds since `began`.
@@ -64,10 +71,29 @@ struct Mine {
     /// When its window began, on the clock and of the processor's time that it had; and its requests since.
     window: Cell<Option<(Instant, Duration)>>,
     requests: Cell<u32>,
+    /// When the last one ended.
+    last: Cell<Option<Instant>>,
+    /// For how long it has looked in it for the next request.
+    looked: Cell<Duration>,
+    /// It computed all the time in the window before, and behind how many requests since the next one was there already.
+    busy: Cell<bool>,
+    queued: Cell<u32>,
+    looking: RefCell<Looking>,
     /// For how many requests more its sleeps are counted.
     watched: Cell<u32>,
     /// Whose it is. When it ends, so do the others.
     leaving: RefCell<Option<Leaving>>,
+}
+
+impl Mine {
+    /// What was of the window so far does not count.
+    fn restart(&self, now: Instant) {
+        self.window.set(Some((now, processor_time())));
+        self.requests.set(0);
+        self.looked.take();
+        self.queued.take();
+        self.busy.set(false);
+    }
 }
 
 struct Leaving(Arc<Readers>);
@@ -114,14 +140,15 @@ fn processor_time() -> Duration {
 }
 
 impl Readers {
-    pub(super) fn of_a_mount(threads: usize) -> Arc<Readers> {
-        let readers = Readers::new(threads);
+    pub(super) fn of_a_mount(device: Arc<Device>, threads: usize) -> Arc<Readers> {
+        let readers = Readers::new(device, threads);
         ALL.add(&readers);
         readers
     }
 
-    fn new(threads: usize) -> Arc<Readers> {
+    fn new(device: Arc<Device>, threads: usize) -> Arc<Readers> {
         Arc::new(Readers {
+            device,
             began: Instant::now(),
             threads,
             until: AtomicU64::new(0),
@@ -141,12 +168,22 @@ impl Readers {
                 *mine.leaving.borrow_mut() = Some(Leaving(self.clone()));
             }
             mine.requests.set(mine.requests.get() + 1);
-            if mine.requests.get() >= WINDOW {
+            if mine.last.get().is_none_or(|last| began - last > GAP) {
+                mine.restart(began);
+            } else if mine.requests.get() >= WINDOW {
                 mine.requests.set(0);
                 let computed = processor_time();
                 let before = mine.window.replace(Some((began, computed)));
-                if before.is_some_and(|(then, before)| (computed - before) * 100 > (began - then) * BUSY) {
-                    self.call(began);
+                // Who looked had nothing to do.
+                let looked = mine.looked.take();
+                let queued = mine.queued.take();
+                if let Some((then, before)) = before {
+                    let (computed, took) = (computed - before, began - then);
+                    mine.busy.set(computed.saturating_sub(looked) * 100 > took * BUSY);
+                    if mine.busy.get() && queued > QUEUED {
+                        self.call(began);
+                    }
+                    mine.looking.borrow_mut().learn(Window { took, looked });
                 }
             }
         });
@@ -207,6 +244,22 @@ impl Readers {
         *resting -= 1;
         self.active.fetch_add(1, Relaxed);
     }
+
+    /// Looks for the next request, where this is the only one that would take it.
+    fn look(&self, mine: &Mine) {
+        if mine.busy.get() && self.device.is_ready() {
+            return mine.queued.set(mine.queued.get() + 1);
+        }
+        let mut looking = mine.looking.borrow_mut();
+        if looking.looks()
+            && self.active.load(Relaxed) == 1
+            && let Some(_others_may_work) = patience::Turn::take()
+        {
+            let began = Instant::now();
+            looking.look(|| self.device.is_ready());
+            mine.looked.set(mine.looked.get() + began.elapsed());
+        }
+    }
 }
 
 /// Calls the threads of every mount: one is held by a disk.
@@ -219,6 +272,7 @@ impl Turn<'_> {
     pub(super) fn end(self) {
         let now = Instant::now();
         MINE.with(|mine| {
+            mine.last.set(Some(now));
             if now - self.began > LONG {
                 mine.watched.set(WATCHED);
                 if self.slept.is_some_and(|before| sleeps() > before) {
@@ -227,12 +281,15 @@ impl Turn<'_> {
             }
         });
         self.readers.rest();
+        MINE.with(|mine| self.readers.look(mine));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fd::AsFd;
+    use std::io::Write;
 
     /// A thread that takes up a request and ends it, as often as `go` says.
     fn reader(readers: &Arc<Readers>, rounds: u32) -> std::thread::JoinHandle<()> {
@@ -255,7 +312,7 @@ mod tests {
 
     #[test]
     fn all_but_one_rest_until_they_are_called_or_one_ends() {
-        let readers = Readers::new(3);
+        let readers = Readers::new(Arc::default(), 3);
         let resting: Vec<_> = (0..2).map(|_| reader(&readers, 1)).collect();
         until(|| readers.active.load(Relaxed) == 1);
         assert!(resting.iter().all(|thread| !thread.is_finished()));
@@ -270,21 +327,21 @@ mod tests {
 
     #[test]
     fn a_disk_never_holds_the_last_one() {
-        let readers = Readers::new(3);
+        let readers = Readers::new(Arc::default(), 3);
         let held = [readers.may_be_held(), readers.may_be_held()];
         assert!(held.iter().all(Option::is_some));
         assert!(readers.may_be_held().is_none());
         assert!(readers.may_be_held().is_none(), "who was refused is not counted");
         drop(held);
         assert!(readers.may_be_held().is_some());
-        let lone = Readers::new(1);
+        let lone = Readers::new(Arc::default(), 1);
         assert!(lone.may_be_held().is_some());
     }
 
     #[test]
     fn a_disk_that_holds_one_calls_the_others() {
         let mounts = Mounts(Mutex::default());
-        let readers = Readers::new(2);
+        let readers = Readers::new(Arc::default(), 2);
         mounts.add(&readers);
         let resting = reader(&readers, 1);
         until(|| readers.active.load(Relaxed) == 1);
@@ -292,14 +349,38 @@ mod tests {
         until(|| resting.is_finished());
     }
 
+    /// A device that has a request, or has none.
+    fn device(has_request: bool) -> (Arc<Device>, std::io::PipeWriter) {
+        let (kernel, mut requests) = std::io::pipe().unwrap();
+        if has_request {
+            requests.write_all(b"a request").unwrap();
+        }
+        let device = Arc::new(Device::default());
+        device.is(kernel.as_fd()).unwrap();
+        (device, requests)
+    }
+
     #[test]
-    fn one_that_computes_without_a_pause_calls_the_others() {
-        let readers = Readers::new(2);
+    fn one_that_computes_without_a_pause_calls_the_others_where_somebody_waits_for_it() {
+        let (device, _requests) = device(true);
+        let readers = Readers::new(device, 2);
         let resting = reader(&readers, 1);
         until(|| readers.active.load(Relaxed) == 1);
         until(|| {
-            (0..WINDOW * 2).for_each(|_| readers.begin().end());
+            (0..WINDOW * 3).for_each(|_| readers.begin().end());
             resting.is_finished()
         });
+    }
+
+    #[test]
+    fn one_who_waits_for_large_answers_is_answered_by_one_thread() {
+        let (device, _requests) = device(false);
+        let readers = Readers::new(device, 2);
+        let resting = reader(&readers, 1);
+        until(|| readers.active.load(Relaxed) == 1);
+        (0..WINDOW * 100).for_each(|_| readers.begin().end());
+        assert_eq!(readers.active.load(Relaxed), 1);
+        readers.end();
+        resting.join().unwrap();
     }
 }

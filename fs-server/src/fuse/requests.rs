@@ -5,7 +5,7 @@
 use super::attr::{attributes, caller, device, maker, open_flags, set_time, with_groups};
 use super::buffer::Buffer;
 use super::capabilities;
-use super::files::{self, Write};
+use super::files::{self, Data, Write};
 use super::handles::Open;
 use super::interrupt::Patience;
 use super::list::{Entries, Names};
@@ -40,11 +40,8 @@ impl Filesystem for Session {
         });
     }
 
-    fn forget(&self, _: &Request, ino: INodeNo, count: u64) {
-        self.counts.requested("forget");
-        if let Some(gone) = self.inodes.forget(ino, count) {
-            self.put_away(move || drop(gone));
-        }
+    fn forget(&self, request: &Request, ino: INodeNo, count: u64) {
+        self.forgotten(request, ino, count);
     }
 
     fn getattr(&self, request: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
@@ -264,7 +261,11 @@ impl Filesystem for Session {
             files::read(open, offset, size, flags.0)
         };
         let asked = Asked::of("read", request, ino);
-        self.on_file_at_once(asked, handle, reply, at_once, work, |reply, data| reply.data(&data));
+        let (request, device) = (request.unique(), self.device.clone());
+        self.on_file_at_once(asked, handle, reply, at_once, work, move |reply, data| match data {
+            Data::Read(data) => reply.data(&data),
+            Data::Lent(parts) => device.answer(request, reply, &parts),
+        });
     }
 
     fn write(
@@ -304,12 +305,10 @@ impl Filesystem for Session {
         reply: ReplyEmpty,
     ) {
         let holder = self.holder(owner, request.pid());
-        let work = |open: Arc<Open>| async move {
-            // close(2) gives up the process's locks whatever becomes of the late writes.
-            locks::closed_by(&open, holder);
-            open.file.flush().await
-        };
-        self.on_file(Asked::of("flush", request, ino), handle, reply, work, |reply, ()| reply.ok());
+        let at_once = |open: &Open| files::flush_at_once(open, holder);
+        let work = |open| files::flush(open, holder);
+        let asked = Asked::of("flush", request, ino);
+        self.on_file_at_once(asked, handle, reply, at_once, work, |reply, ()| reply.ok());
     }
 
     fn release(

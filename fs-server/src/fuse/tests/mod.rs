@@ -3,6 +3,7 @@
 mod coherence;
 mod cost;
 mod forgets;
+mod large;
 mod mounts;
 mod passthrough;
 mod posix;
