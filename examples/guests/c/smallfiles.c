@@ -1,7 +1,8 @@
 /* smallfiles [DIR [FILES]]: FILES (1000) files of 1 KiB in DIR; each of write, read, stat and unlink over all of them,
  * synchronously. Prints milliseconds, one "name ms" a line. The same source, compiled natively, gives the figure to
- * beat. */
+ * beat. What was read is compared by words: a libc's memcmp may go byte by byte, which would be most of a read. */
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 #include <unistd.h>
 
 enum { SIZE = 1024 };
-static char content[SIZE], back[SIZE];
+static uint64_t content[SIZE / 8], back[SIZE / 8];
 
 static double now(void) {
     struct timespec t;
@@ -32,11 +33,18 @@ static void put(const char *name) {
     close(fd);
 }
 
+static int same(void) {
+    uint64_t differs = 0;
+    for (unsigned i = 0; i < SIZE / 8; i++)
+        differs |= content[i] ^ back[i];
+    return differs == 0;
+}
+
 static void get(const char *name) {
     int fd = open(name, O_RDONLY);
     check(fd >= 0, name);
     check(read(fd, back, SIZE) == SIZE, "read");
-    check(memcmp(content, back, SIZE) == 0, "what was read is not what was written");
+    check(same(), "what was read is not what was written");
     close(fd);
 }
 
