@@ -1,10 +1,16 @@
 //! What of a guest's calls on a host directory is the kernel's part: the same system calls natively, confined as the server's are
 //! (openat2(2) beneath a directory, nothing opened that was not looked at) and in a program of several threads, beside the plain
 //! ones in a program of one. No guest's call can be had for less.
+//!
+//! An open is there three times: as it is done of a file that was opened a moment ago, of any other, and as it would be done if
+//! the fifos that somebody puts in a file's place might be opened for a moment, which they are not.
 
 use crate::report::Report;
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags, openat, openat2, statx};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags, fstat, openat, openat2, stat, statat, statx,
+    unlink, unlinkat,
+};
 use rustix::path::DecInt;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -36,20 +42,20 @@ pub fn run(report: &mut Report, dir: &Path) {
     let place = Place {
         dir: open(&path).expect("it is there"),
         fds: open(Path::new("/proc/self/fd")).expect("/proc"),
-        open: File::open(path.join(&names[0])).expect("it is there"),
+        open: File::options().read(true).write(true).open(path.join(&names[0])).expect("it is there"),
         path,
     };
-    let rows: [(&str, Call, Call); 4] = [
+    let rows: [(&str, Call, Call); 8] = [
         ("pread_4k", pread, pread),
-        ("fstat", |at, _| look(&at.open, ""), |at, _| assert!(at.open.metadata().is_ok())),
-        (
-            "stat",
-            |at, name| look(&at.dir, name),
-            |at, name| {
-                assert!(std::fs::metadata(at.path.join(name)).is_ok());
-            },
-        ),
-        ("open_close", look_and_open, |at, name| drop(File::open(at.path.join(name)).expect("a file"))),
+        ("pwrite_4k", pwrite, pwrite),
+        ("fstat", by_descriptor, by_descriptor),
+        ("stat", by_name, |at, name| {
+            stat(&*at.path.join(name)).expect("a stat");
+        }),
+        ("open_close, opened a moment ago", by_name, plain_open),
+        ("open_close, not opened lately", look_and_open, plain_open),
+        ("open_close, fifos not minded", open_and_look, plain_open),
+        ("create and unlink", create_confined, create_plain),
     ];
     let plain = rows.map(|(_, _, plain)| fastest(&place, &names, plain));
     let (end, ended) = mpsc::channel::<()>();
@@ -79,18 +85,55 @@ fn pread(at: &Place, _: &str) {
     at.open.read_exact_at(&mut [0; 4096], 0).expect("it is as long");
 }
 
-fn look(dir: impl AsFd, name: &str) {
-    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
-    statx(dir, name, flags, StatxFlags::BASIC_STATS | StatxFlags::BTIME).expect("a stat");
+fn pwrite(at: &Place, _: &str) {
+    at.open.write_all_at(&[0; 4096], 0).expect("there is room");
 }
+
+fn by_descriptor(at: &Place, _: &str) {
+    fstat(&at.open).expect("a stat");
+}
+
+fn by_name(at: &Place, name: &str) {
+    statat(&at.dir, name, AtFlags::SYMLINK_NOFOLLOW).expect("a stat");
+}
+
+fn plain_open(at: &Place, name: &str) {
+    openat(CWD, &*at.path.join(name), OFlags::RDONLY, Mode::empty()).expect("a file");
+}
+
+/// All there is to know, by which a file is told from others later.
+fn look(fd: impl AsFd) {
+    statx(fd, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS | StatxFlags::BTIME).expect("a stat");
+}
+
+const BENEATH: ResolveFlags =
+    ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
 /// What the name means is looked at through a descriptor that opens nothing, and that very file is opened then: nobody can put a
 /// device or a fifo in its place.
 fn look_and_open(at: &Place, name: &str) {
-    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    let seen = openat2(&at.dir, name, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty(), beneath);
+    let seen = openat2(&at.dir, name, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty(), BENEATH);
     let seen = seen.expect("it is there");
-    look(&seen, "");
+    look(&seen);
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
     openat(&at.fds, DecInt::from_fd(&seen), flags, Mode::empty()).expect("it is there still");
+}
+
+fn open_and_look(at: &Place, name: &str) {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    look(openat2(&at.dir, name, flags, Mode::empty(), BENEATH).expect("it is there"));
+}
+
+const NEW: OFlags = OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL);
+
+fn create_confined(at: &Place, _: &str) {
+    let mode = Mode::from_raw_mode(0o644);
+    look(openat2(&at.dir, "new", NEW | OFlags::NOFOLLOW, mode, BENEATH).expect("it is new"));
+    unlinkat(&at.dir, "new", AtFlags::empty()).expect("it is there");
+}
+
+fn create_plain(at: &Place, _: &str) {
+    let path = at.path.join("new");
+    openat(CWD, &path, NEW, Mode::from_raw_mode(0o644)).expect("it is new");
+    unlink(&path).expect("it is there");
 }
