@@ -7,13 +7,20 @@ use crate::p1::errno::NOTCAPABLE;
 use std::sync::Arc;
 use vfs::{Errno, FileRef, Kind, Nature, NodeRef, Place, Result};
 
+/// Where what is open was found.
+pub(crate) enum Found {
+    /// Nowhere in the guest's namespace.
+    Stdio,
+    At(Place),
+    /// A regular file that was opened in one step: of its place the identity is all that is kept.
+    Once(u64),
+}
+
 /// An open file or directory.
 pub(crate) struct Descriptor {
-    /// Where it was found; stdio has no place in the guest's namespace.
-    pub place: Option<Place>,
+    pub found: Found,
     /// None for a directory that was given, not opened, until it is listed.
     pub file: Option<FileRef>,
-    pub node: NodeRef,
     pub offset: u64,
     pub flags: FdFlags,
     pub rights: Rights,
@@ -59,21 +66,43 @@ const DIR_RIGHTS: Rights = Rights::FD_FDSTAT_SET_FLAGS
 impl Descriptor {
     /// Whether it is one that the program was started with: it was not opened by a name.
     pub fn is_stdio(&self) -> bool {
-        self.place.is_none()
+        matches!(self.found, Found::Stdio)
+    }
+
+    fn place(&self) -> Option<&Place> {
+        match &self.found {
+            Found::At(place) => Some(place),
+            Found::Stdio | Found::Once(_) => None,
+        }
+    }
+
+    pub fn node(&self) -> &NodeRef {
+        match (&self.file, &self.found) {
+            (Some(file), _) => file.node(),
+            (None, Found::At(place)) => place.node(),
+            (None, Found::Stdio | Found::Once(_)) => unreachable!("what has no place was opened"),
+        }
+    }
+
+    /// The path of the qid that the guest is shown.
+    pub fn identity(&self) -> u64 {
+        match &self.found {
+            Found::At(place) => place.qid().path,
+            Found::Once(identity) => *identity,
+            Found::Stdio => self.node().qid().path,
+        }
     }
 
     /// One of the task's stdio files: 0 is read, 1 and 2 are written.
     pub fn stdio(file: FileRef, output: bool) -> Descriptor {
-        let node = file.node().clone();
         let mut rights = FILE_RIGHTS | if output { Rights::FD_WRITE } else { Rights::FD_READ };
         // wasi-libc takes what can seek for no terminal.
-        if node.nature() == Nature::Stream {
+        if file.node().nature() == Nature::Stream {
             rights -= Rights::FD_SEEK | Rights::FD_TELL;
         }
         Descriptor {
-            place: None,
+            found: Found::Stdio,
             file: Some(file),
-            node,
             offset: 0,
             flags: FdFlags::empty(),
             rights,
@@ -85,11 +114,9 @@ impl Descriptor {
 
     /// A directory that the guest finds open at its start.
     pub fn preopen(place: Place, name: &[u8]) -> Descriptor {
-        let node = place.node().clone();
         Descriptor {
-            place: Some(place),
+            found: Found::At(place),
             file: None,
-            node,
             offset: 0,
             flags: FdFlags::empty(),
             rights: DIR_RIGHTS,
@@ -99,9 +126,8 @@ impl Descriptor {
         }
     }
 
-    /// What was opened at `place`.
-    pub fn opened(place: Place, file: FileRef, flags: FdFlags, read: bool, write: bool) -> Descriptor {
-        let node = file.node().clone();
+    pub fn opened(found: Found, file: FileRef, flags: FdFlags, read: bool, write: bool) -> Descriptor {
+        let node = file.node();
         let (rights, inheriting) = if node.kind().is_dir() {
             (DIR_RIGHTS, Rights::all())
         } else {
@@ -117,15 +143,15 @@ impl Descriptor {
             }
             (rights, Rights::empty())
         };
-        let (place, file) = (Some(place), Some(file));
-        Descriptor { place, file, node, offset: 0, flags, rights, inheriting, preopen: None, appends: false }
+        let file = Some(file);
+        Descriptor { found, file, offset: 0, flags, rights, inheriting, preopen: None, appends: false }
     }
 
     /// What the guest is told that it is. A stream on stdio is shown as a terminal, so that C programs write line by line
     /// and whoever follows the output sees it live.
     pub fn shown_kind(&self) -> Kind {
-        match self.node.kind() {
-            Kind::File if self.place.is_none() && self.node.nature() == Nature::Stream => Kind::CharDevice,
+        match self.node().kind() {
+            Kind::File if self.is_stdio() && self.is_stream() => Kind::CharDevice,
             kind => kind,
         }
     }
@@ -137,7 +163,7 @@ impl Descriptor {
     /// The file, where it was opened for `right` (EBADF, as POSIX has it for the wrong access mode).
     pub fn open_for(&self, right: Rights) -> Result<&FileRef> {
         match &self.file {
-            Some(_) if self.node.kind().is_dir() => Errno::EISDIR.into(),
+            Some(file) if file.node().kind().is_dir() => Errno::EISDIR.into(),
             Some(file) if self.rights.contains(right) => Ok(file),
             _ => Errno::EBADF.into(),
         }
@@ -145,8 +171,8 @@ impl Descriptor {
 
     /// The directory that paths start from.
     pub fn dir(&self, right: Rights) -> Result<&Place> {
-        match &self.place {
-            Some(place) if self.node.kind().is_dir() => {
+        match self.place() {
+            Some(place) if self.node().kind().is_dir() => {
                 self.need(right)?;
                 Ok(place)
             }
@@ -155,7 +181,7 @@ impl Descriptor {
     }
 
     pub fn is_stream(&self) -> bool {
-        self.node.nature() == Nature::Stream
+        self.node().nature() == Nature::Stream
     }
 }
 

@@ -4,7 +4,7 @@
 use vfs::{Caller, Errno, FileRef, Follow, Kind, Mode, OpenFlags, Parent, Place, RenameFlags, Result};
 
 /// Permissions of a new file. WASI has none to say, and no umask.
-const FILE_MODE: Mode = Mode::new(0o644);
+pub(crate) const FILE_MODE: Mode = Mode::new(0o644);
 /// Permissions of a new directory.
 const DIR_MODE: Mode = Mode::new(0o755);
 /// ELOOP beyond this many dangling links on the way to a file that is to be made.
@@ -57,32 +57,6 @@ pub(crate) async fn create(
         parent = dir.resolve_parent(who, &target).await?;
     }
     Errno::ELOOP.into()
-}
-
-/// [`create`] where that is a matter of one step: a plain name in a directory that makes it, or has it, at once.
-pub(crate) fn create_at_once(
-    who: &Caller,
-    dir: &Place,
-    path: &[u8],
-    flags: OpenFlags,
-) -> Option<Result<(Place, FileRef)>> {
-    let Parent { dir, name, .. } = entry_at_once(who, dir, path)?;
-    match dir.create_at_once(who, name.as_name(), FILE_MODE, flags) {
-        Some(made) => Some(Ok((made.place, made.file))),
-        None if flags.contains(OpenFlags::EXCLUSIVE) => None,
-        None => dir.open_at_once(who, &name, flags)?.ok().map(Ok),
-    }
-}
-
-/// [`unlink`], the same.
-pub(crate) fn unlink_at_once(who: &Caller, dir: &Place, path: &[u8]) -> Option<Result<()>> {
-    let Parent { dir, name, .. } = entry_at_once(who, dir, path)?;
-    dir.unlink_at_once(who, name.as_name())
-}
-
-/// The directory and name of `path`, where nothing is special about them.
-fn entry_at_once(who: &Caller, dir: &Place, path: &[u8]) -> Option<Parent> {
-    dir.resolve_parent(who, path).now()?.ok().filter(|parent| !parent.must_be_dir)
 }
 
 pub(crate) async fn mkdir(who: &Caller, dir: &Place, path: &[u8]) -> Result<()> {

@@ -24,7 +24,7 @@ impl<'a> Name<'a> {
             _ => Ok(Name(bytes)),
         }
     }
-    /// What was taken from a [`Name`] before: a tree need not check its own names again.
+    /// What was taken from a [`Name`] before, or from a listing of the kernel's: a tree need not check its own names again.
     pub(crate) fn known(bytes: &'a [u8]) -> Name<'a> {
         debug_assert!(Name::new(bytes).is_ok());
         Name(bytes)

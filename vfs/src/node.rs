@@ -89,19 +89,14 @@ pub trait Node: Any + Send + Sync {
     fn walk<'a>(&'a self, who: &'a Caller, name: Name<'a>) -> Op<'a, NodeRef> {
         Op::err(Errno::ENOTDIR)
     }
-    /// The stat of the entry `name`, as a walk to it and a stat there give it, for who goes no further. None where that is what is
-    /// to be done.
+    /// The stat of the entry `name`, as a walk to it and a stat there give it but for its birth, for who goes no further. None
+    /// where that is what is to be done.
     fn look(&self, who: &Caller, name: Name<'_>) -> Option<Result<Stat>> {
         None
     }
-    /// Walks to the entry `name` and opens it, where that is cheaper than one after the other. None where it is not, and nothing
-    /// was done.
-    fn walk_open(
-        &self,
-        who: &Caller,
-        name: Name<'_>,
-        flags: OpenFlags,
-    ) -> Option<Result<(NodeRef, FileRef)>> {
+    /// Walks to the entry `name`, a regular file, and opens it, where that is cheaper than one after the other. None where it is
+    /// not, and nothing was done.
+    fn walk_open(&self, who: &Caller, name: Name<'_>, flags: OpenFlags) -> Option<Result<FileRef>> {
         None
     }
     /// Whether the tree itself refuses `who` what the mode bits do not give him, so that nobody has to ask for them before.

@@ -311,8 +311,8 @@ fn what_the_mode_bits_refuse_is_refused() {
     assert!(error.is(Errno::EACCES));
 }
 
-#[test]
-fn a_look_tells_what_the_place_itself_would() {
+/// Unions, binds over files and directories, links and what a user may not search; and a place held from before.
+fn tangled() -> (World, Place) {
     let world = World::new(&[
         "/a/",
         "/a/x",
@@ -328,7 +328,7 @@ fn a_look_tells_what_the_place_itself_would() {
         "/g",
         "/u/",
     ]);
-    let (me, user) = (root(), Caller::new(Uid(5), Gid(5)));
+    let me = root();
     let dir = world.place("/a");
     dir.symlink(&me, name("link"), b"x").now().expect("now").expect("link");
     dir.symlink(&me, name("loop"), b"loop").now().expect("now").expect("loop");
@@ -339,15 +339,23 @@ fn a_look_tells_what_the_place_itself_would() {
     world.bind("/f", "/g", BindFlags::empty());
     let held = world.place("/c");
     world.bind("/a", "/c/d", BindFlags::empty());
-    let paths = [
-        "", "/", ".", "..", "a", "/a/", "/a/x", "a/x/", "a/x/.", "a/x/..", "a/x/y", "a/none", "none/a",
-        "a//x", "a/./x", "/a/link", "/a/link/", "a/loop", "a/shut", "a/shut/y", "b/../a/x", "f", "g", "u",
-        "u/x", "u/z", "u/none", "u/link", "c/d", "c/d/x", "d", "d/x", "d/e", "e", "a\0",
-    ];
+    (world, held)
+}
+
+const PATHS: [&str; 34] = [
+    "", "/", ".", "..", "a", "/a/", "/a/x", "a/x/", "a/x/.", "a/x/..", "a/x/y", "a/none", "none/a", "a//x",
+    "a/./x", "/a/link", "/a/link/", "a/loop", "a/shut", "a/shut/y", "b/../a/x", "f", "g", "u", "u/x", "u/z",
+    "u/none", "u/link", "c/d", "c/d/x", "d", "d/x", "d/e", "e",
+];
+
+#[test]
+fn a_look_tells_what_the_place_itself_would() {
+    let (world, held) = tangled();
+    let (me, user) = (root(), Caller::new(Uid(5), Gid(5)));
     let long = [b'n'; 256];
     for from in [&world.ns.root(), &held, &world.place("/u"), &world.place("/f")] {
         for who in [&me, &user] {
-            for path in paths.iter().map(|path| path.as_bytes()).chain([&long[..], &[b'/'; 5000]]) {
+            for path in PATHS.map(str::as_bytes).into_iter().chain([&b"a\0"[..], &long, &[b'/'; 5000]]) {
                 for follow in [Follow::Yes, Follow::No] {
                     let looked = from.look(who, path, follow).now().expect("now");
                     let place = from.resolve(who, path, follow).now().expect("now");
@@ -362,4 +370,68 @@ fn a_look_tells_what_the_place_itself_would() {
             }
         }
     }
+}
+
+#[test]
+fn what_is_opened_by_its_path_at_once_is_what_is_found_there() {
+    let (world, held) = tangled();
+    let (me, user) = (root(), Caller::new(Uid(5), Gid(5)));
+    let text = |file: &vfs::FileRef| {
+        let mut buf = [0; 100];
+        let n = file.read(0, &mut buf).now().expect("now").expect("a file");
+        buf[..n].to_vec()
+    };
+    for from in [&world.ns.root(), &held, &world.place("/u"), &world.place("/f")] {
+        for who in [&me, &user] {
+            for path in PATHS {
+                let Some(opened) = from.open_at_once(who, path.as_bytes(), OpenFlags::READ) else { continue };
+                let found = from.resolve(who, path.as_bytes(), Follow::Yes).now().expect("now");
+                match (opened, found) {
+                    (Ok(opened), Ok(place)) => {
+                        let file = place.open(who, OpenFlags::READ).now().expect("now").expect(path);
+                        assert_eq!(opened.identity, place.qid().path, "{path} from {from:?}");
+                        assert_eq!(text(&opened.file), text(&file), "{path} from {from:?}");
+                    }
+                    (opened, found) => {
+                        let (opened, found) = (opened.map(drop), found.map(drop));
+                        let errno = |result: Result<(), Error>| result.map_err(|error| error.errno());
+                        assert_eq!(errno(opened), errno(found), "{path} from {from:?}");
+                    }
+                }
+            }
+        }
+    }
+    // Binds elsewhere in the tree are in nobody's way.
+    let root = world.ns.root();
+    assert!(root.open_at_once(&me, b"/a/x", OpenFlags::READ).is_some());
+    assert!(root.open_at_once(&me, b"/g", OpenFlags::READ).is_none(), "something is bound there");
+    assert!(root.open_at_once(&user, b"/a/x", OpenFlags::READ).is_none(), "the mode bits are to be asked");
+}
+
+#[test]
+fn what_is_made_and_removed_by_its_path_at_once_is_not_what_something_is_bound_over() {
+    let (world, _) = tangled();
+    let (me, root) = (root(), world.ns.root());
+    let make = |path: &str, flags| {
+        root.open_or_create_at_once(&me, path.as_bytes(), Mode::new(0o644), OpenFlags::WRITE | flags)
+    };
+    let made = make("/a/new", OpenFlags::EXCLUSIVE).expect("now").expect("made");
+    assert_eq!(made.identity, world.place("/a/new").qid().path);
+    let again = make("/a/new", OpenFlags::empty()).expect("now").expect("opened");
+    assert_eq!(again.identity, made.identity);
+    assert!(make("/a/new", OpenFlags::EXCLUSIVE).is_none(), "the long way says that it is there");
+    assert!(make("/g", OpenFlags::TRUNCATE).is_none(), "something is bound there");
+    assert!(make("/u/new", OpenFlags::empty()).is_none(), "a union has a member that takes it");
+    world.ns.unmount(None, &world.place("/g")).expect("bound");
+    assert_eq!(world.read("/g"), "/g", "what lay under was not cut");
+    world.bind("/f", "/g", BindFlags::empty());
+
+    let remove = |path: &str| root.remove_at_once(&me, path.as_bytes());
+    assert!(remove("/g").is_none(), "something is bound there");
+    assert!(remove("/u/z").is_none(), "in a union");
+    assert!(remove("/b").expect("now").expect_err("a directory").is(Errno::EISDIR));
+    assert!(remove("/a/none").expect("now").expect_err("nothing").is(Errno::ENOENT));
+    remove("/b/z").expect("now").expect("removed");
+    assert!(world.try_place("/b/z").is_err());
+    assert_eq!(world.read("/g"), "/f");
 }

@@ -8,9 +8,7 @@ use rustix::fs::{CWD, FileType, Mode as FsMode, inotify, mknodat};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use vfs::host::HostOptions;
-use vfs::{
-    BindFlags, Caller, Errno, FileRef, Follow, Gid, MemTree, Mode, Namespace, OpenFlags, Place, Result, Uid,
-};
+use vfs::{BindFlags, Caller, Errno, FileRef, Follow, Gid, MemTree, Mode, Namespace, OpenFlags, Result, Uid};
 
 /// A namespace of a memory tree with the host directory at /h.
 struct World {
@@ -31,19 +29,15 @@ fn worlds() -> Vec<World> {
 }
 
 impl World {
-    fn open(&self, path: &str, flags: OpenFlags) -> Result<(Place, FileRef)> {
+    fn open(&self, path: &str, flags: OpenFlags) -> Result<FileRef> {
         let (root, me) = (self.ns.root(), &self.host.me);
         match root.open_at_once(me, path.as_bytes(), flags) {
-            Some(opened) => opened,
-            None => {
-                let place = now(root.resolve(me, path.as_bytes(), Follow::Yes))?;
-                let file = now(place.open(me, flags))?;
-                Ok((place, file))
-            }
+            Some(opened) => Ok(opened?.file),
+            None => now(now(root.resolve(me, path.as_bytes(), Follow::Yes))?.open(me, flags)),
         }
     }
     fn read(&self, path: &str) -> Vec<u8> {
-        read(&self.open(path, READ).unwrap().1)
+        read(&self.open(path, READ).unwrap())
     }
 }
 
@@ -177,8 +171,8 @@ fn a_fifo_swapped_for_a_file_is_never_opened() {
         while rounds < 5000 || swaps.load(Ordering::Relaxed) < 5000 {
             rounds += 1;
             let flags = [READ, WRITE, RW][rounds % 3];
-            if let Ok((place, file)) = world.open("/h/f", flags) {
-                assert_eq!(place.kind(), vfs::Kind::File);
+            if let Ok(file) = world.open("/h/f", flags) {
+                assert_eq!(file.node().kind(), vfs::Kind::File);
                 assert!(flags == WRITE || read(&file) == b"text");
             }
         }

@@ -3,7 +3,7 @@
 use super::Call;
 use super::abi::{self, DIRENT, Rights};
 use crate::paths;
-use vfs::{DirEntry, OpenFlags, Qid, Result};
+use vfs::{DirEntry, Kind, OpenFlags, Result};
 
 /// Fills a buffer with entries, the last of them cut where the buffer ends: a buffer that is not full is the end.
 struct Listing<'b> {
@@ -13,8 +13,8 @@ struct Listing<'b> {
 
 impl Listing<'_> {
     /// False when the buffer is full, whether or not that entry fitted.
-    fn push(&mut self, next: u64, name: &[u8], qid: Qid) -> bool {
-        let header: [u8; DIRENT] = abi::dirent(next, qid.path, name.len(), abi::filetype(qid.kind));
+    fn push(&mut self, next: u64, name: &[u8], kind: Kind, identity: u64) -> bool {
+        let header: [u8; DIRENT] = abi::dirent(next, identity, name.len(), abi::filetype(kind));
         self.copy(&header) && self.copy(name)
     }
     fn copy(&mut self, bytes: &[u8]) -> bool {
@@ -48,12 +48,14 @@ pub(super) async fn fd_readdir(
         }
     };
     let mut listing = Listing { buf: call.memory.bytes_mut(buf, len as usize)?, used: 0 };
-    let more = (cookie >= AFTER_DOT || listing.push(AFTER_DOT, b".", place.qid()))
-        && (cookie >= AFTER_DOT_DOT || listing.push(AFTER_DOT_DOT, b"..", place.parent().qid()));
+    let more = (cookie >= AFTER_DOT || listing.push(AFTER_DOT, b".", Kind::Dir, place.qid().path))
+        && (cookie >= AFTER_DOT_DOT
+            || listing.push(AFTER_DOT_DOT, b"..", Kind::Dir, place.parent().qid().path));
     if more {
+        let identity = place.entry_paths();
         let mut sink = |entry: DirEntry<'_>| {
             let next = entry.cookie.saturating_add(AFTER_DOT_DOT);
-            listing.push(next, entry.name.as_bytes(), place.entry_qid(entry.qid))
+            listing.push(next, entry.name.as_bytes(), entry.qid.kind, identity(entry.qid.path))
         };
         file.readdir(cookie.saturating_sub(AFTER_DOT_DOT), &mut sink).await?;
     }

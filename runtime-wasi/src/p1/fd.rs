@@ -2,7 +2,8 @@
 
 use super::Call;
 use super::abi::{self, FdFlags, FstFlags, Rights, Whence};
-use vfs::{Allocate, Errno, FileRef, Kind, Nature, Place, Qid, Result, SetStat, SetTime, Stat, Time};
+use crate::descriptor::Found;
+use vfs::{Allocate, Errno, FileRef, Kind, Nature, Qid, Result, SetStat, SetTime, Stat, Time};
 
 impl Call<'_> {
     /// Writes a `filestat`. The device is the tree's part of the identity.
@@ -10,11 +11,11 @@ impl Call<'_> {
         &mut self,
         out: u32,
         kind: Kind,
-        qid: Qid,
+        identity: u64,
         device: u64,
         stat: &Stat,
     ) -> Result<()> {
-        let bytes = abi::filestat(self.version, device, qid.path, abi::filetype(kind), stat);
+        let bytes = abi::filestat(self.version, device, identity, abi::filetype(kind), stat);
         self.memory.put(out, &bytes[..abi::filestat_size(self.version)])
     }
 }
@@ -42,7 +43,7 @@ pub(super) fn times(atime: u64, mtime: u64, which: u32) -> Result<SetStat> {
 
 pub(super) fn fd_advise(call: &mut Call<'_>, fd: u32, offset: u64, len: u64, advice: u32) -> Result<()> {
     let descriptor = call.guest.fds.get(fd)?;
-    if descriptor.node.kind().is_dir() {
+    if descriptor.node().kind().is_dir() {
         return Errno::EBADF.into();
     }
     if descriptor.is_stream() {
@@ -142,14 +143,13 @@ pub(super) fn fd_fdstat_set_rights(call: &mut Call<'_>, fd: u32, base: u64, inhe
 pub(super) async fn fd_filestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Result<()> {
     let descriptor = call.guest.fds.get(fd)?;
     descriptor.need(Rights::FD_FILESTAT_GET)?;
-    let node = descriptor.node.clone();
-    let kind = descriptor.shown_kind();
-    let qid = descriptor.place.as_ref().map_or_else(|| node.qid(), Place::qid);
+    let node = descriptor.node().clone();
+    let (kind, identity) = (descriptor.shown_kind(), descriptor.identity());
     let stat = match descriptor.file.clone() {
         Some(file) => file.stat().await?,
         None => node.stat().await?,
     };
-    call.put_filestat(out, kind, qid, device(node.qid()), &stat)
+    call.put_filestat(out, kind, identity, device(node.qid()), &stat)
 }
 
 pub(super) async fn fd_filestat_set_size(call: &mut Call<'_>, fd: u32, size: u64) -> Result<()> {
@@ -176,9 +176,11 @@ pub(super) async fn fd_filestat_set_times(
     let set = times(atime, mtime, which)?;
     let descriptor = call.guest.fds.get(fd)?;
     descriptor.need(Rights::FD_FILESTAT_SET_TIMES)?;
-    match &descriptor.place {
-        Some(place) => place.setstat(&call.guest.who, set).await,
-        None => descriptor.node.setstat(&call.guest.who, set).await,
+    let who = &call.guest.who;
+    match &descriptor.found {
+        Found::At(place) => place.setstat(who, set).await,
+        Found::Once(_) => vfs::setstat(descriptor.node(), who, set).await,
+        Found::Stdio => descriptor.node().setstat(who, set).await,
     }
 }
 
@@ -198,7 +200,7 @@ pub(super) fn fd_prestat_dir_name(call: &mut Call<'_>, fd: u32, buf: u32, len: u
 /// What has an offset to move: no directory (EBADF), no stream (ESPIPE).
 fn seekable(call: &Call<'_>, fd: u32, right: Rights) -> Result<FileRef> {
     let descriptor = call.guest.fds.get(fd)?;
-    if descriptor.node.kind().is_dir() {
+    if descriptor.node().kind().is_dir() {
         return Errno::EBADF.into();
     }
     if descriptor.is_stream() {

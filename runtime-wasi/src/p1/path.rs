@@ -7,7 +7,7 @@ use super::Call;
 use super::abi::{FdFlags, Oflags, Rights, SYMLINK_FOLLOW, Version};
 use super::fd::{device, times};
 use super::memory::MAX_PATH;
-use crate::descriptor::Descriptor;
+use crate::descriptor::{Descriptor, Found};
 use crate::paths;
 use vfs::{Errno, Follow, OpenFlags, Result};
 
@@ -26,7 +26,7 @@ pub(super) async fn path_filestat_get(
     let dir = call.guest.fds.get(fd)?.dir(Rights::PATH_FILESTAT_GET)?;
     let who = &call.guest.who;
     let (node, stat) = dir.look(who, call.memory.path(path, len)?, follow(lookup)).await?;
-    call.put_filestat(out, stat.kind(), stat.qid, device(node), &stat)
+    call.put_filestat(out, stat.kind(), stat.qid.path, device(node), &stat)
 }
 
 pub(super) async fn path_filestat_set_times(
@@ -84,7 +84,7 @@ pub(super) async fn path_open(
         let file = place.open(who, flags).await?;
         (place, file)
     };
-    let opened = call.guest.insert(Descriptor::opened(place, file, fdflags, read, write))?;
+    let opened = call.guest.insert(Descriptor::opened(Found::At(place), file, fdflags, read, write))?;
     call.memory.put_u32(out, opened)
 }
 

@@ -4,13 +4,13 @@
 //! something to wait for; nothing was changed then, and the namesake does it from the start.
 
 use super::Call;
-use super::abi::{FdFlags, Oflags, Rights, Version};
+use super::abi::{self, FdFlags, Oflags, Rights, Version};
 use super::fd::device;
 use super::path::{follow, open_flags};
-use crate::descriptor::Descriptor;
+use crate::descriptor::{Descriptor, Found};
 use crate::paths;
 use task::Usage;
-use vfs::{Errno, FileRef, Nature, Place, Result};
+use vfs::{Errno, FileRef, Nature, Op, Opened, Result};
 
 /// The value, or the error as the answer of the call.
 macro_rules! good {
@@ -99,15 +99,18 @@ pub(super) fn fd_pwrite(
 pub(super) fn fd_filestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Option<Result<()>> {
     let descriptor = good!(call.guest.fds.get(fd));
     good!(descriptor.need(Rights::FD_FILESTAT_GET));
-    let node = descriptor.node.qid();
-    let qid = descriptor.place.as_ref().map_or(node, Place::qid);
-    let kind = descriptor.shown_kind();
+    let node = descriptor.node();
+    let (kind, identity, device) = (descriptor.shown_kind(), descriptor.identity(), device(node.qid()));
     let stat = match &descriptor.file {
         Some(file) => file.stat(),
-        None => descriptor.node.stat(),
+        None => node.stat(),
     };
-    let stat = good!(stat.now()?);
-    Some(call.put_filestat(out, kind, qid, device(node), &stat))
+    // A stat is large: it is looked at where it lies.
+    let bytes = match &stat {
+        Op::Done(Ok(stat)) => abi::filestat(call.version, device, identity, abi::filetype(kind), stat),
+        _ => return Some(Err(stat.now()?.err()?)),
+    };
+    Some(call.memory.put(out, &bytes[..abi::filestat_size(call.version)]))
 }
 
 pub(super) fn path_filestat_get(
@@ -120,8 +123,10 @@ pub(super) fn path_filestat_get(
 ) -> Option<Result<()>> {
     let dir = good!(good!(call.guest.fds.get(fd)).dir(Rights::PATH_FILESTAT_GET));
     let path = good!(call.memory.path(path, len));
-    let (node, stat) = good!(dir.look_at_once(&call.guest.who, path, follow(lookup))?);
-    Some(call.put_filestat(out, stat.kind(), stat.qid, device(node), &stat))
+    match dir.look_at_once(&call.guest.who, path, follow(lookup))? {
+        Ok((node, ref stat)) => Some(call.put_filestat(out, stat.kind(), stat.qid.path, device(node), stat)),
+        Err(error) => Some(Err(error)),
+    }
 }
 
 #[allow(clippy::too_many_arguments)] // The call has the parameters that the standard gives it.
@@ -155,12 +160,13 @@ pub(super) fn path_open(
     let path = good!(call.memory.path(path, len));
     let flags = open_flags(read, write, oflags, fdflags);
     let opened = if creates {
-        paths::create_at_once(who, dir, path, flags)
+        dir.open_or_create_at_once(who, path, paths::FILE_MODE, flags)
     } else {
         dir.open_at_once(who, path, flags)
     };
-    let (place, file) = good!(opened?);
-    let opened = good!(call.guest.insert(Descriptor::opened(place, file, fdflags, read, write)));
+    let Opened { file, identity } = good!(opened?);
+    let opened = Descriptor::opened(Found::Once(identity), file, fdflags, read, write);
+    let opened = good!(call.guest.insert(opened));
     Some(call.memory.put_u32(out, opened))
 }
 
@@ -177,7 +183,7 @@ pub(super) fn fd_close(call: &mut Call<'_>, fd: u32) -> Option<Result<()>> {
 pub(super) fn path_unlink_file(call: &mut Call<'_>, fd: u32, path: u32, len: u32) -> Option<Result<()>> {
     let dir = good!(good!(call.guest.fds.get(fd)).dir(Rights::PATH_UNLINK_FILE));
     let path = good!(call.memory.path(path, len));
-    paths::unlink_at_once(&call.guest.who, dir, path)
+    dir.remove_at_once(&call.guest.who, path)
 }
 
 pub(super) fn fd_seek(call: &mut Call<'_>, fd: u32, by: i64, whence: u32, out: u32) -> Option<Result<()>> {
@@ -185,7 +191,7 @@ pub(super) fn fd_seek(call: &mut Call<'_>, fd: u32, by: i64, whence: u32, out: u
     let file = descriptor.file.as_ref()?;
     // What is neither is for the end to be asked for, or refused.
     let current = super::abi::Whence::decode(call.version, whence)? == super::abi::Whence::Current;
-    if !current || !stores(file) || descriptor.node.kind().is_dir() {
+    if !current || !stores(file) || descriptor.node().kind().is_dir() {
         return None;
     }
     good!(descriptor.need(Rights::FD_SEEK));

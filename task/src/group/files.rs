@@ -30,11 +30,10 @@ impl OpenFiles {
 
     /// So many are open now.
     pub fn set(&self, count: u64) {
+        let Some(group) = &self.group else { return };
         let before = self.open.swap(count, Ordering::Relaxed);
-        if let Some(group) = &self.group {
-            // Wraps around and back where it is less.
-            group.files.fetch_add(count.wrapping_sub(before), Ordering::Relaxed);
-        }
+        // Wraps around and back where it is less.
+        group.files.fetch_add(count.wrapping_sub(before), Ordering::Relaxed);
     }
 
     /// Counts one more, where it may be open; told of its end by [`OpenFiles::closed`].

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::fs::{FileType, SeekFrom};
 use rustix::io::retry_on_intr;
+use std::ffi::CStr;
 use std::sync::Arc;
 
 pub(super) struct HostDir {
@@ -67,9 +68,14 @@ impl HostDir {
         listing.begun = true;
         loop {
             while let Some(entry) = entry_at(&listing.buf[listing.next..listing.end]) {
-                let named = Name::new(entry.name).ok();
+                // `.` and `..` are passed over, and what nobody could ask for. The kernel lets no file system give an empty name, or
+                // one with a slash in it.
+                let named = match entry.name {
+                    b"." | b".." => None,
+                    name if name.len() > Name::MAX => None,
+                    name => Some(Name::known(name)),
+                };
                 let qid = named.and_then(|name| self.entry_qid(name, entry.ino, entry.file_type));
-                // `.` and `..`, mostly, are passed over.
                 if let (Some(name), Some(qid)) = (named, qid)
                     && !sink(DirEntry { name, qid, cookie: entry.cookie })
                 {
@@ -127,7 +133,7 @@ fn entry_at(buf: &[u8]) -> Option<Raw<'_>> {
         cookie: u64::from_ne_bytes(*cookie),
         len,
         file_type: FileType::from_raw_mode(u32::from(*kind) << 12),
-        name: name.split(|byte| *byte == 0).next()?,
+        name: CStr::from_bytes_until_nul(name).ok()?.to_bytes(),
     })
 }
 

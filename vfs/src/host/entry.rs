@@ -4,13 +4,11 @@
 //! looks, or opens at once, does not. What holds for a walk holds here: one name beneath one open directory, no link
 //! followed, and nothing but regular files and directories is ever opened.
 
-use super::confine::again_dir;
-use super::dir::HostDir;
 use super::file::HostFile;
 use super::node::{HostNode, how};
 use super::seen::Seen;
+use super::tree::By;
 use crate::*;
-use rustix::fd::OwnedFd;
 use rustix::io::Errno as E;
 use std::sync::Arc;
 
@@ -29,24 +27,24 @@ impl HostNode {
     /// The entry `name`, as it is now.
     pub(super) fn entry(&self, name: Name<'_>) -> Result<Arc<HostNode>> {
         let dir = self.fd()?;
-        if let Some((mark, fd)) = self.tree.recent.get(self.id(), name)
-            && let Ok(seen) = Seen::entry(&dir, name.as_bytes())
+        if let Some(kept) = self.tree.recent.get(self.id(), name)
+            && let Some(seen) = Seen::marked(&*dir, name.as_bytes(), &kept.mark)
             && seen.kind().is_dir()
-            && seen.is_marked(&mark)
         {
-            return Ok(self.tree.node(self, name, &seen, Some(fd)));
+            return Ok(self.tree.node(self, name, &seen, By::Path(kept.fd)));
         }
         let fd = Arc::new(self.tree.with_room(|| self.tree.confinement.step(&dir, name))?);
         let seen = Seen::of(&fd)?;
+        let node = self.tree.node(self, name, &seen, By::Path(fd.clone()));
         if seen.kind().is_dir() {
-            self.tree.recent.keep(self.id(), name, &seen, &fd);
+            self.tree.recent.keep(self.id(), name, &seen, fd, &node);
         }
-        Ok(self.tree.node(self, name, &seen, Some(fd)))
+        Ok(node)
     }
 
-    /// The stat of the entry `name`. None where a walk has more to say.
+    /// The stat of the entry `name`, but for its birth, which costs a slower call. None where a walk has more to say.
     pub(super) fn entry_stat(&self, name: Name<'_>) -> Option<Result<Stat>> {
-        let seen = self.fd().and_then(|dir| Seen::entry(&dir, name.as_bytes()));
+        let seen = self.fd().and_then(|dir| Seen::glance(&*dir, name.as_bytes()));
         match seen {
             // A mount point that must not be crossed.
             Ok(seen) if self.tree.options.stay_on_device && seen.id().dev != self.device() => None,
@@ -58,13 +56,13 @@ impl HostNode {
         }
     }
 
-    /// Opens the entry `name`. None where that takes a walk first, or is refused: a walk tells why.
+    /// Opens the entry `name`, a regular file. None where that takes a walk first, or is refused: a walk tells why.
     pub(super) fn open_entry(
         &self,
         who: &Caller,
         name: Name<'_>,
         flags: OpenFlags,
-    ) -> Option<Result<(NodeRef, FileRef)>> {
+    ) -> Option<Result<FileRef>> {
         let writes = flags.intersects(OpenFlags::WRITE | OpenFlags::TRUNCATE);
         if !QUICK.contains(flags) || (writes && self.tree.options.read_only) {
             return None;
@@ -72,12 +70,14 @@ impl HostNode {
         let shared = SHARED.contains(flags);
         let dir = self.fd().ok()?;
         if shared
-            && let Some((mark, fd)) = self.tree.recent.get(self.id(), name)
-            && let Ok(seen) = Seen::entry(&dir, name.as_bytes())
+            && let Some(kept) = self.tree.recent.get(self.id(), name)
+            && let Some(seen) = Seen::marked(&*dir, name.as_bytes(), &kept.mark)
             && seen.kind() == Kind::File
-            && seen.is_marked(&mark)
         {
-            return Some(Ok(self.opened(who, name, flags, &seen, fd)));
+            // A node that somebody has was found by this very name.
+            let node = kept.node.upgrade().inspect(|node| node.noticed(&seen));
+            let node = node.unwrap_or_else(|| self.tree.node(self, name, &seen, By::Open(&kept.fd)));
+            return Some(Ok(Arc::new(HostFile::new(node, kept.fd, who, flags))));
         }
         // A name may mean another file at any moment: what it is is asked of a descriptor that opens nothing, and that very
         // file is opened then.
@@ -86,39 +86,18 @@ impl HostNode {
             path => path.ok()?,
         };
         let seen = Seen::of(&path).ok()?;
-        let open = || match seen.kind() {
-            Kind::File => self.tree.confinement.again(&path, how(flags)),
-            _ => again_dir(&path),
-        };
-        let fd = match seen.kind() {
-            Kind::File => self.tree.with_room(open).ok()?,
-            Kind::Dir if !writes => self.tree.with_room(open).ok()?,
-            _ => return None,
-        };
-        if seen.kind().is_dir() {
-            let node = self.tree.node(self, name, &seen, None);
-            return Some(Ok((node.clone(), Arc::new(HostDir::new(node, fd)))));
+        if seen.kind() != Kind::File {
+            return None;
         }
-        let fd = Arc::new(fd);
+        let open = || self.tree.confinement.again(&path, how(flags));
+        let fd = Arc::new(self.tree.with_room(open).ok()?);
+        let node = self.tree.node(self, name, &seen, By::Open(&fd));
         if shared {
-            self.tree.recent.keep(self.id(), name, &seen, &fd);
+            self.tree.recent.keep(self.id(), name, &seen, fd.clone(), &node);
         }
-        Some(Ok(self.opened(who, name, flags, &seen, fd)))
-    }
-
-    fn opened(
-        &self,
-        who: &Caller,
-        name: Name<'_>,
-        flags: OpenFlags,
-        seen: &Seen,
-        fd: Arc<OwnedFd>,
-    ) -> (NodeRef, FileRef) {
-        let node = self.tree.node(self, name, seen, None);
         if flags.contains(OpenFlags::TRUNCATE) {
             node.changed();
         }
-        node.opened_as(&fd);
-        (node.clone(), Arc::new(HostFile::new(node, fd, who, flags)))
+        Some(Ok(Arc::new(HostFile::new(node, fd, who, flags))))
     }
 }

@@ -8,11 +8,11 @@ use parking_lot::Mutex;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::FallocateFlags;
 use rustix::io::{IoSlice, ReadWriteFlags, retry_on_intr};
+use std::any::Any;
 use std::sync::Arc;
 
 pub(super) struct HostFile {
     node: NodeRef,
-    host: Arc<HostNode>,
     /// Shared with an fsync that is under way on another thread.
     fd: Arc<OwnedFd>,
     appends: bool,
@@ -26,8 +26,7 @@ impl HostFile {
     pub fn new(host: Arc<HostNode>, fd: Arc<OwnedFd>, who: &Caller, flags: OpenFlags) -> HostFile {
         HostFile {
             writer: Writer::new(who),
-            node: host.clone(),
-            host,
+            node: host,
             fd,
             appends: flags.contains(OpenFlags::APPEND),
             writes: flags.contains(OpenFlags::WRITE),
@@ -35,14 +34,20 @@ impl HostFile {
         }
     }
 
+    fn host(&self) -> &HostNode {
+        let node: &dyn Any = &*self.node;
+        node.downcast_ref().expect("made from a HostNode, in new()")
+    }
+
     /// To be called when the content was changed.
     fn written(&self) -> Result<()> {
-        self.host.changed();
+        let host = self.host();
+        host.changed();
         // The kernel leaves it to a server that is root to clear set-id bits.
-        if !self.host.tree.own.is_root() || !self.host.is_set_id() {
+        if !host.tree.own.is_root() || !host.is_set_id() {
             return Ok(());
         }
-        self.host.clear_set_id(&self.writer)
+        host.clear_set_id(&self.writer)
     }
 
     fn append_now(&self, data: &[u8]) -> Result<(usize, u64)> {
@@ -76,11 +81,11 @@ impl OpenFile for HostFile {
         Nature::Storage
     }
     fn stat(&self) -> Op<'_, Stat> {
-        self.host.seen_through(&self.fd).into()
+        self.host().seen_through(&self.fd).into()
     }
     /// Not where set-id bits are there to be cleared, or left, by who it is that writes.
     fn backing(&self) -> Option<BorrowedFd<'_>> {
-        (!self.host.is_set_id()).then(|| self.fd.as_fd())
+        (!self.host().is_set_id()).then(|| self.fd.as_fd())
     }
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
         retry_on_intr(|| rustix::io::pread(&self.fd, &mut *buf, offset)).map_err(Error::from).into()
@@ -113,17 +118,17 @@ impl OpenFile for HostFile {
         sync(self.fd.clone(), data_only)
     }
     fn flush(&self) -> Op<'_, ()> {
-        if self.writes { late::tell(&self.host.tree, self.host.device(), &self.fd) } else { Op::ok(()) }
+        if self.writes { late::tell(&self.host().tree, self.host().device(), &self.fd) } else { Op::ok(()) }
     }
     // A file that is open keeps its inode and so its number: locks are kept by that.
     fn lock<'a>(&'a self, owner: LockOwner, lock: Lock, wait: bool) -> Op<'a, ()> {
-        self.host.tree.locks.lock(self.host.qid().path, owner, lock, wait)
+        self.host().tree.locks.lock(self.host().qid().path, owner, lock, wait)
     }
     fn getlock(&self, owner: LockOwner, lock: Lock) -> Op<'_, Option<(LockOwner, Lock)>> {
-        Op::ok(self.host.tree.locks.getlock(self.host.qid().path, owner, lock))
+        Op::ok(self.host().tree.locks.getlock(self.host().qid().path, owner, lock))
     }
     fn release(&self, owner: LockOwner) {
-        self.host.tree.locks.release(self.host.qid().path, owner);
+        self.host().tree.locks.release(self.host().qid().path, owner);
     }
 }
 

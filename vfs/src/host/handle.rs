@@ -6,10 +6,11 @@
 //! (`node.rs`), and checks there that it got the same file.
 
 use parking_lot::Mutex;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::os::fd::OwnedFd;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 /// At most this many handles, however many descriptors the process may have: each pins a directory entry in the kernel.
 const MOST: usize = 65_536;
@@ -17,8 +18,16 @@ const MOST: usize = 65_536;
 /// No slot in any pool.
 const NOWHERE: u32 = u32::MAX;
 
-/// One node's descriptor, open or closed.
-pub(super) struct Handle {
+/// The place of one node's descriptor.
+pub(super) enum Handle {
+    /// A tree's root, which has no parent to be opened again from: no pool closes it, and nobody has to count who uses it.
+    Pinned(Arc<OwnedFd>),
+    /// Made when there is one to keep: who opens a file at once mostly has none.
+    Kept(OnceLock<Arc<Slot>>),
+}
+
+/// One node's descriptor in a pool, open or closed.
+pub(super) struct Slot {
     fd: Mutex<Option<Arc<OwnedFd>>>,
     used: AtomicBool,
     slot: AtomicU32,
@@ -32,7 +41,7 @@ pub(super) struct HandlePool {
 
 #[derive(Default)]
 struct Ring {
-    slots: Vec<Option<Arc<Handle>>>,
+    slots: Vec<Option<Arc<Slot>>>,
     free: Vec<u32>,
     hand: usize,
 }
@@ -57,34 +66,78 @@ fn raise_descriptor_limit() {
     }
 }
 
-impl Handle {
-    pub fn closed() -> Arc<Handle> {
-        Arc::new(Handle { fd: Mutex::new(None), used: AtomicBool::new(true), slot: AtomicU32::new(NOWHERE) })
+/// A descriptor that stays open while this is held.
+pub(super) enum Lent<'a> {
+    Pinned(&'a OwnedFd),
+    Shared(Arc<OwnedFd>),
+}
+
+impl Deref for Lent<'_> {
+    type Target = OwnedFd;
+    fn deref(&self) -> &OwnedFd {
+        match self {
+            Lent::Pinned(fd) => fd,
+            Lent::Shared(fd) => fd,
+        }
     }
-    /// A handle that no pool closes: a tree's root, which has no parent to be opened again from.
-    pub fn pinned(fd: OwnedFd) -> Arc<Handle> {
-        let handle = Handle::closed();
-        *handle.fd.lock() = Some(Arc::new(fd));
-        handle
+}
+
+impl AsFd for Lent<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        (**self).as_fd()
+    }
+}
+
+impl Handle {
+    pub fn closed() -> Handle {
+        Handle::Kept(OnceLock::new())
     }
     /// The descriptor, where it is open. Whoever holds what this gives is not disturbed by an eviction.
-    pub fn get(&self) -> Option<Arc<OwnedFd>> {
+    pub fn get(&self) -> Option<Lent<'_>> {
+        match self {
+            Handle::Pinned(fd) => Some(Lent::Pinned(fd)),
+            Handle::Kept(slot) => slot.get()?.get().map(Lent::Shared),
+        }
+    }
+    /// The same, to be held for as long as wanted.
+    pub fn share(&self) -> Option<Arc<OwnedFd>> {
+        match self {
+            Handle::Pinned(fd) => Some(fd.clone()),
+            Handle::Kept(slot) => slot.get()?.get(),
+        }
+    }
+    /// What `ask` says of the descriptor, where it is open; no system call of it may take long.
+    pub fn ask<T>(&self, ask: impl FnOnce(&OwnedFd) -> T) -> Option<T> {
+        match self {
+            Handle::Pinned(fd) => Some(ask(fd)),
+            Handle::Kept(slot) => slot.get()?.ask(ask),
+        }
+    }
+    pub fn is_open(&self) -> bool {
+        match self {
+            Handle::Pinned(_) => true,
+            Handle::Kept(slot) => slot.get().is_some_and(|slot| slot.fd.lock().is_some()),
+        }
+    }
+}
+
+impl Slot {
+    fn closed() -> Arc<Slot> {
+        Arc::new(Slot { fd: Mutex::new(None), used: AtomicBool::new(true), slot: AtomicU32::new(NOWHERE) })
+    }
+    fn get(&self) -> Option<Arc<OwnedFd>> {
         let fd = self.fd.lock().clone();
         if fd.is_some() && !self.used.load(Ordering::Relaxed) {
             self.used.store(true, Ordering::Relaxed);
         }
         fd
     }
-    /// What `ask` says of the descriptor, where it is open; no system call of it may take long.
-    pub fn ask<T>(&self, ask: impl FnOnce(&OwnedFd) -> T) -> Option<T> {
+    fn ask<T>(&self, ask: impl FnOnce(&OwnedFd) -> T) -> Option<T> {
         let fd = self.fd.lock();
         if fd.is_some() && !self.used.load(Ordering::Relaxed) {
             self.used.store(true, Ordering::Relaxed);
         }
         fd.as_deref().map(ask)
-    }
-    pub fn is_open(&self) -> bool {
-        self.fd.lock().is_some()
     }
 }
 
@@ -102,7 +155,9 @@ impl HandlePool {
     }
 
     /// Keeps `fd` in `handle`, at the cost of another handle where the pool is full.
-    pub fn keep(&self, handle: &Arc<Handle>, fd: Arc<OwnedFd>) {
+    pub fn keep(&self, handle: &Handle, fd: Arc<OwnedFd>) {
+        let Handle::Kept(handle) = handle else { return };
+        let handle = handle.get_or_init(Slot::closed);
         let replaced = handle.fd.lock().replace(fd);
         let closed;
         {
@@ -120,6 +175,8 @@ impl HandlePool {
 
     /// The handle's node is gone.
     pub fn forget(&self, handle: &Handle) {
+        let Handle::Kept(handle) = handle else { return };
+        let Some(handle) = handle.get() else { return };
         let mut ring = self.ring.lock();
         let slot = handle.slot.swap(NOWHERE, Ordering::Relaxed);
         if slot != NOWHERE {
@@ -147,7 +204,7 @@ impl HandlePool {
 }
 
 impl Ring {
-    fn place(&mut self, handle: &Arc<Handle>) {
+    fn place(&mut self, handle: &Arc<Slot>) {
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.slots[slot as usize] = Some(handle.clone());
@@ -163,7 +220,7 @@ impl Ring {
 
     /// Takes the descriptor of one that was not used since the hand last passed it, and frees its slot. (One that was
     /// taken while its owner was keeping another has a slot and no descriptor.)
-    fn close_one(&mut self) -> Option<(Arc<Handle>, Option<Arc<OwnedFd>>)> {
+    fn close_one(&mut self) -> Option<(Arc<Slot>, Option<Arc<OwnedFd>>)> {
         for _ in 0..2 * self.slots.len() {
             let slot = self.hand;
             self.hand = (self.hand + 1) % self.slots.len();
@@ -195,7 +252,8 @@ mod tests {
         let handles: Vec<_> = (0..4).map(|_| Handle::closed()).collect();
         for handle in &handles[..3] {
             pool.keep(handle, some_fd());
-            handle.used.store(false, Ordering::Relaxed);
+            let Handle::Kept(slot) = handle else { unreachable!("no root") };
+            slot.get().unwrap().used.store(false, Ordering::Relaxed);
         }
         assert!(handles[0].get().is_some(), "using it marks it as used");
         pool.keep(&handles[3], some_fd());

@@ -7,6 +7,7 @@
 use super::file::HostFile;
 use super::node::{HostNode, how};
 use super::seen::Seen;
+use super::tree::By;
 use crate::*;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{FileType, Mode as FsMode, OFlags};
@@ -61,8 +62,7 @@ impl HostNode {
             seen = Seen::of(&fd)?;
         }
         let fd = Arc::new(fd);
-        let node = self.tree.node(self, name, &seen, None);
-        node.opened_as(&fd);
+        let node = self.tree.node(self, name, &seen, By::Open(&fd));
         let file = Arc::new(HostFile::new(node.clone(), fd, who, flags));
         Ok((node, file))
     }
@@ -119,7 +119,7 @@ impl HostNode {
     ) -> Result<NodeRef> {
         let fd = Arc::new(self.tree.with_room(|| self.tree.confinement.step(dir, name))?);
         let seen = Seen::of(&fd)?;
-        let node = self.tree.node(self, name, &seen, Some(fd));
+        let node = self.tree.node(self, name, &seen, By::Path(fd));
         // The maker owns it, so the mode that is given back is one that he could set himself.
         let makers = !self.tree.own.is_root() || seen.uid() == who.uid;
         if makers

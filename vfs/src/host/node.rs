@@ -6,7 +6,7 @@
 use super::confine::again_dir;
 use super::dir::HostDir;
 use super::file::HostFile;
-use super::handle::Handle;
+use super::handle::{Handle, Lent};
 use super::seen::{Born, FileId, Seen};
 use super::tree::Tree;
 use crate::*;
@@ -28,7 +28,7 @@ pub(super) struct HostNode {
     /// As last seen.
     version: AtomicU32,
     set_id: AtomicBool,
-    pub handle: Arc<Handle>,
+    pub handle: Handle,
     /// A descriptor of someone who has the file open: good as a handle while it lasts, also after unlink.
     opened: Mutex<Weak<OwnedFd>>,
     /// The number of the kernel's watch, where somebody follows it, or -1.
@@ -42,7 +42,8 @@ impl HostNode {
         tree: &Arc<Tree>,
         seen: &Seen,
         at: Option<(Arc<HostNode>, NameBuf)>,
-        handle: Arc<Handle>,
+        handle: Handle,
+        opened: Weak<OwnedFd>,
     ) -> Arc<HostNode> {
         Arc::new_cyclic(|me| HostNode {
             tree: tree.clone(),
@@ -54,7 +55,7 @@ impl HostNode {
             version: AtomicU32::new(seen.version()),
             set_id: AtomicBool::new(seen.is_set_id()),
             handle,
-            opened: Mutex::new(Weak::new()),
+            opened: Mutex::new(opened),
             followed: AtomicI32::new(-1),
             at: Mutex::new(at),
         })
@@ -119,14 +120,14 @@ impl HostNode {
     }
 
     /// A descriptor of the file, good for whatever O_PATH is good for.
-    pub fn fd(&self) -> Result<Arc<OwnedFd>> {
+    pub fn fd(&self) -> Result<Lent<'_>> {
         if let Some(fd) = self.handle.get() {
             return Ok(fd);
         }
         if let Some(fd) = self.opened.lock().upgrade() {
-            return Ok(fd);
+            return Ok(Lent::Shared(fd));
         }
-        self.find_again()
+        self.find_again().map(Lent::Shared)
     }
 
     /// Someone has the file open as `fd`.
@@ -143,7 +144,7 @@ impl HostNode {
         let mut fd = loop {
             let last = &way[way.len() - 1];
             let Some((parent, _)) = last.at.lock().clone() else { return Errno::ESTALE.into() };
-            match parent.handle.get() {
+            match parent.handle.share() {
                 Some(fd) => break fd,
                 None => way.push(parent),
             }
@@ -167,9 +168,9 @@ impl HostNode {
     }
 
     pub fn seen(&self) -> Result<Seen> {
-        let seen = match self.handle.ask(|fd| Seen::of(fd)) {
+        let seen = match self.handle.ask(|fd| Seen::again(fd, self.born)) {
             Some(seen) => seen?,
-            None => Seen::of(&*self.fd()?)?,
+            None => Seen::again(self.fd()?, self.born)?,
         };
         self.noticed(&seen);
         Ok(seen)
@@ -177,7 +178,7 @@ impl HostNode {
 
     /// Its stat, by a descriptor that someone has it open as.
     pub fn seen_through(&self, fd: &OwnedFd) -> Result<Stat> {
-        let seen = Seen::of(fd)?;
+        let seen = Seen::again(fd, self.born)?;
         self.noticed(&seen);
         Ok(seen.stat(self.path))
     }
@@ -373,12 +374,7 @@ impl Node for HostNode {
     fn look(&self, _who: &Caller, name: Name<'_>) -> Option<Result<Stat>> {
         self.entry_stat(name)
     }
-    fn walk_open(
-        &self,
-        who: &Caller,
-        name: Name<'_>,
-        flags: OpenFlags,
-    ) -> Option<Result<(NodeRef, FileRef)>> {
+    fn walk_open(&self, who: &Caller, name: Name<'_>, flags: OpenFlags) -> Option<Result<FileRef>> {
         self.open_entry(who, name, flags)
     }
     /// The kernel does, where this process is no more than the caller is.

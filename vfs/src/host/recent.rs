@@ -5,11 +5,12 @@
 //! one system call instead of three or four. What is kept is little: 64 descriptors in a tree, of files whose space
 //! nobody misses where the host removes them meanwhile.
 
+use super::node::HostNode;
 use super::seen::{FileId, Mark, Seen};
 use crate::{Kind, Name, NameBuf};
 use parking_lot::Mutex;
 use rustix::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 const SLOTS: usize = 64;
 
@@ -26,8 +27,16 @@ pub(super) struct Recent {
 struct Found {
     dir: FileId,
     name: NameBuf,
-    mark: Mark,
-    fd: Arc<OwnedFd>,
+    kept: Kept,
+}
+
+/// A descriptor, and how to tell that the name still means its file.
+#[derive(Clone)]
+pub(super) struct Kept {
+    pub mark: Mark,
+    pub fd: Arc<OwnedFd>,
+    /// The node, as long as somebody else needs it.
+    pub node: Weak<HostNode>,
 }
 
 fn slot(dir: FileId, name: Name<'_>) -> usize {
@@ -47,15 +56,16 @@ impl Recent {
         Recent { slots: Mutex::new([const { None }; SLOTS]), keeps: handles >= 4 * SLOTS }
     }
 
-    /// What was kept for `name` in `dir`: how to tell whether that is still it, and its descriptor.
-    pub fn get(&self, dir: FileId, name: Name<'_>) -> Option<(Mark, Arc<OwnedFd>)> {
+    /// What was kept for `name` in `dir`.
+    pub fn get(&self, dir: FileId, name: Name<'_>) -> Option<Kept> {
+        let at = slot(dir, name);
         let slots = self.slots.lock();
-        let found = slots[slot(dir, name)].as_ref()?;
-        (found.dir == dir && *found.name == *name.as_bytes()).then(|| (found.mark, found.fd.clone()))
+        let found = slots[at].as_ref()?;
+        (found.dir == dir && *found.name == *name.as_bytes()).then(|| found.kept.clone())
     }
 
-    /// Keeps `fd`: of a directory any, of a file one that is open for reading only.
-    pub fn keep(&self, dir: FileId, name: Name<'_>, seen: &Seen, fd: &Arc<OwnedFd>) {
+    /// Keeps `fd` of `node`: of a directory any, of a file one that is open for reading only.
+    pub fn keep(&self, dir: FileId, name: Name<'_>, seen: &Seen, fd: Arc<OwnedFd>, node: &Arc<HostNode>) {
         let worth_it = match seen.kind() {
             Kind::Dir => true,
             Kind::File => seen.size() <= LONGEST,
@@ -65,7 +75,8 @@ impl Recent {
         if !self.keeps || !worth_it || seen.id().dev != dir.dev {
             return;
         }
-        let found = Found { dir, name: name.to_owned(), mark: seen.mark(), fd: fd.clone() };
+        let kept = Kept { mark: seen.mark(), fd, node: Arc::downgrade(node) };
+        let found = Found { dir, name: name.to_owned(), kept };
         let before = self.slots.lock()[slot(dir, name)].replace(found);
         // Closed behind the lock.
         drop(before);

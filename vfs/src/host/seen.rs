@@ -2,6 +2,7 @@
 
 use crate::{Device, Errno, Error, Gid, Kind, Mode, Name, Qid, Result, Stat, Time, Uid};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
+use rustix::fs::AtFlags;
 use std::ffi::CStr;
 use std::hash::Hasher;
 use std::mem::MaybeUninit;
@@ -44,7 +45,8 @@ pub(super) struct Seen {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Born(i64, u32);
 
-/// How to tell that a name still means the file that it meant, changed by nobody in a way that could forbid to open it.
+/// How to tell that a name still means the file that it meant, changed by nobody in a way that could forbid to open it: as long
+/// as that is open, no other has its number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mark {
     id: FileId,
@@ -52,6 +54,9 @@ pub(super) struct Mark {
     /// Of a file; a directory's changes with every entry.
     access: Option<(Mode, Uid, Gid, Time)>,
 }
+
+/// The entry itself, whatever it is.
+const ENTRY: AtFlags = AtFlags::SYMLINK_NOFOLLOW.union(AtFlags::NO_AUTOMOUNT);
 
 const WANTED: u32 = libc::STATX_BASIC_STATS | libc::STATX_BTIME;
 
@@ -80,11 +85,12 @@ fn statx(dir: BorrowedFd<'_>, name: Option<&CStr>) -> Result<Seen> {
         buf.assume_init_ref()
     };
     let Some(kind) = Kind::from_bits(u32::from(x.stx_mode)) else {
-        return Err(Error::new(Errno::EIO, format!("unknown kind of file: mode {:o}", x.stx_mode)));
+        return unknown(u32::from(x.stx_mode));
     };
     let id = FileId { dev: rustix::fs::makedev(x.stx_dev_major, x.stx_dev_minor), ino: x.stx_ino };
+    let (mtime, ctime) = (time(&x.stx_mtime), time(&x.stx_ctime));
     let stat = Stat {
-        qid: Qid { kind, version: version(kind, x), path: 0 },
+        qid: Qid { kind, version: version(kind, mtime, ctime), path: 0 },
         mode: Mode::new(u32::from(x.stx_mode)),
         uid: Uid(x.stx_uid),
         gid: Gid(x.stx_gid),
@@ -94,14 +100,60 @@ fn statx(dir: BorrowedFd<'_>, name: Option<&CStr>) -> Result<Seen> {
         blksize: x.stx_blksize,
         rdev: Device { major: x.stx_rdev_major, minor: x.stx_rdev_minor },
         atime: time(&x.stx_atime),
-        mtime: time(&x.stx_mtime),
-        ctime: time(&x.stx_ctime),
+        mtime,
+        ctime,
         btime: time(&x.stx_btime),
     };
     Ok(Seen { id, stat, has_birth: x.stx_mask & libc::STATX_BTIME != 0 })
 }
 
+/// The same by the calls that know of no birth, and cost less: what they give is a third as large.
+#[inline]
+fn stat(stat: &rustix::fs::Stat, born: Born) -> Result<Seen> {
+    let Some(kind) = Kind::from_bits(stat.st_mode) else { return unknown(stat.st_mode) };
+    let time = |secs: i64, nanos| Time { secs, nanos: nanos as u32 };
+    let (mtime, ctime) = (time(stat.st_mtime, stat.st_mtime_nsec), time(stat.st_ctime, stat.st_ctime_nsec));
+    let device = |number| Device { major: rustix::fs::major(number), minor: rustix::fs::minor(number) };
+    let id = FileId { dev: stat.st_dev, ino: stat.st_ino };
+    let Born(secs, nanos) = born;
+    let stat = Stat {
+        qid: Qid { kind, version: version(kind, mtime, ctime), path: 0 },
+        mode: Mode::new(stat.st_mode),
+        uid: Uid(stat.st_uid),
+        gid: Gid(stat.st_gid),
+        #[allow(clippy::unnecessary_cast)] // Half as wide on some machines.
+        nlink: stat.st_nlink as u64,
+        size: stat.st_size as u64,
+        blocks: stat.st_blocks as u64,
+        blksize: stat.st_blksize as u32,
+        rdev: device(stat.st_rdev),
+        atime: time(stat.st_atime, stat.st_atime_nsec),
+        mtime,
+        ctime,
+        btime: Time { secs, nanos },
+    };
+    Ok(Seen { id, stat, has_birth: born != Born::UNKNOWN })
+}
+
+fn unknown(mode: u32) -> Result<Seen> {
+    Err(Error::new(Errno::EIO, format!("unknown kind of file: mode {mode:o}")))
+}
+
+impl Born {
+    const UNKNOWN: Born = Born(0, 0);
+}
+
 impl Seen {
+    /// The file of the descriptor of a node, which was born then and stays so.
+    #[inline]
+    pub fn again(fd: impl AsFd, born: Born) -> Result<Seen> {
+        stat(&rustix::fs::fstat(fd)?, born)
+    }
+    /// The entry `name` of `dir`, without following it and without its birth.
+    #[inline]
+    pub fn glance(dir: impl AsFd, name: &[u8]) -> Result<Seen> {
+        stat(&rustix::fs::statat(dir, name, ENTRY)?, Born::UNKNOWN)
+    }
     /// The file of the descriptor itself; O_PATH will do.
     pub fn of(fd: impl AsFd) -> Result<Seen> {
         statx(fd.as_fd(), None)
@@ -121,7 +173,7 @@ impl Seen {
         self.stat.qid.kind
     }
     pub fn born(&self) -> Born {
-        if self.has_birth { Born(self.stat.btime.secs, self.stat.btime.nanos) } else { Born(0, 0) }
+        if self.has_birth { Born(self.stat.btime.secs, self.stat.btime.nanos) } else { Born::UNKNOWN }
     }
     pub fn mark(&self) -> Mark {
         let stat = &self.stat;
@@ -131,8 +183,11 @@ impl Seen {
         };
         Mark { id: self.id, born: self.born(), access }
     }
-    pub fn is_marked(&self, mark: &Mark) -> bool {
-        self.mark() == *mark
+    /// The entry `name` of `dir`, where it is the file that has the mark.
+    #[inline]
+    pub fn marked(dir: impl AsFd, name: &[u8], mark: &Mark) -> Option<Seen> {
+        let seen = stat(&rustix::fs::statat(dir, name, ENTRY).ok()?, mark.born).ok()?;
+        (seen.mark() == *mark).then_some(seen)
     }
     pub fn size(&self) -> u64 {
         self.stat.size
@@ -159,6 +214,7 @@ impl Seen {
     }
 
     /// All of it, for a node that is numbered `path`.
+    #[inline]
     pub fn stat(self, path: u64) -> Stat {
         let mut stat = self.stat;
         stat.qid.path = path;
@@ -167,13 +223,12 @@ impl Seen {
 }
 
 /// Changes when the content of a regular file does, as far as its times tell; 0 for all else.
-fn version(kind: Kind, x: &libc::statx) -> u32 {
+fn version(kind: Kind, mtime: Time, ctime: Time) -> u32 {
     if kind != Kind::File {
         return 0;
     }
-    let times = [&x.stx_mtime, &x.stx_ctime];
-    let mixed = times.iter().fold(0u64, |sum, t| {
-        let nanos = (t.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(u64::from(t.tv_nsec));
+    let mixed = [mtime, ctime].iter().fold(0u64, |sum, t| {
+        let nanos = (t.secs as u64).wrapping_mul(1_000_000_000).wrapping_add(u64::from(t.nanos));
         (sum ^ nanos).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
     });
     ((mixed >> 32) as u32).max(1)

@@ -19,6 +19,14 @@ use std::hash::BuildHasherDefault;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
+/// The descriptor by which a file was found.
+pub(super) enum By<'a> {
+    /// One with O_PATH, which its node keeps as a handle.
+    Path(Arc<OwnedFd>),
+    /// One that it is open as: good as a handle while it lasts.
+    Open(&'a Arc<OwnedFd>),
+}
+
 pub(super) struct Tree {
     tag: TreeTag,
     numbers: Numbers,
@@ -61,7 +69,7 @@ impl Tree {
             telling: Telling::default(),
             followers: Followers::default(),
         });
-        let root = HostNode::new(&tree, &seen, None, Handle::pinned(fd));
+        let root = HostNode::new(&tree, &seen, None, Handle::Pinned(Arc::new(fd)), Weak::new());
         tree.live.lock().insert(seen.id(), Arc::downgrade(&root));
         Ok(root)
     }
@@ -71,15 +79,8 @@ impl Tree {
         self.tag.path(self.numbers.of(id))
     }
 
-    /// The node of the file that `seen` tells of, found as `name` in `dir`: the one that lives, or a new one. An O_PATH
-    /// descriptor that the caller has is kept as its handle.
-    pub fn node(
-        self: &Arc<Tree>,
-        dir: &HostNode,
-        name: Name<'_>,
-        seen: &Seen,
-        fd: Option<Arc<OwnedFd>>,
-    ) -> Arc<HostNode> {
+    /// The node of the file that `seen` tells of, found as `name` in `dir`: the one that lives, or a new one.
+    pub fn node(self: &Arc<Tree>, dir: &HostNode, name: Name<'_>, seen: &Seen, by: By<'_>) -> Arc<HostNode> {
         // Dropped behind the lock that a node's end takes.
         let mut reborn = None;
         let (node, new) = {
@@ -90,7 +91,11 @@ impl Tree {
                     // The number of a file that is gone was used again.
                     reborn = found;
                     let at = Some((dir.me(), name.to_owned()));
-                    let node = HostNode::new(self, seen, at, Handle::closed());
+                    let opened = match &by {
+                        By::Open(fd) => Arc::downgrade(fd),
+                        By::Path(_) => Weak::new(),
+                    };
+                    let node = HostNode::new(self, seen, at, Handle::closed(), opened);
                     live.insert(seen.id(), Arc::downgrade(&node));
                     (node, true)
                 }
@@ -101,10 +106,10 @@ impl Tree {
             node.noticed(seen);
             node.found_at(dir, name);
         }
-        if let Some(fd) = fd
-            && !node.handle.is_open()
-        {
-            self.pool.keep(&node.handle, fd);
+        match by {
+            By::Path(fd) if !node.handle.is_open() => self.pool.keep(&node.handle, fd),
+            By::Open(fd) if !new => node.opened_as(fd),
+            _ => {}
         }
         node
     }

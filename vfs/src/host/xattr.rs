@@ -5,6 +5,7 @@
 //! superuser change them, and the kernel none but a server that is the superuser. What else there is in `system.*` is the
 //! host's own business: not shown, and refused.
 
+use super::handle::Lent;
 use super::node::HostNode;
 use crate::*;
 use rustix::fd::{AsFd, OwnedFd};
@@ -19,13 +20,13 @@ const SPACES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
 const MOST: usize = 65_536;
 
 /// The way to a file for the calls of xattr(7), which take no O_PATH descriptor.
-enum Way {
+enum Way<'a> {
     /// Its magic link; the handle keeps the number from being given to another file.
-    Link(String, #[allow(dead_code)] Arc<OwnedFd>),
+    Link(String, #[allow(dead_code)] Lent<'a>),
     File(OwnedFd),
 }
 
-impl Way {
+impl Way<'_> {
     fn get(&self, name: &[u8]) -> rustix::io::Result<Vec<u8>> {
         whole(|buf| match self {
             Way::Link(path, _) => rustix::fs::getxattr(path, name, buf),
@@ -53,7 +54,7 @@ impl Way {
 }
 
 impl HostNode {
-    fn way(&self) -> Result<Way> {
+    fn way(&self) -> Result<Way<'_>> {
         let fd = self.fd()?;
         match self.tree.confinement.link_path(fd.as_fd()) {
             Some(path) => Ok(Way::Link(path, fd)),

@@ -81,19 +81,13 @@ impl Node for Inode {
     fn walk<'a>(&'a self, _who: &'a Caller, name: Name<'a>) -> Op<'a, NodeRef> {
         node(self.lookup(name))
     }
-    fn walk_open(
-        &self,
-        who: &Caller,
-        name: Name<'_>,
-        flags: OpenFlags,
-    ) -> Option<Result<(NodeRef, FileRef)>> {
+    fn walk_open(&self, who: &Caller, name: Name<'_>, flags: OpenFlags) -> Option<Result<FileRef>> {
         let inode = match self.lookup(name) {
             Ok(inode) => inode,
             Err(error) => return Some(Err(error)),
         };
         // A link is followed, a fifo waited for.
-        let stores = matches!(inode.kind(), Kind::File | Kind::Dir);
-        stores.then(|| Ok((inode.clone() as NodeRef, inode.open_as(who, flags)?)))
+        (inode.kind() == Kind::File).then(|| inode.open_as(who, flags))
     }
     fn open<'a>(self: Arc<Self>, who: &'a Caller, flags: OpenFlags) -> Op<'a, FileRef> {
         if self.kind() == Kind::Fifo {

@@ -31,16 +31,7 @@ impl Place {
         if let Err(error) = self.guarded(who, None, Access::WRITE) {
             return Op::err(error);
         }
-        if who.checked || who.is_root() {
-            return self.node().setstat(who, set);
-        }
-        self.node().stat().and_then(move |stat| match check_setstat(who, &stat, set) {
-            Ok((set, access)) => {
-                let checked = check(&**self.node(), who, &stat, access);
-                checked.and_then(move |()| self.node().setstat(who, set))
-            }
-            Err(error) => Op::err(error),
-        })
+        setstat(self.node(), who, set)
     }
 
     /// Fails where `who` may not do `want` here (access(2)).
@@ -263,4 +254,15 @@ impl Place {
     pub fn statfs(&self) -> Op<'_, StatFs> {
         self.node().statfs()
     }
+}
+
+/// [`Place::setstat`] where no capabilities bind `who`: which place it is does not matter then.
+pub fn setstat<'a>(node: &'a NodeRef, who: &'a Caller, set: SetStat) -> Op<'a, ()> {
+    if who.checked || who.is_root() {
+        return node.setstat(who, set);
+    }
+    node.stat().and_then(move |stat| match check_setstat(who, &stat, set) {
+        Ok((set, access)) => check(&**node, who, &stat, access).and_then(move |()| node.setstat(who, set)),
+        Err(error) => Op::err(error),
+    })
 }

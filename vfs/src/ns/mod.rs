@@ -11,12 +11,15 @@ mod notices;
 mod place;
 mod quick;
 mod resolve;
+mod steps;
 mod union;
 mod watch;
 
+pub use files::setstat;
 pub use line::NsLine;
 pub use notices::{Happening, Notice, Notices, WatchRoom};
 pub use place::{Created, Place};
+pub use quick::Opened;
 pub use resolve::{Follow, Parent};
 
 use crate::*;

@@ -165,6 +165,12 @@ impl Place {
         Qid { path: mix(mix(qid.path, self.0.seen().1), self.0.outer), ..qid }
     }
 
+    /// The path of [`Place::entry_qid`] by an entry's own, for who asks for many.
+    pub fn entry_paths(&self) -> impl Fn(u64) -> u64 + use<> {
+        let (view, outer) = (self.0.seen().1, self.0.outer);
+        move |path| mix(mix(path, view), outer)
+    }
+
     pub(super) fn is_behind_portal(&self) -> bool {
         self.0.outer != 0
     }
@@ -285,9 +291,9 @@ impl Place {
 
     /// Where a walk by nodes alone may start: the node under this place and its view; none behind a portal, or where what this
     /// place was reached as is no longer bound.
-    pub(super) fn start(&self, table: &Table) -> Option<(NodeRef, View)> {
+    pub(super) fn start(&self, table: &Table) -> Option<(&NodeRef, View)> {
         let unbound = self.0.mount.is_some() && !table.mounts.contains_key(&self.key());
-        (self.0.outer == 0 && !unbound).then(|| (self.0.under.clone(), self.0.under_view))
+        (self.0.outer == 0 && !unbound).then_some((&self.0.under, self.0.under_view))
     }
 
     /// [`Place::find`] without a future; none where a member does not answer at once. Looking changes nothing, so that it can

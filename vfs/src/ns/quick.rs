@@ -1,11 +1,20 @@
-//! The common case of opening, making and removing by name, without a future and with nothing looked up twice: one
+//! The common case of opening, making and removing by name or path, without a future and with nothing looked up twice: one
 //! directory, in which nothing is mounted, and a caller whom the mode bits do not bind or the tree itself does.
 //!
 //! Each gives None where it is not that, or where there is something to wait for, and has then done nothing; what is asked
 //! goes the long way (`files.rs`, `resolve.rs`), which knows every case and every error.
 
-use crate::ns::View;
+use crate::ns::resolve::MAX_PATH;
+use crate::ns::steps::Steps;
+use crate::ns::{View, mix};
 use crate::*;
+
+/// A regular file that was opened by its path, of which nothing is kept.
+pub struct Opened {
+    pub file: FileRef,
+    /// The path of its [`Place::qid`] there.
+    pub identity: u64,
+}
 
 impl Place {
     /// The only directory that this place is, in its view, where entries can be used by name.
@@ -19,31 +28,71 @@ impl Place {
         plain.then_some((node, view))
     }
 
-    /// What `path` names, opened: [`Place::resolve`] and [`Place::open`] in one. None where it is for these two to be done.
-    pub fn open_at_once(
-        &self,
-        who: &Caller,
-        path: &[u8],
-        flags: OpenFlags,
-    ) -> Option<Result<(Place, FileRef)>> {
+    /// The regular file that `path` names, opened, as [`Place::resolve`] and [`Place::open`] do it one after the other.
+    pub fn open_at_once(&self, who: &Caller, path: &[u8], flags: OpenFlags) -> Option<Result<Opened>> {
         if flags.contains(OpenFlags::EXEC) {
             return None;
         }
-        let (dir, last) = match path.iter().rposition(|b| *b == b'/') {
-            Some(at) => (&path[..=at], &path[at + 1..]),
-            None => (&b""[..], path),
-        };
-        let name = Name::new(last).ok()?;
-        let dir = match dir {
-            b"" => self.clone(),
-            dir => match self.resolve_at_once(who, dir, Follow::Yes)? {
-                Ok(dir) => dir,
-                Err(error) => return Some(Err(error)),
-            },
-        };
-        let (node, view) = dir.plain(who)?;
-        let opened = node.walk_open(who, name, flags)?;
-        Some(opened.map(|(node, file)| (dir.into_child(name.to_owned(), node, view), file)))
+        self.at_entry(who, path, |steps, name| {
+            Some(open(steps, who, name, flags)?.map(|file| steps.opened(file)))
+        })
+    }
+
+    /// The same of a file that is made where there is none, by the name that `path` ends in.
+    pub fn open_or_create_at_once(
+        &self,
+        who: &Caller,
+        path: &[u8],
+        mode: Mode,
+        flags: OpenFlags,
+    ) -> Option<Result<Opened>> {
+        self.at_entry(who, path, |steps, name| {
+            let (dir, _) = steps.sole()?;
+            let file = match dir.create(who, name, mode, flags | OpenFlags::EXCLUSIVE).now()? {
+                Ok((_, file)) => file,
+                Err(_) if flags.contains(OpenFlags::EXCLUSIVE) => return None,
+                Err(_) => open(steps, who, name, flags)?.ok()?,
+            };
+            Some(Ok(steps.opened(file)))
+        })
+    }
+
+    /// Removes what `path` names, which is no directory. Who is not bound by the mode bits is not by the sticky bit either.
+    pub fn remove_at_once(&self, who: &Caller, path: &[u8]) -> Option<Result<()>> {
+        self.at_entry(who, path, |steps, name| {
+            if steps.plain().is_none()
+                && let Err(error) = steps.bare(who, name)?
+            {
+                return Some(Err(error));
+            }
+            steps.sole()?.0.unlink(who, name).now()
+        })
+    }
+
+    /// Does something with the last name of `path`, in the directory that it is in: one that is no union, whose entries `who` may
+    /// use.
+    fn at_entry<T>(
+        &self,
+        who: &Caller,
+        path: &[u8],
+        work: impl FnOnce(&Steps<'_>, Name<'_>) -> Option<Result<T>>,
+    ) -> Option<Result<T>> {
+        if who.guard.is_some() || path.len() > MAX_PATH {
+            return None;
+        }
+        let last = path.iter().rposition(|b| *b == b'/').map_or(0, |slash| slash + 1);
+        let name = Name::new(&path[last..]).ok()?;
+        let table = self.namespace().table();
+        let mut steps = Steps::start(self, &table, path)?;
+        if let Err(error) = steps.along(who, &path[..last])? {
+            return Some(Err(error));
+        }
+        let (dir, _) = steps.sole()?;
+        let free = who.checked || who.is_root() || dir.checks(who);
+        if !free || !dir.kind().is_dir() {
+            return None;
+        }
+        work(&steps, name)
     }
 
     /// Makes and opens a file that is not there yet. An error is left to the long way as well: None.
@@ -62,5 +111,24 @@ impl Place {
     /// Removes the entry `name`, which is no directory. Who is not bound by the mode bits is not by the sticky bit either.
     pub fn unlink_at_once(&self, who: &Caller, name: Name<'_>) -> Option<Result<()>> {
         self.plain(who)?.0.unlink(who, name).now()
+    }
+}
+
+/// The regular file `name` of the directory that `steps` has come to.
+fn open(steps: &Steps<'_>, who: &Caller, name: Name<'_>, flags: OpenFlags) -> Option<Result<FileRef>> {
+    if let Some((dir, _)) = steps.plain() {
+        return dir.walk_open(who, name, flags);
+    }
+    match steps.bare(who, name)? {
+        Ok(node) if node.kind() == Kind::File => node.open(who, flags).now(),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
+    }
+}
+
+impl Steps<'_> {
+    /// `file`, which is an entry here.
+    fn opened(&self, file: FileRef) -> Opened {
+        Opened { identity: mix(file.node().qid().path, self.here().1), file }
     }
 }

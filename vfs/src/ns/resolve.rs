@@ -1,7 +1,7 @@
 //! From a path to a place: component by component, through links and binds (path_resolution(7)).
 
-use crate::access::check;
-use crate::ns::{Member, Table, View, mix};
+use crate::ns::mix;
+use crate::ns::steps::Steps;
 use crate::*;
 
 /// Whether a symlink in the last component is followed.
@@ -23,7 +23,7 @@ pub struct Parent {
 /// ELOOP beyond this many links (SYMLOOP as Linux has it).
 const MAX_LINKS: u32 = 40;
 /// ENAMETOOLONG beyond this many bytes (PATH_MAX).
-const MAX_PATH: usize = 4096;
+pub(super) const MAX_PATH: usize = 4096;
 
 /// What is left to walk: the paths of links on top, the caller's own at the bottom.
 struct Todo {
@@ -75,7 +75,7 @@ impl Place {
     }
 
     /// What `path` names and its stat, as [`Place::resolve`] and [`Place::stat`] give them, for who goes no further: the node's
-    /// own identity, and what clients see.
+    /// own identity, and what clients see. A host directory's file has no birth here, which [`Place::stat`] tells.
     pub fn look<'a>(&'a self, who: &'a Caller, path: &'a [u8], follow: Follow) -> Op<'a, (Qid, Stat)> {
         match self.look_at_once(who, path, follow) {
             Some(result) => result.into(),
@@ -94,63 +94,33 @@ impl Place {
             return None;
         }
         let table = self.namespace().table();
-        let (under, mut view) =
-            if path.starts_with(b"/") { (table.root.clone(), 0) } else { self.start(&table)? };
-        let bound =
-            |under: &NodeRef, view| table.mounts.get(&mix(under.qid().path, view)).map(|m| &m.members[..]);
-        let mut members = bound(&under, view).unwrap_or_default();
-        let mut here = under;
+        let mut steps = Steps::start(self, &table, path)?;
         let must_be_dir = path.ends_with(b"/");
         let mut components = path.split(|b| *b == b'/').filter(|c| !c.is_empty()).peekable();
         while let Some(component) = components.next() {
-            let dir = members.first().map_or(&here, |first| &first.node);
-            if matches!(component, b"." | b"..") {
-                return None;
-            }
-            if !dir.kind().is_dir() {
-                return Some(Errno::ENOTDIR.into());
-            }
-            let name = match Name::new(component) {
+            let name = match steps.may(who, component)? {
                 Ok(name) => name,
                 Err(error) => return Some(Err(error)),
             };
-            // The superuser may search every directory.
-            if !who.checked && !who.is_root() && !dir.checks(who) {
-                let searched = match dir.stat().now()? {
-                    Ok(stat) => check(&**dir, who, &stat, Access::EXEC).now()?,
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = searched {
-                    return Some(Err(error));
-                }
-            }
             let last = components.peek().is_none();
-            if last && let Some(looked) = table.look(&here, view, members, who, name) {
+            let through = !last || follow == Follow::Yes || must_be_dir;
+            if last && let Some(looked) = steps.look(who, name) {
                 match looked {
-                    Ok((_, stat))
-                        if stat.kind() == Kind::Symlink && (follow == Follow::Yes || must_be_dir) => {}
+                    Ok((_, stat)) if stat.kind() == Kind::Symlink && through => {}
                     Ok((_, stat)) if must_be_dir && !stat.kind().is_dir() => {
                         return Some(Errno::ENOTDIR.into());
                     }
                     looked => return Some(looked),
                 }
             }
-            let found = match members {
-                [] => here.walk(who, name).now()?.map(|node| (node, view)),
-                _ => Place::find_at_once(members, who, name)?.map(|(at, node)| (node, members[at].view)),
-            };
-            (here, view) = match found {
-                Ok(found) => found,
-                Err(error) => return Some(Err(error)),
-            };
-            members = bound(&here, view).unwrap_or_default();
-            let through = !last || follow == Follow::Yes || must_be_dir;
-            let seen = members.first().map_or(&here, |first| &first.node);
-            if here.portal().is_some() || (through && seen.kind() == Kind::Symlink) {
+            if let Err(error) = steps.go(who, name)? {
+                return Some(Err(error));
+            }
+            if through && steps.here().0.kind() == Kind::Symlink {
                 return None;
             }
         }
-        let (node, view) = members.first().map_or((&here, view), |first| (&first.node, first.view));
+        let (node, view) = steps.here();
         if must_be_dir && !node.kind().is_dir() {
             return Some(Errno::ENOTDIR.into());
         }
@@ -223,28 +193,14 @@ impl Place {
     }
 }
 
-impl Table {
-    /// The stat of the entry `name` without a node, where the directory is one in which nothing is mounted: the entry's own
-    /// identity, and what clients see.
-    fn look(
-        &self,
-        here: &NodeRef,
-        view: View,
-        members: &[Member],
-        who: &Caller,
-        name: Name<'_>,
-    ) -> Option<Result<(Qid, Stat)>> {
-        let (dir, view) = match members {
-            [] => (here, view),
-            [only] => (&only.node, only.view),
-            _ => return None,
-        };
-        if self.mounted_below(dir.qid().path) {
-            return None;
-        }
-        let seen = |stat: Stat| {
-            let path = mix(stat.qid.path, view);
-            (stat.qid, Stat { qid: Qid { path, ..stat.qid }, ..stat })
+impl Steps<'_> {
+    /// The stat of the entry `name` without a node: the entry's own identity, and what clients see.
+    fn look(&self, who: &Caller, name: Name<'_>) -> Option<Result<(Qid, Stat)>> {
+        let (dir, view) = self.plain()?;
+        let seen = |mut stat: Stat| {
+            let node = stat.qid;
+            stat.qid.path = mix(node.path, view);
+            (node, stat)
         };
         Some(dir.look(who, name)?.map(seen))
     }

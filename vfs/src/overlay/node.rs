@@ -95,20 +95,14 @@ impl Node for Inode {
     fn walk<'a>(&'a self, _who: &'a Caller, name: Name<'a>) -> Op<'a, NodeRef> {
         attempt(move || Ok(self.lookup(name)? as NodeRef))
     }
-    fn walk_open(
-        &self,
-        who: &Caller,
-        name: Name<'_>,
-        flags: OpenFlags,
-    ) -> Option<Result<(NodeRef, FileRef)>> {
+    fn walk_open(&self, who: &Caller, name: Name<'_>, flags: OpenFlags) -> Option<Result<FileRef>> {
         let open = || {
             let inode = self.lookup(name)?;
             // A link is followed, a fifo waited for.
-            if !matches!(inode.kind(), Kind::File | Kind::Dir) {
+            if inode.kind() != Kind::File {
                 return Ok(None);
             }
-            let file = inode.open_as(who, flags)?;
-            Step::Ok(Some((inode as NodeRef, file)))
+            Step::Ok(Some(inode.open_as(who, flags)?))
         };
         match open() {
             Ok(opened) => opened.map(Ok),
