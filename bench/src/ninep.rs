@@ -1,5 +1,5 @@
 //! 9P over sockets: the server with its memory tree, beside a server of the same library that does nothing (the limit), and
-//! beside diod and unpfs on tmpfs where they are on the path. Those that wait for answers are also asked by plain threads
+//! beside diod, unpfs and p9ufs on tmpfs where they are on the path. Those that wait for answers are also asked by plain threads
 //! (`plain.rs`).
 
 use crate::floor;
@@ -99,6 +99,7 @@ const fn times_faster(time: f64, rate: f64) -> Goals {
 const NO_GOALS: Goals = Goals { times: [(None, None); TIMES.len()], rates: [None; RATES.len()] };
 const OF_DIOD: Goals = times_faster(0.33, 3.0);
 const OF_UNPFS: Goals = times_faster(0.2, 5.0);
+const OF_P9UFS: Goals = times_faster(1.0, 1.0);
 
 /// The transports, and what a server's address on them begins with.
 const TRANSPORTS: [(&str, &str); 2] = [("a unix socket", "unix"), ("loopback TCP", "tcp")];
@@ -149,7 +150,7 @@ pub fn run(report: &mut Report) {
             compare_plain(report, &of_ours(scheme), "sockets alone", &floor, &NO_GOALS, manner);
         }
     }
-    for (name, goals) in [("diod", &OF_DIOD), ("unpfs", &OF_UNPFS)] {
+    for (name, goals) in [("diod", &OF_DIOD), ("unpfs", &OF_UNPFS), ("p9ufs", &OF_P9UFS)] {
         for (transport, scheme) in TRANSPORTS {
             beside_peer(report, &of_ours(scheme), (name, goals), (transport, free(scheme, name)));
         }
@@ -176,12 +177,16 @@ fn beside_peer(
     // diod writes to peers that have hung up, and over a unix socket is killed for it where that is not ignored.
     let mut command = Command::new("sh");
     command.args(["-c", r#"trap "" PIPE; exec "$0" "$@""#, name]);
-    // diod's tree goes by the name that it was exported by, unpfs's has none. unpfs puts what is behind the last `!` to the
+    // diod's tree goes by the name that it was exported by, the others' have none. unpfs puts what is behind the last `!` to the
     // path of its socket.
     let (aname, address) = match (name, scheme) {
         ("diod", _) => {
             command.args(["-f", "-n", "-N", "-l", at, "-e", &path]);
             (path, address.clone())
+        }
+        ("p9ufs", _) => {
+            command.args(if scheme == "unix" { &["-unix"][..] } else { &[] }).args(["-root", &path, at]);
+            (String::new(), address.clone())
         }
         (_, "unix") => {
             command.args([&format!("unix!{at}!0"), &path]);
