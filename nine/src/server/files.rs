@@ -193,8 +193,7 @@ pub trait FileServer: Send + Sync + 'static {
         None
     }
 
-    /// A buffer for a file that keeps such, with the capacity that it likes best. It is overwritten, so what it holds does not
-    /// matter, but what it has initialised need not be again.
+    /// An empty buffer for a file that keeps such, with the capacity that it likes best.
     fn buffer(&self) -> Vec<u8> {
         Vec::new()
     }

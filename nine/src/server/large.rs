@@ -5,11 +5,12 @@
 //! turns out otherwise when all of it is there (something the fid names is under way, or it names another file by now), the
 //! buffers are put together to the frame that they were, and taken as any other.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, ReadBuf};
+use bytes::BufMut;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::answer::Error;
 use super::fid::State;
@@ -31,10 +32,7 @@ const TWRITE: u8 = 118;
 /// A Twrite whose data goes into buffers of its own, as far as it has come.
 pub(super) struct LargeWrite {
     header: [u8; HEADER],
-    /// Each as long as what comes into it; what it held before is overwritten by that, and seen by nobody.
     parts: Vec<Vec<u8>>,
-    /// How much has come into the last one.
-    filled: usize,
     /// The longest part. All but the first and the last are as long, and end at a multiple of it in the file.
     part: usize,
     /// Bytes that have not come.
@@ -49,7 +47,7 @@ impl LargeWrite {
         if header[4] != TWRITE || len < WORTH_KEEPING {
             return None;
         }
-        let write = Self { header, parts: Vec::new(), filled: 0, part: 1, left: len };
+        let write = Self { header, parts: Vec::new(), part: 1, left: len };
         if write.count() as usize != len {
             return None;
         }
@@ -77,33 +75,28 @@ impl LargeWrite {
         self.left == 0
     }
 
-    /// Where data goes to next. `buffer` makes a new part.
-    fn space(&mut self, buffer: impl FnOnce() -> Vec<u8>) -> &mut [u8] {
-        if self.parts.last().is_none_or(|last| last.len() == self.filled) {
-            // Where the first part starts in its place in the file.
-            let skipped = if self.parts.is_empty() { self.offset() % self.part as u64 } else { 0 };
-            let mut fresh = buffer();
-            fresh.resize((self.part - skipped as usize).min(self.left), 0);
-            self.parts.push(fresh);
-            self.filled = 0;
+    /// The part that data goes to next, and how much of it that takes. `buffer` makes a new one.
+    fn space(&mut self, buffer: impl FnOnce() -> Vec<u8>) -> (&mut Vec<u8>, usize) {
+        // Where the first part starts in its place in the file.
+        let skipped = (self.offset() % self.part as u64) as usize;
+        let longest = |parts: &[Vec<u8>]| if parts.len() == 1 { self.part - skipped } else { self.part };
+        if self.parts.last().is_none_or(|last| last.len() == longest(&self.parts)) {
+            self.parts.push(buffer());
         }
-        &mut self.parts.last_mut().expect("just looked after")[self.filled..]
-    }
-
-    /// So much more has come.
-    fn came(&mut self, len: usize) {
-        self.filled += len;
-        self.left -= len;
+        let room = longest(&self.parts);
+        let last = self.parts.last_mut().expect("just looked after");
+        let room = (room - last.len()).min(self.left);
+        (last, room)
     }
 
     /// Takes data that was read already; says how much of it.
     pub(super) fn take(&mut self, mut data: &[u8], buffer: impl Fn() -> Vec<u8>) -> usize {
         let before = data.len();
         while !data.is_empty() && self.left > 0 {
-            let space = self.space(&buffer);
-            let (now, later) = data.split_at(space.len().min(data.len()));
-            space[..now.len()].copy_from_slice(now);
-            self.came(now.len());
+            let (part, room) = self.space(&buffer);
+            let (now, later) = data.split_at(room.min(data.len()));
+            part.extend_from_slice(now);
+            self.left -= now.len();
             data = later;
         }
         before - data.len()
@@ -113,13 +106,13 @@ impl LargeWrite {
     pub(super) fn poll_read<S: AsyncRead>(
         &mut self,
         cx: &mut Context<'_>,
-        stream: Pin<&mut S>,
+        mut stream: Pin<&mut S>,
         buffer: impl FnOnce() -> Vec<u8>,
     ) -> Poll<std::io::Result<usize>> {
-        let mut space = ReadBuf::new(self.space(buffer));
-        ready!(stream.poll_read(cx, &mut space))?;
-        let read = space.filled().len();
-        self.came(read);
+        let (part, room) = self.space(buffer);
+        let mut space = part.limit(room);
+        let read = ready!(pin!(stream.read_buf(&mut space)).poll(cx))?;
+        self.left -= read;
         Poll::Ready(Ok(read))
     }
 

@@ -38,8 +38,7 @@ use parking_lot::Mutex;
 use space::Space;
 use std::sync::Arc;
 
-/// A buffer of the capacity that files of memory trees keep ([`OpenFile::keeps_buffers`]), backed by memory already; what it
-/// holds is of no meaning.
+/// An empty buffer of the length that files of memory trees keep ([`OpenFile::keeps_buffers`]), backed by memory already.
 pub fn buffer() -> Vec<u8> {
     chunk::buffer()
 }
