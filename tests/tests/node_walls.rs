@@ -143,11 +143,14 @@ fn hundreds_of_tasks_leave_nothing_behind() {
         (held("fd"), held("task"))
     };
     let before = round(50);
-    let after = round(200);
-    assert!(
-        after.0 <= before.0 + 4 && after.1 <= before.1 + 4,
-        "descriptors and threads: {before:?}, then {after:?}"
-    );
+    let mut after = round(200);
+    // The connection of the last worker that ended may be on its way out still, with its thread.
+    let patience = Instant::now() + Duration::from_secs(60);
+    while after.0 > before.0 + 4 || after.1 > before.1 + 4 {
+        assert!(Instant::now() < patience, "descriptors and threads: {before:?}, then {after:?}");
+        std::thread::sleep(Duration::from_millis(50));
+        after = (held("fd"), held("task"));
+    }
 }
 
 /// What `script` says in a shell that may make no namespaces and has no privileges; none where this machine cannot make such.
