@@ -144,7 +144,6 @@ pub fn mount(
         counts,
         readers: readers.clone(),
         device: device.clone(),
-        forgets: AtomicU64::new(0),
     };
     let session = fuser::Session::new(session, &dir, &config).map_err(named)?;
     // All its threads read from this one (not `clone_fd`), so that each may answer there.

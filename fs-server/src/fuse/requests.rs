@@ -40,8 +40,13 @@ impl Filesystem for Session {
         });
     }
 
-    fn forget(&self, request: &Request, ino: INodeNo, count: u64) {
-        self.forgotten(request, ino, count);
+    /// No turn of the thread's: fuser makes such a call of each part of a request for several, and who rested at the end of the
+    /// first would keep the others.
+    fn forget(&self, _: &Request, ino: INodeNo, count: u64) {
+        self.counts.requested("forget");
+        if let Some(gone) = self.inodes.forget(ino, count) {
+            self.put_away(move || drop(gone));
+        }
     }
 
     fn getattr(&self, request: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {

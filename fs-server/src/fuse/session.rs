@@ -18,7 +18,6 @@ use fuser::{FileHandle, INodeNo, LockOwner, ReplyEmpty, ReplyEntry, Request};
 use std::ffi::OsStr;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use vfs::{Nature, Place};
 
 pub(super) struct Session {
@@ -31,8 +30,6 @@ pub(super) struct Session {
     pub(super) counts: Arc<Counts>,
     pub(super) readers: Arc<Readers>,
     pub(super) device: Arc<Device>,
-    /// The last request that gave entries back.
-    pub(super) forgets: AtomicU64,
 }
 
 /// What is asked for, and of which inodes.
@@ -218,19 +215,6 @@ impl Session {
             reply.ok();
         });
         turn.end();
-    }
-
-    /// The kernel gives back `count` entries of an inode; fuser makes one such call of each part of a request for several.
-    pub(super) fn forgotten(&self, request: &Request, ino: INodeNo, count: u64) {
-        self.counts.requested("forget");
-        let number = request.unique().0;
-        let turn = (self.forgets.swap(number, Ordering::Relaxed) != number).then(|| self.readers.begin());
-        if let Some(gone) = self.inodes.forget(ino, count) {
-            self.put_away(move || drop(gone));
-        }
-        if let Some(turn) = turn {
-            turn.end();
-        }
     }
 
     /// Does what ends with a file being closed, maybe: the disk may take its time for that, and the thread takes requests.

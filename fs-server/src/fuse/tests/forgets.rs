@@ -3,6 +3,7 @@
 //! It counts none that it cannot take, and then says so to the program and not to us: an entry of another kind than was asked
 //! for, a size that no file of its can have.
 
+use super::super::readers::call_all;
 use super::super::{Counts, Options, mount};
 use super::{cannot_run, rig_with};
 use parking_lot::Mutex;
@@ -219,4 +220,21 @@ fn all_that_programs_looked_at_made_and_were_killed_over_is_given_back() {
     assert!(start(walk).wait().unwrap().success());
     assert!(options.counts.held().inodes >= 1000, "the kernel keeps what it has seen");
     all_is_given_back(&options.counts, rig.dir.path());
+}
+
+#[test]
+fn what_is_given_back_together_is_counted_also_by_a_thread_that_goes_to_rest() {
+    let options = Options::default();
+    let Some(rig) = rig_with(&options) else { return };
+    for file in 0..300 {
+        fs::write(rig.path(&format!("f{file}")), b"").unwrap();
+    }
+    for _ in 0..3 {
+        assert!(fs::read_dir(rig.dir.path()).unwrap().all(|entry| entry.unwrap().metadata().is_ok()));
+        assert!(options.counts.held().inodes >= 300);
+        // All threads wait for requests, and all but one rest after the next they get, which tells of many inodes.
+        call_all();
+        std::thread::sleep(Duration::from_millis(1200));
+        all_is_given_back(&options.counts, rig.dir.path());
+    }
 }
