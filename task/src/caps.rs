@@ -48,7 +48,9 @@ impl Peer {
         let stars_in_front_only = !host.trim_start_matches('*').contains('*');
         // Nothing else is in a name or an address; a line end or a quote would make other lines of it when it is shown.
         let plain = host.chars().all(|c| c.is_alphanumeric() || "*.-_:[]%".contains(c));
-        if host.is_empty() || !stars_in_front_only || !plain {
+        // Between two dots of a name is a label (RFC 1035, 2.3.1); the root alone is no host.
+        let labelled = !host.contains("..") && host != ".";
+        if host.is_empty() || !stars_in_front_only || !plain || !labelled {
             return None;
         }
         let port = if port == "*" { None } else { Some(port.parse().ok()?) };
@@ -515,6 +517,9 @@ mod tests {
             "fs:/a/../b read",
             "net:connect x",
             "net:connect 'a b:1'",
+            "net:connect a..:1",
+            "net:connect *..a:1",
+            "net:connect .:1",
             "net:connect 'a:1\nspawn\nnet:connect b:1'",
             "env",
             "spawn 3",
