@@ -165,7 +165,10 @@ fn as_an_ordinary_user(test: &str) -> bool {
     let dir = tempfile::tempdir().unwrap();
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let program = dir.path().join("networks");
-    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // Not by this process: a child that another test starts meanwhile would have it open for writing, and it could not be run.
+    let copied =
+        std::process::Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status();
+    assert!(copied.unwrap().success());
     let mut command = std::process::Command::new(program);
     command.args(["--exact", test, "--nocapture"]).env("AS_A_USER", "1").uid(54_321).gid(54_321);
     let done = command.output().unwrap();
