@@ -116,6 +116,11 @@ pub fn run(report: &mut Report) {
     fs::create_dir(&beside).expect("a directory");
     report.section("A host directory (of tmpfs) through FUSE, beside the directory itself");
     beside_another(report, &Path::new(mount).join("host"), ("tmpfs", &beside), rows());
+    let believing = tempfile::tempdir().expect("a directory");
+    let mount = believing.path().to_str().expect("a UTF-8 path");
+    let _believing = Server::start(&["--mount", mount, "--bind", &bind, "--fuse-cache", "1s"]);
+    report.section("The same with --fuse-cache 1s");
+    beside_another(report, &Path::new(mount).join("host"), ("tmpfs", &beside), names());
 }
 
 fn beside_another(report: &mut Report, through: &Path, (name, beside): (&str, &Path), rows: Vec<Row>) {

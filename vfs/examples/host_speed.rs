@@ -173,6 +173,35 @@ fn look(bench: &Bench) -> Result<(), Error> {
         },
         || bench.names.iter().try_for_each(|n| bench.open(n, OFlags::RDONLY).map(drop)),
     )?;
+    let again = [bench.names[0].as_str(); FILES];
+    bench.compare(
+        "the same again by name+close",
+        FILES,
+        || {
+            again.iter().try_for_each(|n| {
+                let opened = bench.root.walk_open(&bench.me, name(n), OpenFlags::READ);
+                opened.ok_or("an open of a regular file takes no walk")?.map(drop)?;
+                Ok(())
+            })
+        },
+        || again.iter().try_for_each(|n| bench.open(n, OFlags::RDONLY).map(drop)),
+    )?;
+    bench.compare(
+        "its stat (fstatat)",
+        FILES,
+        || {
+            again.iter().try_for_each(|n| {
+                black_box(bench.root.look(&bench.me, name(n)).ok_or("a look takes no walk")??);
+                Ok(())
+            })
+        },
+        || {
+            again.iter().try_for_each(|n| {
+                black_box(rustix::fs::statat(&bench.dir, *n, AtFlags::SYMLINK_NOFOLLOW)?);
+                Ok(())
+            })
+        },
+    )?;
     let native_list = || {
         let dir = bench.open(".", OFlags::RDONLY | OFlags::DIRECTORY)?;
         let mut space = [MaybeUninit::uninit(); 32 * 1024];

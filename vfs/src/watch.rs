@@ -75,9 +75,13 @@ pub trait Watcher: Send + Sync {
 pub struct Watchers(RwLock<Arc<[Weak<dyn Watcher>]>>);
 
 impl Watchers {
+    pub(crate) fn knows(&self, watcher: &Weak<dyn Watcher>) -> bool {
+        self.0.read().iter().any(|there| there.ptr_eq(watcher))
+    }
+
     /// Adds `watcher`, once; those who are gone are forgotten.
     pub fn add(&self, watcher: &Weak<dyn Watcher>) {
-        if self.0.read().iter().any(|there| there.ptr_eq(watcher)) {
+        if self.knows(watcher) {
             return;
         }
         let mut list = self.0.write();

@@ -18,6 +18,7 @@ use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Args, Debug)]
@@ -30,6 +31,10 @@ pub struct Serve {
     /// Mount the namespace on this directory with FUSE
     #[arg(short, long, value_name = "DIR")]
     mount: Vec<PathBuf>,
+    /// How long the kernel may believe names and attributes of host directories that it was told of, as 1s or 500ms. What others
+    /// change there is then seen through --mount some milliseconds later, and after this time at the latest
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = task::parse_time)]
+    fuse_cache: Duration,
     /// Show the messages of all 9P connections in words, a line each, on stderr or at the end of FILE
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     trace_9p: Option<Target>,
@@ -141,7 +146,8 @@ impl Serve {
 
         let mut mounts = Vec::new();
         for dir in &self.mount {
-            let options = fuse::Options { counts: world.observer.fuse.clone(), ..Default::default() };
+            let counts = world.observer.fuse.clone();
+            let options = fuse::Options { cache: self.fuse_cache, counts, ..Default::default() };
             let mount = fuse::mount(world.ns.clone(), dir, &options, tokio::runtime::Handle::current())
                 .map_err(|e| Fault::unavailable(format!("--mount {}: {e}", dir.display())))?;
             println!("mounted on {}", dir.display());

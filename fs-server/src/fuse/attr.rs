@@ -5,7 +5,7 @@
 //! Guests and 9P clients change the same files: after `echo start > ctl; cat wait` a shell must see what the guest wrote,
 //! however fast that was. A tree that tells of its changes ([`vfs::Watch`]: the memory tree) is believed, names, attributes
 //! and pages, until it does; then the kernel is told (`notices`), before anyone is answered who could know of the change
-//! (`gate`). What does not tell is asked each time; its pages stay cached while a file's version does, and a change of size
+//! (`gate`). What does not tell is asked each time, or once in a time that the user chooses (a host directory); its pages stay cached while a file's version does, and a change of size
 //! or time drops them (FUSE_AUTO_INVAL_DATA). Synthetic files are never cached.
 
 use fuser::{FileAttr, FileType, INodeNo, Request, TimeOrNow};

@@ -117,7 +117,7 @@ pub(super) struct Inodes {
     ns: Namespace,
     /// This mount, among those that changes come from.
     mount: u64,
-    /// How long to believe a tree that others may change unseen.
+    /// How long to believe a tree that others may change, and that hears of it only later, or never.
     patience: Duration,
     me: Weak<dyn Watcher>,
     pub(super) notices: Arc<Notices>,
@@ -244,8 +244,11 @@ impl Inodes {
         }
         let ttl = match place.watch(&self.me, what) {
             Telling::EveryChange => UNTIL_TOLD,
-            Telling::OwnChanges => self.patience,
-            Telling::Nothing => Duration::ZERO,
+            // Where it may be believed all the same, whoever hears of changes at all says so.
+            _ if self.patience.is_zero() || place.follow(&self.me, what) == Telling::Nothing => {
+                Duration::ZERO
+            }
+            _ => self.patience,
         };
         Some(Belief { of, changes, ttl })
     }
@@ -405,8 +408,13 @@ impl Inodes {
             if of_names {
                 wanted |= Watch::NAMES;
             }
-            if let Change::Gone(name) = change {
-                self.notices.push(Notice::Entry(ino, name.to_owned()));
+            match change {
+                Change::Gone(name) => self.notices.push(Notice::Entry(ino, name.to_owned())),
+                // A host directory does not tell that it meant something else before.
+                Change::Made(name) if !self.patience.is_zero() => {
+                    self.notices.push(Notice::Entry(ino, name.to_owned()));
+                }
+                _ => {}
             }
         }
         wanted

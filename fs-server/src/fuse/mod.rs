@@ -66,9 +66,9 @@ pub struct Options {
     /// May others than the mounting user come in? By default where the machine lets us: as root, or with
     /// `user_allow_other` in /etc/fuse.conf.
     pub allow_other: Option<bool>,
-    /// How long the kernel may believe names, sizes and times of a host directory, which others than this server may
-    /// change. Zero, the default, shows what they do at once. What is changed through the server is seen at once whatever
-    /// this is, and the memory tree is always believed until it tells of a change.
+    /// How long the kernel may believe names, sizes and times of a host directory, which others may change. Zero, the default,
+    /// shows what they do at once. Else it is seen when inotify(7) has told of it, some milliseconds later, and at the latest
+    /// after this time. The memory tree is always believed until it tells of a change.
     pub cache: Duration,
     /// Where the requests are counted.
     pub counts: Arc<Counts>,

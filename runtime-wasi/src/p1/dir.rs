@@ -15,6 +15,15 @@ impl Listing<'_> {
     /// False when the buffer is full, whether or not that entry fitted.
     fn push(&mut self, next: u64, name: &[u8], kind: Kind, identity: u64) -> bool {
         let header: [u8; DIRENT] = abi::dirent(next, identity, name.len(), abi::filetype(kind));
+        let rest = &mut self.buf[self.used..];
+        if let Some((head, rest)) = rest.split_first_chunk_mut::<DIRENT>()
+            && let Some(whole) = rest.get_mut(..name.len())
+        {
+            *head = header;
+            whole.copy_from_slice(name);
+            self.used += DIRENT + name.len();
+            return true;
+        }
         self.copy(&header) && self.copy(name)
     }
     fn copy(&mut self, bytes: &[u8]) -> bool {

@@ -10,7 +10,6 @@ use parking_lot::Mutex;
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::fs::{FileType, SeekFrom};
 use rustix::io::retry_on_intr;
-use std::ffi::CStr;
 use std::sync::Arc;
 
 pub(super) struct HostDir {
@@ -111,6 +110,9 @@ impl Listing {
     }
 }
 
+/// What is before the name in an entry.
+const HEAD: usize = 19;
+
 /// One `struct linux_dirent64` (getdents64(2)).
 struct Raw<'a> {
     ino: u64,
@@ -127,14 +129,29 @@ fn entry_at(buf: &[u8]) -> Option<Raw<'_>> {
     let (len, rest) = rest.split_first_chunk::<2>()?;
     let len = usize::from(u16::from_ne_bytes(*len));
     let (kind, rest) = rest.split_first()?;
-    let name = rest.get(..len.checked_sub(19)?)?;
+    let name = rest.get(..len.checked_sub(HEAD)?)?;
     Some(Raw {
         ino: u64::from_ne_bytes(*ino),
         cookie: u64::from_ne_bytes(*cookie),
         len,
         file_type: FileType::from_raw_mode(u32::from(*kind) << 12),
-        name: CStr::from_bytes_until_nul(name).ok()?.to_bytes(),
+        name: &name[..end_of_name(name)?],
     })
+}
+
+/// Where the NUL is in the end of an entry, from its name on: the kernel rounds up to words, so that it is mostly in the last.
+fn end_of_name(name: &[u8]) -> Option<usize> {
+    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    if let Some(last) = name.last_chunk::<8>() {
+        let last = u64::from_le_bytes(*last);
+        // The lowest bit that is left is of the first zero byte.
+        let zero = last.wrapping_sub(LOW) & !last & HIGH;
+        if zero != 0 {
+            return Some(name.len() - 8 + zero.trailing_zeros() as usize / 8);
+        }
+    }
+    name.iter().position(|byte| *byte == 0)
 }
 
 fn getdents(dir: &OwnedFd, buf: &mut [u8]) -> rustix::io::Result<usize> {
@@ -161,5 +178,30 @@ impl OpenFile for HostDir {
     }
     fn fsync(&self, data_only: bool) -> Op<'_, ()> {
         super::file::sync(self.fd.clone(), data_only)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_any_length_is_the_name_that_the_file_has() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut names: Vec<String> = (1..=Name::MAX).map(|len| "n".repeat(len)).collect();
+        for name in &names {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        let root = crate::HostTree::open(dir.path()).unwrap().root();
+        let open = root.open(&Caller::me(), OpenFlags::READ).now().unwrap().unwrap();
+        let mut listed = Vec::new();
+        let mut sink = |entry: DirEntry<'_>| {
+            listed.push(String::from_utf8(entry.name.as_bytes().to_vec()).unwrap());
+            true
+        };
+        open.readdir(0, &mut sink).now().unwrap().unwrap();
+        listed.sort();
+        names.sort();
+        assert_eq!(listed, names);
     }
 }

@@ -28,16 +28,16 @@ impl HostNode {
     pub(super) fn entry(&self, name: Name<'_>) -> Result<Arc<HostNode>> {
         let dir = self.fd()?;
         if let Some(kept) = self.tree.recent.get(self.id(), name)
-            && let Some(seen) = Seen::marked(&*dir, name.as_bytes(), &kept.mark)
-            && seen.kind().is_dir()
+            && kept.seen.kind().is_dir()
+            && kept.mark.is_on(&*dir, name.as_bytes())
         {
-            return Ok(self.tree.node(self, name, &seen, By::Path(kept.fd)));
+            return Ok(self.tree.node(self, name, &kept.seen, By::Path(kept.fd.clone())));
         }
         let fd = Arc::new(self.tree.with_room(|| self.tree.confinement.step(&dir, name))?);
         let seen = Seen::of(&fd)?;
         let node = self.tree.node(self, name, &seen, By::Path(fd.clone()));
         if seen.kind().is_dir() {
-            self.tree.recent.keep(self.id(), name, &seen, fd, &node);
+            self.tree.recent.keep(self.id(), name, seen, fd, &node);
         }
         Ok(node)
     }
@@ -71,13 +71,13 @@ impl HostNode {
         let dir = self.fd().ok()?;
         if shared
             && let Some(kept) = self.tree.recent.get(self.id(), name)
-            && let Some(seen) = Seen::marked(&*dir, name.as_bytes(), &kept.mark)
-            && seen.kind() == Kind::File
+            && kept.seen.kind() == Kind::File
+            && kept.mark.is_on(&*dir, name.as_bytes())
         {
             // A node that somebody has was found by this very name.
-            let node = kept.node.upgrade().inspect(|node| node.noticed(&seen));
-            let node = node.unwrap_or_else(|| self.tree.node(self, name, &seen, By::Open(&kept.fd)));
-            return Some(Ok(Arc::new(HostFile::new(node, kept.fd, who, flags))));
+            let node = kept.node.upgrade().inspect(|node| node.noticed(&kept.seen));
+            let node = node.unwrap_or_else(|| self.tree.node(self, name, &kept.seen, By::Open(&kept.fd)));
+            return Some(Ok(Arc::new(HostFile::new(node, kept.fd.clone(), who, flags))));
         }
         // A name may mean another file at any moment: what it is is asked of a descriptor that opens nothing, and that very
         // file is opened then.
@@ -93,7 +93,7 @@ impl HostNode {
         let fd = Arc::new(self.tree.with_room(open).ok()?);
         let node = self.tree.node(self, name, &seen, By::Open(&fd));
         if shared {
-            self.tree.recent.keep(self.id(), name, &seen, fd.clone(), &node);
+            self.tree.recent.keep(self.id(), name, seen, fd.clone(), &node);
         }
         if flags.contains(OpenFlags::TRUNCATE) {
             node.changed();

@@ -62,6 +62,11 @@ impl Followers {
         Ok(number)
     }
 
+    /// Whether `watcher` hears already of what happens to nodes that are followed.
+    pub fn knows(&self, watcher: &Weak<dyn Watcher>) -> bool {
+        self.0.lock().as_ref().is_some_and(|kernel| kernel.shared.watchers.knows(watcher))
+    }
+
     /// The node of this watch is no more.
     pub fn forget(&self, number: i32) {
         let kernel = self.0.lock();

@@ -354,6 +354,9 @@ impl Node for HostNode {
         self.seen().map(|seen| seen.stat(self.path)).into()
     }
     fn follow(&self, watcher: &Weak<dyn Watcher>, _what: Watch) -> Telling {
+        if self.followed.load(Ordering::Relaxed) >= 0 && self.tree.followers.knows(watcher) {
+            return Telling::OwnChanges;
+        }
         match self.tree.followers.add(&self.me(), watcher) {
             Ok(number) => {
                 self.followed.store(number, Ordering::Relaxed);

@@ -27,13 +27,14 @@ pub(super) struct Recent {
 struct Found {
     dir: FileId,
     name: NameBuf,
-    kept: Kept,
+    kept: Arc<Kept>,
 }
 
 /// A descriptor, and how to tell that the name still means its file.
-#[derive(Clone)]
 pub(super) struct Kept {
     pub mark: Mark,
+    /// What the kernel said of it then, which for a file that still has the mark is what it would say now.
+    pub seen: Seen,
     pub fd: Arc<OwnedFd>,
     /// The node, as long as somebody else needs it.
     pub node: Weak<HostNode>,
@@ -57,7 +58,7 @@ impl Recent {
     }
 
     /// What was kept for `name` in `dir`.
-    pub fn get(&self, dir: FileId, name: Name<'_>) -> Option<Kept> {
+    pub fn get(&self, dir: FileId, name: Name<'_>) -> Option<Arc<Kept>> {
         let at = slot(dir, name);
         let slots = self.slots.lock();
         let found = slots[at].as_ref()?;
@@ -65,7 +66,7 @@ impl Recent {
     }
 
     /// Keeps `fd` of `node`: of a directory any, of a file one that is open for reading only.
-    pub fn keep(&self, dir: FileId, name: Name<'_>, seen: &Seen, fd: Arc<OwnedFd>, node: &Arc<HostNode>) {
+    pub fn keep(&self, dir: FileId, name: Name<'_>, seen: Seen, fd: Arc<OwnedFd>, node: &Arc<HostNode>) {
         let worth_it = match seen.kind() {
             Kind::Dir => true,
             Kind::File => seen.size() <= LONGEST,
@@ -75,7 +76,7 @@ impl Recent {
         if !self.keeps || !worth_it || seen.id().dev != dir.dev {
             return;
         }
-        let kept = Kept { mark: seen.mark(), fd, node: Arc::downgrade(node) };
+        let kept = Arc::new(Kept { mark: seen.mark(), seen, fd, node: Arc::downgrade(node) });
         let found = Found { dir, name: name.to_owned(), kept };
         let before = self.slots.lock()[slot(dir, name)].replace(found);
         // Closed behind the lock.

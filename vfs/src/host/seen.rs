@@ -45,14 +45,30 @@ pub(super) struct Seen {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Born(i64, u32);
 
-/// How to tell that a name still means the file that it meant, changed by nobody in a way that could forbid to open it: as long
-/// as that is open, no other has its number.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// How to tell that a name still means the file that it meant, not changed since: as long as that is open, no other has its
+/// number.
+#[derive(Clone, Copy)]
 pub(super) struct Mark {
     id: FileId,
-    born: Born,
-    /// Of a file; a directory's changes with every entry.
+    /// Of a file; a directory's changes with every entry, and it stays a directory.
     access: Option<(Mode, Uid, Gid, Time)>,
+}
+
+impl Mark {
+    /// Whether the entry `name` of `dir` is the file that has this mark.
+    #[inline]
+    pub fn is_on(&self, dir: impl AsFd, name: &[u8]) -> bool {
+        let Ok(stat) = rustix::fs::statat(dir, name, ENTRY) else { return false };
+        let same = self.id == FileId { dev: stat.st_dev, ino: stat.st_ino };
+        match self.access {
+            None => same && stat.st_mode & libc::S_IFMT == libc::S_IFDIR,
+            Some((mode, uid, gid, changed)) => {
+                same && stat.st_mode & libc::S_IFMT == libc::S_IFREG
+                    && (Mode::new(stat.st_mode), Uid(stat.st_uid), Gid(stat.st_gid)) == (mode, uid, gid)
+                    && (stat.st_ctime, stat.st_ctime_nsec as u32) == (changed.secs, changed.nanos)
+            }
+        }
+    }
 }
 
 /// The entry itself, whatever it is.
@@ -181,13 +197,7 @@ impl Seen {
             Kind::Dir => None,
             _ => Some((stat.mode, stat.uid, stat.gid, stat.ctime)),
         };
-        Mark { id: self.id, born: self.born(), access }
-    }
-    /// The entry `name` of `dir`, where it is the file that has the mark.
-    #[inline]
-    pub fn marked(dir: impl AsFd, name: &[u8], mark: &Mark) -> Option<Seen> {
-        let seen = stat(&rustix::fs::statat(dir, name, ENTRY).ok()?, mark.born).ok()?;
-        (seen.mark() == *mark).then_some(seen)
+        Mark { id: self.id, access }
     }
     pub fn size(&self) -> u64 {
         self.stat.size

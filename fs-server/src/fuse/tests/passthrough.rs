@@ -5,7 +5,9 @@ use super::cannot_run;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 use vfs::{HostTree, Namespace};
 
 /// A host directory, and where it is mounted.
@@ -17,6 +19,10 @@ struct Shared {
 }
 
 fn shared() -> Option<Shared> {
+    shared_with(&Options::default())
+}
+
+fn shared_with(options: &Options) -> Option<Shared> {
     if !std::path::Path::new("/dev/fuse").exists() {
         cannot_run("fuse: no /dev/fuse");
         return None;
@@ -26,7 +32,7 @@ fn shared() -> Option<Shared> {
     let host = tempfile::tempdir_in("/dev/shm").unwrap();
     let ns = Namespace::new(HostTree::open(host.path()).unwrap().root(), "host");
     let dir = tempfile::tempdir().unwrap();
-    let mount = mount(ns, dir.path(), &Options::default(), runtime.handle().clone()).expect("mounts");
+    let mount = mount(ns, dir.path(), options, runtime.handle().clone()).expect("mounts");
     Some(Shared { _mount: mount, host, dir, _runtime: runtime })
 }
 
@@ -92,7 +98,6 @@ fn a_program_in_a_host_directory_loses_its_set_id_bits_when_it_is_written() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
-    use std::os::unix::fs::PermissionsExt;
     let (through, beside) = shared.both("program");
     for dir in [shared.dir.path(), shared.host.path()] {
         fs::set_permissions(dir, fs::Permissions::from_mode(0o777)).unwrap();
@@ -103,4 +108,66 @@ fn a_program_in_a_host_directory_loses_its_set_id_bits_when_it_is_written() {
     shell.args(["--reuid=1001", "--regid=1001", "--clear-groups", "sh", "-c", "echo two >> program"]);
     assert!(shell.current_dir(shared.dir.path()).status().unwrap().success());
     assert_eq!(fs::metadata(&beside).unwrap().permissions().mode() & 0o7777, 0o777);
+}
+
+/// How often the kernel has asked for names and attributes.
+fn asked(options: &Options) -> u64 {
+    let asked = options.counts.requests().filter(|(what, _)| matches!(*what, "lookup" | "getattr"));
+    asked.map(|(_, count)| count).sum()
+}
+
+#[test]
+fn names_and_attributes_are_asked_for_each_time_unless_they_may_be_believed() {
+    for (cache, most) in [(Duration::ZERO, u64::MAX), (Duration::from_secs(3600), 8)] {
+        let options = Options { cache, ..Options::default() };
+        let Some(shared) = shared_with(&options) else { return };
+        let (through, beside) = shared.both("f");
+        fs::create_dir(shared.host.path().join("d")).unwrap();
+        fs::write(&beside, "text").unwrap();
+        let before = asked(&options);
+        for _ in 0..100 {
+            assert_eq!(fs::metadata(&through).unwrap().len(), 4);
+            assert!(fs::metadata(shared.dir.path().join("d")).unwrap().is_dir());
+        }
+        let asked = asked(&options) - before;
+        assert!(if cache.is_zero() { asked >= 200 } else { asked <= most }, "{asked} within {cache:?}");
+    }
+}
+
+#[test]
+fn what_others_change_is_seen_where_it_is_believed_as_soon_as_the_kernel_tells() {
+    let options = Options { cache: Duration::from_secs(3600), ..Options::default() };
+    let Some(shared) = shared_with(&options) else { return };
+    let (through, beside) = shared.both("f");
+    let (moved, moved_beside) = shared.both("moved");
+    let soon = |what: &str, seen: &dyn Fn() -> bool| {
+        let began = Instant::now();
+        while !seen() {
+            assert!(began.elapsed() < Duration::from_secs(60), "{what} is not seen");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    assert!(!through.exists());
+    fs::write(&beside, "one").unwrap();
+    soon("a new file", &|| through.exists());
+    assert_eq!(fs::read(&through).unwrap(), b"one");
+    fs::write(&beside, "longer").unwrap();
+    soon("its new length", &|| fs::metadata(&through).unwrap().len() == 6);
+    soon("its new text", &|| fs::read(&through).unwrap() == b"longer");
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o600)).unwrap();
+    soon("its new mode", &|| fs::metadata(&through).unwrap().permissions().mode() & 0o777 == 0o600);
+    fs::rename(&beside, &moved_beside).unwrap();
+    soon("its new name", &|| moved.exists() && !through.exists());
+    fs::hard_link(&moved_beside, shared.host.path().join("link")).unwrap();
+    fs::write(&beside, "another").unwrap();
+    fs::rename(&beside, &moved_beside).unwrap();
+    soon("what took its place", &|| fs::read(&moved).unwrap() == b"another");
+    fs::remove_file(&moved_beside).unwrap();
+    soon("that it is gone", &|| !moved.exists());
+    // And what is done here is seen there and here at once.
+    fs::write(&through, "here").unwrap();
+    assert_eq!(fs::read(&beside).unwrap(), b"here");
+    assert_eq!(fs::metadata(&through).unwrap().len(), 4);
+    fs::remove_file(&through).unwrap();
+    assert!(!through.exists() && !beside.exists());
 }
