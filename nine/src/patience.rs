@@ -32,12 +32,17 @@ pub struct Patience {
 
 impl Patience {
     /// Asks `look` until that gives something. None where it is time to sleep.
-    pub fn look<T>(&mut self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    pub fn look<T>(&mut self, look: impl FnMut() -> Option<T>) -> Option<T> {
+        self.look_for(WINDOW, look)
+    }
+
+    /// The same for another while than is of use as a rule.
+    pub fn look_for<T>(&mut self, most: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
         let began = self.begin()?;
         loop {
             let found = look();
             let took = began.elapsed();
-            if found.is_some() || took >= WINDOW {
+            if found.is_some() || took >= most {
                 self.learn(found.is_some() && took < KEPT);
                 return found;
             }

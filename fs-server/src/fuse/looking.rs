@@ -9,14 +9,24 @@
 use nine::patience::Patience;
 use std::time::Duration;
 
-/// So many requests make a window.
+/// So many requests make a window, or fewer that have taken so long.
 pub(super) const WINDOW: u32 = 64;
-/// The most windows until the other way is tried again.
+pub(super) const FEWEST: u32 = 8;
+pub(super) const FULL: Duration = Duration::from_millis(5);
+/// The most windows until the other way is tried again: who looks may lose much where he tries to sleep, who sleeps little.
 const LONGEST: u32 = 256;
+const LONGEST_ASLEEP: u32 = 16;
+/// After so many windows it forgets that it looked in vain, which takes about a hundredth of them to learn again: who asks may
+/// ask for something else by now.
+const AFRESH: u32 = 8;
+/// A mount that is asked more seldom than this remembers.
+const BRISK: Duration = Duration::from_micros(500);
+/// How long it looks for one request: in less than that a program puts 128 KiB into the kernel's pages.
+const LOOKS: Duration = Duration::from_micros(100);
 /// Looking takes a processor: so much of its time is worth a time that requests come earlier.
 const WORTH: u32 = 4;
 
-/// What a window took, and how much of it was spent with looking.
+/// What a request of a window took, and how much of that was spent with looking.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Window {
     pub(super) took: Duration,
@@ -38,6 +48,8 @@ pub(super) struct Looking {
     left: u32,
     stay: u32,
     patience: Patience,
+    /// For how many windows it has known what its patience knows.
+    known: u32,
 }
 
 impl Looking {
@@ -49,11 +61,15 @@ impl Looking {
     /// Looks until `ready`, or for as long as that may be of use.
     pub(super) fn look(&mut self, mut ready: impl FnMut() -> bool) {
         // Whatever came of it, the kernel is asked for a request now, and waits for one.
-        let _there = self.patience.look(|| ready().then_some(()));
+        let _there = self.patience.look_for(LOOKS, || ready().then_some(()));
     }
 
     /// A window is over.
     pub(super) fn learn(&mut self, window: Window) {
+        self.known += 1;
+        if self.known >= AFRESH && window.took < BRISK {
+            (self.patience, self.known) = (Patience::default(), 0);
+        }
         if !self.trial {
             // The last before a trial is what that is held against.
             (self.trial, self.before) = (self.left == 0, window);
@@ -64,7 +80,7 @@ impl Looking {
         let look = slept.took.saturating_sub(looked.took) * WORTH > looked.looked;
         self.trial = false;
         if look == self.favours {
-            self.stay = (self.stay * 2).clamp(1, LONGEST);
+            self.stay = (self.stay * 2).clamp(1, if look { LONGEST } else { LONGEST_ASLEEP });
             (self.left, self.doubts) = (self.stay, false);
         } else if self.doubts {
             (self.favours, self.doubts) = (look, false);
@@ -104,7 +120,25 @@ mod tests {
     #[test]
     fn it_sleeps_where_looking_takes_more_than_it_gains() {
         let mut looking = Looking::default();
-        assert!(windows(&mut looking, 1000, window(5000, 2500), window(5200, 0)) < 30);
+        assert!(windows(&mut looking, 1000, window(5000, 2500), window(5200, 0)) < 70);
+    }
+
+    #[test]
+    fn what_it_learned_of_one_program_it_forgets_before_long() {
+        let mut looking = Looking::default();
+        let look = |looking: &mut Looking, comes: bool| {
+            let mut asked = false;
+            looking.look(|| {
+                asked = true;
+                comes
+            });
+            asked
+        };
+        // Nothing ever comes while it looks, until it does not look any more.
+        while (0..100).any(|_| look(&mut looking, false)) {}
+        assert!(!(0..100).any(|_| look(&mut looking, true)));
+        (0..AFRESH).for_each(|_| looking.learn(window(140, 0)));
+        assert!(look(&mut looking, true));
     }
 
     #[test]
@@ -143,6 +177,6 @@ mod tests {
         let mut looking = Looking::default();
         windows(&mut looking, 1000, window(500, 250), window(700, 0));
         windows(&mut looking, 400, window(900, 400), window(500, 0));
-        assert!(windows(&mut looking, 1000, window(900, 400), window(500, 0)) < 30);
+        assert!(windows(&mut looking, 1000, window(900, 400), window(500, 0)) < 70);
     }
 }

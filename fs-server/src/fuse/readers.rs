@@ -8,7 +8,7 @@
 //! The one looks for the next request before it sleeps, where that is of use (`looking`).
 
 use super::device::Device;
-use super::looking::{Looking, WINDOW, Window};
+use super::looking::{FEWEST, FULL, Looking, WINDOW, Window};
 use nine::patience;
 use parking_lot::{Condvar, Mutex};
 use std::cell::{Cell, RefCell};
@@ -20,8 +20,9 @@ use std::time::{Duration, Instant};
 const CALLED: Duration = Duration::from_secs(1);
 /// The percentage of a window's time from which on it computed all the time.
 const BUSY: u32 = 90;
-/// Behind so many requests of such a window the next one was there already: else who asks is one who waits for large answers.
-const QUEUED: u32 = WINDOW / 4;
+/// Behind more than this part of such a window's requests the next one was there already: else who asks is one who waits for
+/// large answers.
+const QUEUED: u32 = 4;
 /// A request that took longer may have slept in its work, or have been kept from its processor.
 const LONG: Duration = Duration::from_micros(200);
 /// Without a request for so long, what comes next has nothing to do with what was before.
@@ -86,6 +87,12 @@ struct Mine {
 }
 
 impl Mine {
+    fn is_full(&self, now: Instant) -> bool {
+        let requests = self.requests.get();
+        let long = || self.window.get().is_some_and(|(began, _)| now - began >= FULL);
+        requests >= WINDOW || (requests >= FEWEST && long())
+    }
+
     /// What was of the window so far does not count.
     fn restart(&self, now: Instant) {
         self.window.set(Some((now, processor_time())));
@@ -170,8 +177,8 @@ impl Readers {
             mine.requests.set(mine.requests.get() + 1);
             if mine.last.get().is_none_or(|last| began - last > GAP) {
                 mine.restart(began);
-            } else if mine.requests.get() >= WINDOW {
-                mine.requests.set(0);
+            } else if mine.is_full(began) {
+                let requests = mine.requests.take();
                 let computed = processor_time();
                 let before = mine.window.replace(Some((began, computed)));
                 // Who looked had nothing to do.
@@ -180,10 +187,11 @@ impl Readers {
                 if let Some((then, before)) = before {
                     let (computed, took) = (computed - before, began - then);
                     mine.busy.set(computed.saturating_sub(looked) * 100 > took * BUSY);
-                    if mine.busy.get() && queued > QUEUED {
+                    if mine.busy.get() && queued > requests / QUEUED {
                         self.call(began);
                     }
-                    mine.looking.borrow_mut().learn(Window { took, looked });
+                    let each = Window { took: took / requests, looked: looked / requests };
+                    mine.looking.borrow_mut().learn(each);
                 }
             }
         });
@@ -370,6 +378,21 @@ mod tests {
             (0..WINDOW * 3).for_each(|_| readers.begin().end());
             resting.is_finished()
         });
+    }
+
+    #[test]
+    fn a_window_is_full_after_many_requests_or_after_a_few_that_took_long() {
+        let (mine, now) = (Mine::default(), Instant::now());
+        mine.restart(now);
+        for (requests, took, full) in [
+            (WINDOW - 1, FULL / 2, false),
+            (WINDOW, FULL / 2, true),
+            (FEWEST, FULL, true),
+            (FEWEST - 1, FULL * 9, false),
+        ] {
+            mine.requests.set(requests);
+            assert_eq!(mine.is_full(now + took), full, "{requests} in {took:?}");
+        }
     }
 
     #[test]
