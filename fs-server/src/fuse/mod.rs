@@ -88,6 +88,8 @@ pub struct Mount {
     notices: Arc<Notices>,
     readers: Arc<Readers>,
     session: Option<BackgroundSession>,
+    /// Which mount it is, for this process's mount namespace.
+    id: Option<u64>,
 }
 
 /// Mounts `ns` at the directory `dir`; what waits is driven by `runtime`. A dead mount left there by a server that was
@@ -151,7 +153,8 @@ pub fn mount(
     let session = session.spawn().map_err(named)?;
     notices.start(session.notifier(), move || known.everything())?;
     debug!(dir = %dir.display(), threads = options.threads, others, "mounted");
-    Ok(Mount { dir, watcher, notices, readers, session: Some(session) })
+    let id = mountpoint::seen_at(&dir);
+    Ok(Mount { dir, watcher, notices, readers, session: Some(session), id })
 }
 
 impl Mount {
@@ -178,21 +181,31 @@ impl Mount {
         self.watcher.stop();
         self.readers.end();
         self.notices.stop();
-        // It ended by itself where somebody else has unmounted; what is at `dir` now is not ours.
-        let unmounted = if session.guard.is_finished() { Ok(()) } else { mountpoint::detach(&self.dir) };
+        let ended = session.guard.is_finished();
+        let covered = !ended && self.id.is_some() && mountpoint::seen_at(&self.dir) != self.id;
+        let unmounted = if covered {
+            // Another server has mounted there since, maybe the one that takes our place: to unmount `dir` would take its mount.
+            // Ours ends with this process.
+            warn!(dir = %self.dir.display(), "something else is mounted there now: not unmounted");
+            Ok(())
+        } else if ended {
+            // By itself, since somebody else has unmounted; what is at `dir` now is not ours.
+            Ok(())
+        } else {
+            mountpoint::detach(&self.dir)
+        };
         // A mount that a user's program keeps busy lives on, detached, until the program or we end: as an ordinary user
         // there is no way to cut it off. Its threads are left to it.
         let patience = Instant::now() + Duration::from_millis(500);
-        while !session.guard.is_finished() && Instant::now() < patience {
+        while !covered && !session.guard.is_finished() && Instant::now() < patience {
             std::thread::sleep(Duration::from_millis(2));
         }
-        if session.guard.is_finished() {
-            if let Err(error) = session.join() {
-                debug!(dir = %self.dir.display(), %error, "the session ended");
-            }
-        } else {
+        if !session.guard.is_finished() {
             debug!(dir = %self.dir.display(), "still in use after unmounting");
         }
+        // fuser 0.18 would unmount once more what is at `dir` by then, when it is dropped: it takes POLLERR, which says that the
+        // mount is gone, for the word that it is there.
+        std::mem::forget(session);
         unmounted.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.dir.display())))
     }
 }

@@ -1,5 +1,6 @@
 //! The directory that is mounted on: whether a dead mount is in the way, how to take a mount away, and who may come in.
 
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use rustix::mount::{UnmountFlags, unmount};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -15,6 +16,13 @@ pub(super) fn clear_stale(dir: &Path) -> io::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Which mount is seen at `dir` (statx(2), Linux 5.8), without a question to whoever serves it. None where that cannot be told.
+pub(super) fn seen_at(dir: &Path) -> Option<u64> {
+    let flags = AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
+    let seen = statx(CWD, dir, flags, StatxFlags::MNT_ID).ok()?;
+    (seen.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(seen.stx_mnt_id)
 }
 
 /// Unmounts `dir`, however busy, and cuts off what is open there: as root by itself, else through fusermount3 and, where it

@@ -86,6 +86,32 @@ fn somebody_else_may_unmount_first() {
 }
 
 #[test]
+fn what_another_server_has_mounted_over_ours_meanwhile_is_not_taken_away() {
+    let Some(mut rig) = rig() else { return };
+    let other = Namespace::new(MemTree::new().root(), "other");
+    let dir = rig.dir.path().to_owned();
+    let above = mount(other, &dir, &Options::default(), rig.runtime.handle().clone()).unwrap();
+    fs::write(dir.join("above"), "there").unwrap();
+    rig.mount.take().unwrap().unmount().unwrap();
+    assert_eq!(fs::read(dir.join("above")).unwrap(), b"there");
+    above.unmount().unwrap();
+    assert!(!dir.join("above").exists());
+    // What was left is ours, which would end with this process.
+    assert!(Command::new("umount").arg("-l").arg(&dir).status().unwrap().success());
+}
+
+#[test]
+fn what_was_mounted_there_before_is_there_again_afterwards() {
+    let Some(rig) = rig() else { return };
+    fs::write(rig.path("below"), "there").unwrap();
+    let other = Namespace::new(MemTree::new().root(), "other");
+    let above = mount(other, rig.dir.path(), &Options::default(), rig.runtime.handle().clone()).unwrap();
+    assert!(!rig.path("below").exists());
+    above.unmount().unwrap();
+    assert_eq!(fs::read(rig.path("below")).unwrap(), b"there");
+}
+
+#[test]
 fn a_dead_mount_is_taken_away() {
     let Some(rig) = rig() else { return };
     if !rustix::process::geteuid().is_root() {

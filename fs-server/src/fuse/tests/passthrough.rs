@@ -171,3 +171,18 @@ fn what_others_change_is_seen_where_it_is_believed_as_soon_as_the_kernel_tells()
     fs::remove_file(&through).unwrap();
     assert!(!through.exists() && !beside.exists());
 }
+
+#[test]
+fn who_stands_in_a_directory_that_was_just_made_or_moved_stands_there_still() {
+    let options = Options { cache: Duration::from_secs(3600), ..Options::default() };
+    let Some(shared) = shared_with(&options) else { return };
+    fs::create_dir(shared.dir.path().join("in")).unwrap();
+    for script in ["mkdir in/d && cd in/d", "mv in/d in/e && cd in/e", "cd in && mkdir f && mv f e && cd e/f"]
+    {
+        // Meanwhile the kernel tells of what was done.
+        let script = format!("{script} && sleep 0.3 && /bin/pwd -P");
+        let mut shell = std::process::Command::new("sh");
+        let said = shell.args(["-c", &script]).current_dir(shared.dir.path()).output().unwrap();
+        assert!(said.status.success(), "{script}: {}", String::from_utf8_lossy(&said.stderr));
+    }
+}
