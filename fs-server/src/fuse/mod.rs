@@ -184,9 +184,9 @@ impl Mount {
         let ended = session.guard.is_finished();
         let covered = !ended && self.id.is_some() && mountpoint::seen_at(&self.dir) != self.id;
         let unmounted = if covered {
-            // Another server has mounted there since, maybe the one that takes our place: to unmount `dir` would take its mount.
-            // Ours ends with this process.
-            warn!(dir = %self.dir.display(), "something else is mounted there now: not unmounted");
+            // Ours was detached while it is busy, or another server has mounted there since, maybe the one that takes our place: to
+            // unmount `dir` would take what is not ours. Our own ends with this process.
+            warn!(dir = %self.dir.display(), "what is seen there now is not our mount: left as it is");
             Ok(())
         } else if ended {
             // By itself, since somebody else has unmounted; what is at `dir` now is not ours.
