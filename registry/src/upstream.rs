@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -30,6 +30,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// Until an answer begins, and until all of it is there.
 const HEAD: Duration = Duration::from_secs(30);
 const WHOLE: Duration = Duration::from_secs(300);
+/// What went wrong on the way may go well a moment later: it is asked again after each of these, until so much time is over.
+const AGAIN: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
+const PATIENCE: Duration = Duration::from_secs(25);
 
 type Sender = SendRequest<Empty<Bytes>>;
 
@@ -68,6 +71,17 @@ pub struct Question<'q> {
     pub most: usize,
 }
 
+impl Problem {
+    /// Whether the same question may be answered a moment later.
+    fn may_pass(&self) -> bool {
+        match self {
+            Problem::Unreachable(_) => true,
+            Problem::Status(status) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            Problem::Wrong(_) => false,
+        }
+    }
+}
+
 impl Upstream {
     /// # Errors
     /// In words, with the name of the file that is wrong.
@@ -95,9 +109,26 @@ impl Upstream {
         &self.base
     }
 
-    /// The whole answer to a question; 304 only where something is known.
+    /// The whole answer to a question; 304 only where something is known. Who knows something can do without an answer: only
+    /// the others' questions are asked again.
     pub async fn ask(&self, question: &Question<'_>) -> Result<Said, Problem> {
         let _place = self.places.acquire().await.expect("never closed");
+        let since = Instant::now();
+        let mut pauses = AGAIN.into_iter();
+        loop {
+            let problem = match self.ask_once(question).await {
+                Err(problem) if problem.may_pass() && question.known.is_none() => problem,
+                answer => return answer,
+            };
+            let Some(pause) = pauses.next().filter(|_| since.elapsed() < PATIENCE) else {
+                return Err(problem);
+            };
+            tracing::debug!("npm's registry: {}: {problem:?}", question.path);
+            sleep(pause).await;
+        }
+    }
+
+    async fn ask_once(&self, question: &Question<'_>) -> Result<Said, Problem> {
         let mut path = format!("{}{}", self.base.path(), question.path);
         // Without a tunnel it is the proxy that is asked, for a whole URL.
         let asked = self.proxy.as_ref().filter(|_| self.base.scheme() == "http");
@@ -210,4 +241,70 @@ async fn unpack(packed: &[u8], most: usize) -> Result<Vec<u8>, Problem> {
     let read = GzipDecoder::new(packed).take(most as u64 + 1).read_to_end(&mut body).await;
     read.map_err(|e| Problem::Wrong(format!("gzip: {e}")))?;
     if body.len() > most { Err(Problem::Wrong(format!("more than {most} bytes"))) } else { Ok(body) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::TcpListener;
+
+    /// A registry that answers one connection after the other with these words, the last for ever, and the number of those that
+    /// came.
+    async fn registry(answers: &'static [&'static str]) -> (Upstream, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}/", listener.local_addr().expect("an address"));
+        let came = Arc::new(AtomicUsize::new(0));
+        let counted = came.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let mut stream = BufReader::new(stream);
+                let mut line = String::new();
+                while stream.read_line(&mut line).await.is_ok_and(|read| read > 2) {
+                    line.clear();
+                }
+                let number = counted.fetch_add(1, Ordering::Relaxed);
+                let answer = answers[number.min(answers.len() - 1)];
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        (Upstream::new(Url::parse(&base).expect("a URL"), None, None).expect("an upstream"), came)
+    }
+
+    const GOOD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood";
+    const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+    fn question(known: Option<&str>) -> Question<'_> {
+        Question { path: "left-pad", accept: "application/json", known, most: 100 }
+    }
+
+    #[tokio::test]
+    async fn a_registry_that_drops_a_connection_or_is_busy_for_a_moment_is_asked_again() {
+        let (upstream, came) = registry(&["", BUSY, GOOD]).await;
+        assert_eq!(upstream.ask(&question(None)).await.expect("an answer").body, b"good");
+        assert_eq!(came.load(Ordering::Relaxed), 3);
+    }
+
+    #[tokio::test]
+    async fn a_registry_that_stays_busy_is_asked_thrice_and_what_it_says_is_the_answer() {
+        let (upstream, came) = registry(&[BUSY]).await;
+        let problem = upstream.ask(&question(None)).await.map(|said| said.body);
+        assert!(matches!(problem, Err(Problem::Status(StatusCode::SERVICE_UNAVAILABLE))), "{problem:?}");
+        assert_eq!(came.load(Ordering::Relaxed), 3);
+    }
+
+    #[tokio::test]
+    async fn who_knows_an_older_answer_does_not_wait_for_another_try() {
+        let (upstream, came) = registry(&[BUSY, GOOD]).await;
+        assert!(upstream.ask(&question(Some("\"tag\""))).await.is_err());
+        assert_eq!(came.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn a_package_that_is_not_there_is_not_asked_for_again() {
+        let (upstream, came) = registry(&["HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"]).await;
+        assert!(upstream.ask(&question(None)).await.is_err());
+        assert_eq!(came.load(Ordering::Relaxed), 1);
+    }
 }
