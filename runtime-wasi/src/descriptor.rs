@@ -5,7 +5,7 @@
 use crate::p1::abi::{FdFlags, Rights};
 use crate::p1::errno::NOTCAPABLE;
 use std::sync::Arc;
-use vfs::{Errno, FileRef, Kind, Nature, NodeRef, Place, Result};
+use vfs::{Errno, FileRef, Kind, Nature, NodeRef, Place, Qid, Result};
 
 /// Where what is open was found.
 pub(crate) enum Found {
@@ -84,12 +84,20 @@ impl Descriptor {
         }
     }
 
+    /// Its node's.
+    pub fn qid(&self) -> Qid {
+        self.file.as_ref().map_or_else(|| self.node().qid(), |file| file.qid())
+    }
+    pub fn kind(&self) -> Kind {
+        self.file.as_ref().map_or_else(|| self.node().kind(), |file| file.kind())
+    }
+
     /// The path of the qid that the guest is shown.
     pub fn identity(&self) -> u64 {
         match &self.found {
             Found::At(place) => place.qid().path,
             Found::Once(identity) => *identity,
-            Found::Stdio => self.node().qid().path,
+            Found::Stdio => self.qid().path,
         }
     }
 
@@ -97,7 +105,7 @@ impl Descriptor {
     pub fn stdio(file: FileRef, output: bool) -> Descriptor {
         let mut rights = FILE_RIGHTS | if output { Rights::FD_WRITE } else { Rights::FD_READ };
         // wasi-libc takes what can seek for no terminal.
-        if file.node().nature() == Nature::Stream {
+        if file.nature() == Nature::Stream {
             rights -= Rights::FD_SEEK | Rights::FD_TELL;
         }
         Descriptor {
@@ -127,8 +135,7 @@ impl Descriptor {
     }
 
     pub fn opened(found: Found, file: FileRef, flags: FdFlags, read: bool, write: bool) -> Descriptor {
-        let node = file.node();
-        let (rights, inheriting) = if node.kind().is_dir() {
+        let (rights, inheriting) = if file.kind().is_dir() {
             (DIR_RIGHTS, Rights::all())
         } else {
             let mut rights = FILE_RIGHTS;
@@ -138,7 +145,7 @@ impl Descriptor {
             if write {
                 rights |= WRITE_RIGHTS;
             }
-            if node.nature() == Nature::Stream {
+            if file.nature() == Nature::Stream {
                 rights -= Rights::FD_SEEK | Rights::FD_TELL;
             }
             (rights, Rights::empty())
@@ -150,7 +157,7 @@ impl Descriptor {
     /// What the guest is told that it is. A stream on stdio is shown as a terminal, so that C programs write line by line
     /// and whoever follows the output sees it live.
     pub fn shown_kind(&self) -> Kind {
-        match self.node().kind() {
+        match self.kind() {
             Kind::File if self.is_stdio() && self.is_stream() => Kind::CharDevice,
             kind => kind,
         }
@@ -163,8 +170,8 @@ impl Descriptor {
     /// The file, where it was opened for `right` (EBADF, as POSIX has it for the wrong access mode).
     pub fn open_for(&self, right: Rights) -> Result<&FileRef> {
         match &self.file {
-            Some(file) if file.node().kind().is_dir() => Errno::EISDIR.into(),
             Some(file) if self.rights.contains(right) => Ok(file),
+            Some(file) if file.kind().is_dir() => Errno::EISDIR.into(),
             _ => Errno::EBADF.into(),
         }
     }
@@ -172,7 +179,7 @@ impl Descriptor {
     /// The directory that paths start from.
     pub fn dir(&self, right: Rights) -> Result<&Place> {
         match self.place() {
-            Some(place) if self.node().kind().is_dir() => {
+            Some(place) if self.kind().is_dir() => {
                 self.need(right)?;
                 Ok(place)
             }
@@ -181,7 +188,7 @@ impl Descriptor {
     }
 
     pub fn is_stream(&self) -> bool {
-        self.node().nature() == Nature::Stream
+        self.file.as_ref().map_or_else(|| self.node().nature(), |file| file.nature()) == Nature::Stream
     }
 }
 

@@ -210,6 +210,13 @@ pub trait OpenFile: Any + Send + Sync {
     /// The node that was opened.
     fn node(&self) -> &NodeRef;
 
+    /// The node's, for who wants no more of it: some files find their node only when it is asked for.
+    fn qid(&self) -> Qid {
+        self.node().qid()
+    }
+    fn kind(&self) -> Kind {
+        self.node().kind()
+    }
     fn nature(&self) -> Nature {
         self.node().nature()
     }

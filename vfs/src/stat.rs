@@ -14,6 +14,10 @@ impl Mode {
     pub const fn bits(self) -> u32 {
         self.0
     }
+    /// Whether a write by another than root takes a set-id bit away.
+    pub const fn is_set_id(self) -> bool {
+        self.0 & (libc::S_ISUID | libc::S_ISGID) != 0
+    }
 }
 
 impl std::fmt::Debug for Mode {

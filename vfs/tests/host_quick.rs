@@ -6,8 +6,10 @@ mod host_support;
 use host_support::*;
 use rustix::fs::{CWD, FileType, Mode as FsMode, inotify, mknodat};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use vfs::host::HostOptions;
+use vfs::lock::{Lock, LockKind, LockOwner, LockSort};
 use vfs::{BindFlags, Caller, Errno, FileRef, Follow, Gid, MemTree, Mode, Namespace, OpenFlags, Result, Uid};
 
 /// A namespace of a memory tree with the host directory at /h.
@@ -123,6 +125,89 @@ fn a_removed_file_gives_its_space_back_although_it_was_read() {
             .collect();
         assert!(open.is_empty(), "{open:?}");
     }
+}
+
+#[test]
+fn a_file_that_is_opened_again_is_the_one_that_a_walk_finds() {
+    for world in worlds() {
+        world.host.put("f", "text");
+        assert_eq!(world.read("/h/f"), b"text");
+        let (root, me) = (world.ns.root(), &world.host.me);
+        let again = root.open_at_once(me, b"/h/f", READ).unwrap().unwrap();
+        let place = now(root.resolve(me, b"/h/f", Follow::Yes)).unwrap();
+        assert_eq!(again.identity, place.qid().path);
+        let again = again.file;
+        let node = world.host.walk("f").unwrap();
+        assert_eq!(again.qid(), node.qid());
+        let stats = [now(again.stat()).unwrap(), stat(&node)].map(|stat| format!("{stat:?}"));
+        assert_eq!(stats[0], stats[1]);
+        assert!(Arc::ptr_eq(again.node(), &node));
+        assert!(write(&again, 0, b"more").unwrap_err().is(Errno::EBADF));
+        assert!(now(again.set_size(1)).unwrap_err().is(Errno::EINVAL));
+        assert_eq!(world.host.get("f"), b"text");
+
+        // What was written by others meanwhile is what it has.
+        std::fs::write(world.host.path("f"), "other words").unwrap();
+        assert_eq!(read(&again), b"other words");
+        assert_eq!(now(again.stat()).unwrap().size, 11);
+
+        // Its locks are those of the file.
+        let by = |owner| LockOwner { client: 1, owner, sort: LockSort::Whole, pid: 7 };
+        let all = Lock { kind: LockKind::Write, start: 0, end: u64::MAX };
+        let another = world.open("/h/f", RW).unwrap();
+        now(again.lock(by(1), all, false)).unwrap();
+        assert!(now(another.lock(by(2), all, false)).unwrap_err().is(Errno::EAGAIN));
+        again.release(by(1));
+        now(another.lock(by(2), all, false)).unwrap();
+        another.release(by(2));
+
+        // It is there as long as it is open.
+        std::fs::remove_file(world.host.path("f")).unwrap();
+        assert_eq!((read(&again), now(again.stat()).unwrap().nlink), (b"other words".to_vec(), 0));
+    }
+}
+
+#[test]
+fn a_file_that_is_opened_again_is_told_from_the_next_of_its_name() {
+    for world in worlds() {
+        world.host.put("f", "one");
+        world.read("/h/f");
+        let one = world.open("/h/f", READ).unwrap();
+        std::fs::remove_file(world.host.path("f")).unwrap();
+        world.host.put("f", "two");
+        let two = world.open("/h/f", READ).unwrap();
+        // The first finds its node only now.
+        assert!(!Arc::ptr_eq(one.node(), two.node()));
+        assert_ne!(one.qid().path, two.qid().path);
+        assert_eq!(
+            (now(one.node().stat()).unwrap().nlink, stat(&world.host.walk("f").unwrap()).nlink),
+            (0, 1)
+        );
+        assert_eq!((read(&one), read(&two)), (b"one".to_vec(), b"two".to_vec()));
+    }
+}
+
+#[test]
+fn a_file_that_is_opened_again_does_not_make_a_moved_one_lose_its_way() {
+    const HANDLES: usize = 256;
+    let options = HostOptions { handles: Some(HANDLES), ..HostOptions::default() };
+    let world = world_of(host_in_memory(options));
+    world.host.put("f", "text");
+    world.read("/h/f");
+    let again = world.open("/h/f", READ).unwrap();
+    std::fs::rename(world.host.path("f"), world.host.path("g")).unwrap();
+    let moved = world.host.walk("g").unwrap();
+    assert!(Arc::ptr_eq(again.node(), &moved));
+    drop(again);
+    // So many others are used that its descriptor is closed: the way back to it is by name.
+    let others: Vec<_> = (0..3 * HANDLES).map(|at| format!("other-{at}")).collect();
+    for name in &others {
+        world.host.put(name, "");
+        world.read(&format!("/h/{name}"));
+    }
+    let others: Vec<_> = others.iter().map(|name| world.host.walk(name).unwrap()).collect();
+    assert_eq!(read(&open(&moved, READ).unwrap()), b"text");
+    drop(others);
 }
 
 #[test]

@@ -2,29 +2,58 @@
 
 use super::Call;
 use super::abi::{self, DIRENT, Rights};
+use super::memory::write_words;
 use crate::paths;
-use vfs::{DirEntry, Kind, OpenFlags, Result};
+use vfs::{DirEntry, Kind, OpenFlags, Place, Result};
+
+/// The cookies of `.` and `..`, which no tree lists; a tree's own come behind them.
+const AFTER_DOT: u64 = 1;
+const AFTER_DOT_DOT: u64 = 2;
 
 /// Fills a buffer with entries, the last of them cut where the buffer ends: a buffer that is not full is the end.
-struct Listing<'b> {
+pub(super) struct Listing<'b> {
     buf: &'b mut [u8],
-    used: usize,
+    pub used: usize,
 }
 
-impl Listing<'_> {
+impl<'b> Listing<'b> {
+    pub fn new(buf: &'b mut [u8]) -> Listing<'b> {
+        Listing { buf, used: 0 }
+    }
+
+    /// `.` and `..` of `place`, as far as they are behind `cookie`. Gives the cookie by which its tree goes on; none where the
+    /// buffer is full.
+    pub fn begin(&mut self, place: &Place, cookie: u64) -> Option<u64> {
+        let fits = (cookie >= AFTER_DOT || self.push(AFTER_DOT, b".", Kind::Dir, place.qid().path))
+            && (cookie >= AFTER_DOT_DOT
+                || self.push(AFTER_DOT_DOT, b"..", Kind::Dir, place.parent().qid().path));
+        fits.then(|| cookie.saturating_sub(AFTER_DOT_DOT))
+    }
+
+    /// What takes the entries of `place`.
+    pub fn sink(&mut self, place: &Place) -> impl FnMut(DirEntry<'_>) -> bool + Send {
+        let identity = place.entry_paths();
+        move |entry| {
+            let next = entry.cookie.saturating_add(AFTER_DOT_DOT);
+            self.push(next, entry.name.as_bytes(), entry.qid.kind, identity(entry.qid.path))
+        }
+    }
+
     /// False when the buffer is full, whether or not that entry fitted.
     fn push(&mut self, next: u64, name: &[u8], kind: Kind, identity: u64) -> bool {
-        let header: [u8; DIRENT] = abi::dirent(next, identity, name.len(), abi::filetype(kind));
+        let words = abi::dirent(next, identity, name.len(), abi::filetype(kind));
         let rest = &mut self.buf[self.used..];
         if let Some((head, rest)) = rest.split_first_chunk_mut::<DIRENT>()
             && let Some(whole) = rest.get_mut(..name.len())
         {
-            *head = header;
+            write_words(head, words);
             whole.copy_from_slice(name);
             self.used += DIRENT + name.len();
             return true;
         }
-        self.copy(&header) && self.copy(name)
+        let mut head = [0; DIRENT];
+        write_words(&mut head, words);
+        self.copy(&head) && self.copy(name)
     }
     fn copy(&mut self, bytes: &[u8]) -> bool {
         let n = bytes.len().min(self.buf.len() - self.used);
@@ -33,10 +62,6 @@ impl Listing<'_> {
         n == bytes.len()
     }
 }
-
-/// The cookies of `.` and `..`, which no tree lists; a tree's own come behind them.
-const AFTER_DOT: u64 = 1;
-const AFTER_DOT_DOT: u64 = 2;
 
 pub(super) async fn fd_readdir(
     call: &mut Call<'_>,
@@ -56,17 +81,9 @@ pub(super) async fn fd_readdir(
             descriptor.file.insert(file).clone()
         }
     };
-    let mut listing = Listing { buf: call.memory.bytes_mut(buf, len as usize)?, used: 0 };
-    let more = (cookie >= AFTER_DOT || listing.push(AFTER_DOT, b".", Kind::Dir, place.qid().path))
-        && (cookie >= AFTER_DOT_DOT
-            || listing.push(AFTER_DOT_DOT, b"..", Kind::Dir, place.parent().qid().path));
-    if more {
-        let identity = place.entry_paths();
-        let mut sink = |entry: DirEntry<'_>| {
-            let next = entry.cookie.saturating_add(AFTER_DOT_DOT);
-            listing.push(next, entry.name.as_bytes(), entry.qid.kind, identity(entry.qid.path))
-        };
-        file.readdir(cookie.saturating_sub(AFTER_DOT_DOT), &mut sink).await?;
+    let mut listing = Listing::new(call.memory.bytes_mut(buf, len as usize)?);
+    if let Some(cookie) = listing.begin(&place, cookie) {
+        file.readdir(cookie, &mut listing.sink(&place)).await?;
     }
     let used = listing.used as u32;
     call.memory.put_u32(out, used)

@@ -1,7 +1,8 @@
 //! Calls on a descriptor that move no data: what it is, where it stands, its size and times, its end.
 
 use super::Call;
-use super::abi::{self, FdFlags, FstFlags, Rights, Whence};
+use super::abi::{self, FdFlags, FstFlags, Rights, Version, Whence};
+use super::memory::GuestMemory;
 use crate::descriptor::Found;
 use vfs::{Allocate, Errno, FileRef, Kind, Nature, Qid, Result, SetStat, SetTime, Stat, Time};
 
@@ -15,8 +16,23 @@ impl Call<'_> {
         device: u64,
         stat: &Stat,
     ) -> Result<()> {
-        let bytes = abi::filestat(self.version, device, identity, abi::filetype(kind), stat);
-        self.memory.put(out, &bytes[..abi::filestat_size(self.version)])
+        put_filestat(&mut self.memory, self.version, out, kind, identity, device, stat)
+    }
+}
+
+pub(super) fn put_filestat(
+    memory: &mut GuestMemory<'_>,
+    version: Version,
+    out: u32,
+    kind: Kind,
+    identity: u64,
+    device: u64,
+    stat: &Stat,
+) -> Result<()> {
+    let filetype = abi::filetype(kind);
+    match version {
+        Version::Preview1 => memory.put_words(out, abi::filestat(device, identity, filetype, stat)),
+        Version::Preview0 => memory.put_words(out, abi::old_filestat(device, identity, filetype, stat)),
     }
 }
 
@@ -43,7 +59,7 @@ pub(super) fn times(atime: u64, mtime: u64, which: u32) -> Result<SetStat> {
 
 pub(super) fn fd_advise(call: &mut Call<'_>, fd: u32, offset: u64, len: u64, advice: u32) -> Result<()> {
     let descriptor = call.guest.fds.get(fd)?;
-    if descriptor.node().kind().is_dir() {
+    if descriptor.kind().is_dir() {
         return Errno::EBADF.into();
     }
     if descriptor.is_stream() {
@@ -111,7 +127,7 @@ pub(super) fn fd_fdstat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Result<()
         descriptor.rights,
         descriptor.inheriting,
     );
-    call.memory.put(out, &stat)
+    call.memory.put_words(out, stat)
 }
 
 /// The flags that can change while a file is open; the others were for opening.
@@ -143,13 +159,12 @@ pub(super) fn fd_fdstat_set_rights(call: &mut Call<'_>, fd: u32, base: u64, inhe
 pub(super) async fn fd_filestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Result<()> {
     let descriptor = call.guest.fds.get(fd)?;
     descriptor.need(Rights::FD_FILESTAT_GET)?;
-    let node = descriptor.node().clone();
-    let (kind, identity) = (descriptor.shown_kind(), descriptor.identity());
+    let (kind, identity, device) = (descriptor.shown_kind(), descriptor.identity(), device(descriptor.qid()));
     let stat = match descriptor.file.clone() {
         Some(file) => file.stat().await?,
-        None => node.stat().await?,
+        None => descriptor.node().clone().stat().await?,
     };
-    call.put_filestat(out, kind, identity, device(node.qid()), &stat)
+    call.put_filestat(out, kind, identity, device, &stat)
 }
 
 pub(super) async fn fd_filestat_set_size(call: &mut Call<'_>, fd: u32, size: u64) -> Result<()> {
@@ -186,7 +201,7 @@ pub(super) async fn fd_filestat_set_times(
 
 pub(super) fn fd_prestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Result<()> {
     let name = call.guest.fds.get(fd)?.preopen.clone().ok_or(Errno::EBADF)?;
-    call.memory.put(out, &abi::prestat(name.len()))
+    call.memory.put_words(out, abi::prestat(name.len()))
 }
 
 pub(super) fn fd_prestat_dir_name(call: &mut Call<'_>, fd: u32, buf: u32, len: u32) -> Result<()> {
@@ -200,7 +215,7 @@ pub(super) fn fd_prestat_dir_name(call: &mut Call<'_>, fd: u32, buf: u32, len: u
 /// What has an offset to move: no directory (EBADF), no stream (ESPIPE).
 fn seekable(call: &Call<'_>, fd: u32, right: Rights) -> Result<FileRef> {
     let descriptor = call.guest.fds.get(fd)?;
-    if descriptor.node().kind().is_dir() {
+    if descriptor.kind().is_dir() {
         return Errno::EBADF.into();
     }
     if descriptor.is_stream() {
@@ -217,7 +232,7 @@ pub(super) async fn fd_seek(call: &mut Call<'_>, fd: u32, by: i64, whence: u32, 
         Whence::Current => call.guest.fds.get(fd)?.offset,
         // The size of what is made when it is read is not known.
         Whence::End if file.nature() != Nature::Storage => 0,
-        Whence::End => file.node().stat().await?.size,
+        Whence::End => file.stat().await?.size,
     };
     let offset =
         base.checked_add_signed(by).filter(|offset| i64::try_from(*offset).is_ok()).ok_or(Errno::EINVAL)?;

@@ -98,12 +98,12 @@ async fn read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u6
     Ok(total)
 }
 
-/// Gives the bytes written and the offset behind them.
 /// The end of a program whose reader is gone.
 pub(crate) fn broken_pipe() -> Exit {
     Exit::killed(128 + libc::SIGPIPE, "killed by SIGPIPE")
 }
 
+/// Gives the bytes written and the offset behind them.
 async fn write(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u64>) -> Result<(usize, u64)> {
     if count > MAX_BUFFERS {
         return Errno::EINVAL.into();

@@ -22,6 +22,10 @@ impl<'m> GuestMemory<'m> {
         self.bytes_mut(at, bytes.len())?.copy_from_slice(bytes);
         Ok(())
     }
+    pub fn put_words<const N: usize>(&mut self, at: u32, words: [u64; N]) -> Result<()> {
+        write_words(self.bytes_mut(at, 8 * N)?, words);
+        Ok(())
+    }
     pub fn put_u32(&mut self, at: u32, n: u32) -> Result<()> {
         self.put(at, &n.to_le_bytes())
     }
@@ -49,6 +53,14 @@ impl<'m> GuestMemory<'m> {
             return Errno::ENAMETOOLONG.into();
         }
         self.bytes(at, len as usize)
+    }
+}
+
+/// Writes `words` to as many bytes.
+#[inline]
+pub(crate) fn write_words<const N: usize>(to: &mut [u8], words: [u64; N]) {
+    for (to, word) in to.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+        *to = word.to_le_bytes();
     }
 }
 

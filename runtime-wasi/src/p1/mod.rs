@@ -188,6 +188,7 @@ define_quick! {
     fd_pread(fd: u32, iovs: u32, count: u32, offset: u64, out: u32) = quick::fd_pread, io::fd_pread;
     fd_pwrite(fd: u32, iovs: u32, count: u32, offset: u64, out: u32) = quick::fd_pwrite, io::fd_pwrite;
     fd_read(fd: u32, iovs: u32, count: u32, out: u32) = quick::fd_read, io::fd_read;
+    fd_readdir(fd: u32, buf: u32, len: u32, cookie: u64, out: u32) = quick::fd_readdir, dir::fd_readdir;
     fd_seek(fd: u32, offset: i64, whence: u32, out: u32) = quick::fd_seek, fd::fd_seek;
     fd_write(fd: u32, iovs: u32, count: u32, out: u32) = quick::fd_write, io::fd_write;
     path_filestat_get(fd: u32, lookup: u32, path: u32, len: u32, out: u32) = quick::path_filestat_get, path::path_filestat_get;
@@ -225,7 +226,6 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
             fd_datasync(fd: u32) = fd::fd_datasync;
             fd_filestat_set_size(fd: u32, size: u64) = fd::fd_filestat_set_size;
             fd_filestat_set_times(fd: u32, atime: u64, mtime: u64, which: u32) = fd::fd_filestat_set_times;
-            fd_readdir(fd: u32, buf: u32, len: u32, cookie: u64, out: u32) = dir::fd_readdir;
             fd_renumber(from: u32, to: u32) = fd::fd_renumber;
             fd_sync(fd: u32) = fd::fd_sync;
             path_create_directory(fd: u32, path: u32, len: u32) = dir::path_create_directory;

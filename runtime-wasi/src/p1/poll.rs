@@ -37,7 +37,7 @@ pub(super) async fn poll_oneoff(
     let mut at = events;
     for (index, result) in &ready {
         let event = describe(&subscriptions[*index], &waits[*index], result).await;
-        call.memory.put(at, &event)?;
+        call.memory.put_words(at, event)?;
         at = at.checked_add(EVENT as u32).ok_or(Errno::EFAULT)?;
     }
     call.memory.put_u32(out, ready.len() as u32)
@@ -117,7 +117,7 @@ async fn first_ready(waits: &[Wait]) -> Vec<(usize, Result<()>)> {
     ready
 }
 
-async fn describe(subscription: &Subscription, wait: &Wait, result: &Result<()>) -> [u8; EVENT] {
+async fn describe(subscription: &Subscription, wait: &Wait, result: &Result<()>) -> [u64; EVENT / 8] {
     if let Err(error) = result {
         return abi::event(subscription, errno::code(error.errno()), 0, 0);
     }
@@ -126,7 +126,7 @@ async fn describe(subscription: &Subscription, wait: &Wait, result: &Result<()>)
         // What a stream holds is not known before it is read; one byte is what it promises.
         nbytes = 1;
         if *interest == Interest::Read && file.nature() == Nature::Storage {
-            nbytes = file.node().stat().await.map_or(0, |stat| stat.size.saturating_sub(*offset));
+            nbytes = file.stat().await.map_or(0, |stat| stat.size.saturating_sub(*offset));
             if nbytes == 0 {
                 flags = abi::EVENT_HANGUP;
             }

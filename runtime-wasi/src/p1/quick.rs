@@ -4,8 +4,9 @@
 //! something to wait for; nothing was changed then, and the namesake does it from the start.
 
 use super::Call;
-use super::abi::{self, FdFlags, Oflags, Rights, Version};
-use super::fd::device;
+use super::abi::{FdFlags, Oflags, Rights, Version};
+use super::dir::Listing;
+use super::fd::{device, put_filestat};
 use super::path::{follow, open_flags};
 use crate::descriptor::{Descriptor, Found};
 use crate::paths;
@@ -99,18 +100,18 @@ pub(super) fn fd_pwrite(
 pub(super) fn fd_filestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Option<Result<()>> {
     let descriptor = good!(call.guest.fds.get(fd));
     good!(descriptor.need(Rights::FD_FILESTAT_GET));
-    let node = descriptor.node();
-    let (kind, identity, device) = (descriptor.shown_kind(), descriptor.identity(), device(node.qid()));
+    let (kind, identity, device) = (descriptor.shown_kind(), descriptor.identity(), device(descriptor.qid()));
     let stat = match &descriptor.file {
         Some(file) => file.stat(),
-        None => node.stat(),
+        None => descriptor.node().stat(),
     };
     // A stat is large: it is looked at where it lies.
-    let bytes = match &stat {
-        Op::Done(Ok(stat)) => abi::filestat(call.version, device, identity, abi::filetype(kind), stat),
-        _ => return Some(Err(stat.now()?.err()?)),
-    };
-    Some(call.memory.put(out, &bytes[..abi::filestat_size(call.version)]))
+    match &stat {
+        Op::Done(Ok(stat)) => {
+            Some(put_filestat(&mut call.memory, call.version, out, kind, identity, device, stat))
+        }
+        _ => Some(Err(stat.now()?.err()?)),
+    }
 }
 
 pub(super) fn path_filestat_get(
@@ -180,6 +181,25 @@ pub(super) fn fd_close(call: &mut Call<'_>, fd: u32) -> Option<Result<()>> {
     Some(flushed)
 }
 
+pub(super) fn fd_readdir(
+    call: &mut Call<'_>,
+    fd: u32,
+    buf: u32,
+    len: u32,
+    cookie: u64,
+    out: u32,
+) -> Option<Result<()>> {
+    let descriptor = good!(call.guest.fds.get(fd));
+    let place = good!(descriptor.dir(Rights::FD_READDIR));
+    let file = descriptor.file.as_ref().filter(|file| stores(file))?;
+    let mut listing = Listing::new(good!(call.memory.bytes_mut(buf, len as usize)));
+    if let Some(cookie) = listing.begin(place, cookie) {
+        good!(file.readdir(cookie, &mut listing.sink(place)).now()?);
+    }
+    let used = listing.used as u32;
+    Some(call.memory.put_u32(out, used))
+}
+
 pub(super) fn path_unlink_file(call: &mut Call<'_>, fd: u32, path: u32, len: u32) -> Option<Result<()>> {
     let dir = good!(good!(call.guest.fds.get(fd)).dir(Rights::PATH_UNLINK_FILE));
     let path = good!(call.memory.path(path, len));
@@ -191,7 +211,7 @@ pub(super) fn fd_seek(call: &mut Call<'_>, fd: u32, by: i64, whence: u32, out: u
     let file = descriptor.file.as_ref()?;
     // What is neither is for the end to be asked for, or refused.
     let current = super::abi::Whence::decode(call.version, whence)? == super::abi::Whence::Current;
-    if !current || !stores(file) || descriptor.node().kind().is_dir() {
+    if !current || !stores(file) || descriptor.kind().is_dir() {
         return None;
     }
     good!(descriptor.need(Rights::FD_SEEK));

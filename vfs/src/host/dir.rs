@@ -8,7 +8,7 @@ use super::seen::{FileId, Seen};
 use crate::*;
 use parking_lot::Mutex;
 use rustix::fd::{AsRawFd, OwnedFd};
-use rustix::fs::{FileType, SeekFrom};
+use rustix::fs::SeekFrom;
 use rustix::io::retry_on_intr;
 use std::sync::Arc;
 
@@ -41,18 +41,18 @@ impl HostDir {
     }
 
     /// The qid as far as the listing tells. A mount point shows the directory under it until it is walked to.
-    fn entry_qid(&self, name: Name<'_>, ino: u64, file_type: FileType) -> Option<Qid> {
+    fn entry_qid(&self, name: Name<'_>, ino: u64, kind: u8) -> Option<Qid> {
         let id = FileId { dev: self.dev, ino };
-        let kind = match file_type {
-            FileType::RegularFile => Kind::File,
-            FileType::Directory => Kind::Dir,
-            FileType::Symlink => Kind::Symlink,
-            FileType::Fifo => Kind::Fifo,
-            FileType::Socket => Kind::Socket,
-            FileType::CharacterDevice => Kind::CharDevice,
-            FileType::BlockDevice => Kind::BlockDevice,
+        let kind = match kind {
+            libc::DT_REG => Kind::File,
+            libc::DT_DIR => Kind::Dir,
+            libc::DT_LNK => Kind::Symlink,
+            libc::DT_FIFO => Kind::Fifo,
+            libc::DT_SOCK => Kind::Socket,
+            libc::DT_CHR => Kind::CharDevice,
+            libc::DT_BLK => Kind::BlockDevice,
             // The file system does not say; an entry that is gone by now is left out.
-            FileType::Unknown => Seen::entry(&self.fd, name.as_bytes()).ok()?.kind(),
+            _ => Seen::entry(&self.fd, name.as_bytes()).ok()?.kind(),
         };
         Some(Qid { kind, version: 0, path: self.host.tree.path(id) })
     }
@@ -74,7 +74,7 @@ impl HostDir {
                     name if name.len() > Name::MAX => None,
                     name => Some(Name::known(name)),
                 };
-                let qid = named.and_then(|name| self.entry_qid(name, entry.ino, entry.file_type));
+                let qid = named.and_then(|name| self.entry_qid(name, entry.ino, entry.kind));
                 if let (Some(name), Some(qid)) = (named, qid)
                     && !sink(DirEntry { name, qid, cookie: entry.cookie })
                 {
@@ -118,7 +118,8 @@ struct Raw<'a> {
     ino: u64,
     cookie: u64,
     len: usize,
-    file_type: FileType,
+    /// `DT_REG` and so on.
+    kind: u8,
     name: &'a [u8],
 }
 
@@ -134,7 +135,7 @@ fn entry_at(buf: &[u8]) -> Option<Raw<'_>> {
         ino: u64::from_ne_bytes(*ino),
         cookie: u64::from_ne_bytes(*cookie),
         len,
-        file_type: FileType::from_raw_mode(u32::from(*kind) << 12),
+        kind: *kind,
         name: &name[..end_of_name(name)?],
     })
 }

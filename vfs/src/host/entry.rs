@@ -5,6 +5,7 @@
 //! followed, and nothing but regular files and directories is ever opened.
 
 use super::file::HostFile;
+use super::kept::KeptFile;
 use super::node::{HostNode, how};
 use super::seen::Seen;
 use super::tree::By;
@@ -44,16 +45,15 @@ impl HostNode {
 
     /// The stat of the entry `name`, but for its birth, which costs a slower call. None where a walk has more to say.
     pub(super) fn entry_stat(&self, name: Name<'_>) -> Option<Result<Stat>> {
-        let seen = self.fd().and_then(|dir| Seen::glance(&*dir, name.as_bytes()));
-        match seen {
+        let dir = match self.fd() {
+            Ok(dir) => dir,
+            Err(error) => return Some(Err(error)),
+        };
+        Seen::glance(&*dir, name.as_bytes(), |id| {
             // A mount point that must not be crossed.
-            Ok(seen) if self.tree.options.stay_on_device && seen.id().dev != self.device() => None,
-            Ok(seen) => {
-                let path = self.tree.path(seen.id());
-                Some(Ok(seen.stat(path)))
-            }
-            Err(error) => Some(Err(error)),
-        }
+            let beyond = self.tree.options.stay_on_device && id.dev != self.device();
+            (!beyond).then(|| self.tree.path(id))
+        })
     }
 
     /// Opens the entry `name`, a regular file. None where that takes a walk first, or is refused: a walk tells why.
@@ -74,10 +74,7 @@ impl HostNode {
             && kept.seen.kind() == Kind::File
             && kept.mark.is_on(&*dir, name.as_bytes())
         {
-            // A node that somebody has was found by this very name.
-            let node = kept.node.upgrade().inspect(|node| node.noticed(&kept.seen));
-            let node = node.unwrap_or_else(|| self.tree.node(self, name, &kept.seen, By::Open(&kept.fd)));
-            return Some(Ok(Arc::new(HostFile::new(node, kept.fd.clone(), who, flags))));
+            return Some(Ok(Arc::new(KeptFile::new(self.me(), kept))));
         }
         // A name may mean another file at any moment: what it is is asked of a descriptor that opens nothing, and that very
         // file is opened then.

@@ -16,22 +16,21 @@ pub(super) struct HostFile {
     /// Shared with an fsync that is under way on another thread.
     fd: Arc<OwnedFd>,
     appends: bool,
-    writes: bool,
-    writer: Writer,
+    /// Who has it open for writing.
+    writer: Option<Writer>,
     /// One append at a time: the descriptor's own offset tells where it ended.
     end: Mutex<()>,
 }
 
 impl HostFile {
     pub fn new(host: Arc<HostNode>, fd: Arc<OwnedFd>, who: &Caller, flags: OpenFlags) -> HostFile {
-        HostFile {
-            writer: Writer::new(who),
-            node: host,
-            fd,
-            appends: flags.contains(OpenFlags::APPEND),
-            writes: flags.contains(OpenFlags::WRITE),
-            end: Mutex::new(()),
-        }
+        let writer = flags.contains(OpenFlags::WRITE).then(|| Writer::new(who));
+        HostFile { node: host, fd, appends: flags.contains(OpenFlags::APPEND), writer, end: Mutex::new(()) }
+    }
+
+    /// One that is not open for writing.
+    pub fn reading(host: Arc<HostNode>, fd: Arc<OwnedFd>) -> HostFile {
+        HostFile { node: host, fd, appends: false, writer: None, end: Mutex::new(()) }
     }
 
     fn host(&self) -> &HostNode {
@@ -44,10 +43,10 @@ impl HostFile {
         let host = self.host();
         host.changed();
         // The kernel leaves it to a server that is root to clear set-id bits.
-        if !host.tree.own.is_root() || !host.is_set_id() {
-            return Ok(());
+        match &self.writer {
+            Some(writer) if host.is_set_id() && host.tree.own.is_root() => host.clear_set_id(writer),
+            _ => Ok(()),
         }
-        host.clear_set_id(&self.writer)
     }
 
     fn append_now(&self, data: &[u8]) -> Result<(usize, u64)> {
@@ -77,6 +76,9 @@ impl OpenFile for HostFile {
     fn node(&self) -> &NodeRef {
         &self.node
     }
+    fn kind(&self) -> Kind {
+        Kind::File
+    }
     fn nature(&self) -> Nature {
         Nature::Storage
     }
@@ -88,7 +90,7 @@ impl OpenFile for HostFile {
         (!self.host().is_set_id()).then(|| self.fd.as_fd())
     }
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
-        retry_on_intr(|| rustix::io::pread(&self.fd, &mut *buf, offset)).map_err(Error::from).into()
+        read(&self.fd, offset, buf).into()
     }
     fn write<'a>(&'a self, offset: u64, data: &'a [u8]) -> Op<'a, usize> {
         self.write_now(offset, data).into()
@@ -118,7 +120,11 @@ impl OpenFile for HostFile {
         sync(self.fd.clone(), data_only)
     }
     fn flush(&self) -> Op<'_, ()> {
-        if self.writes { late::tell(&self.host().tree, self.host().device(), &self.fd) } else { Op::ok(()) }
+        if self.writer.is_some() {
+            late::tell(&self.host().tree, self.host().device(), &self.fd)
+        } else {
+            Op::ok(())
+        }
     }
     // A file that is open keeps its inode and so its number: locks are kept by that.
     fn lock<'a>(&'a self, owner: LockOwner, lock: Lock, wait: bool) -> Op<'a, ()> {
@@ -130,6 +136,11 @@ impl OpenFile for HostFile {
     fn release(&self, owner: LockOwner) {
         self.host().tree.locks.release(self.host().qid().path, owner);
     }
+}
+
+/// pread(2).
+pub(super) fn read(fd: &OwnedFd, offset: u64, buf: &mut [u8]) -> Result<usize> {
+    Ok(retry_on_intr(|| rustix::io::pread(fd, &mut *buf, offset))?)
 }
 
 /// fsync(2) or fdatasync(2).

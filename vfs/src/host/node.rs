@@ -53,7 +53,7 @@ impl HostNode {
             kind: seen.kind(),
             path: tree.path(seen.id()),
             version: AtomicU32::new(seen.version()),
-            set_id: AtomicBool::new(seen.is_set_id()),
+            set_id: AtomicBool::new(seen.mode().is_set_id()),
             handle,
             opened: Mutex::new(opened),
             followed: AtomicI32::new(-1),
@@ -71,6 +71,10 @@ impl HostNode {
     pub fn device(&self) -> u64 {
         self.id.dev
     }
+    /// Of its qid.
+    pub fn path(&self) -> u64 {
+        self.path
+    }
 
     /// Whether `seen` tells of this very file.
     pub fn is(&self, seen: &Seen) -> bool {
@@ -79,7 +83,7 @@ impl HostNode {
 
     pub fn noticed(&self, seen: &Seen) {
         self.version.store(seen.version(), Ordering::Relaxed);
-        self.set_id.store(seen.is_set_id(), Ordering::Relaxed);
+        self.set_id.store(seen.mode().is_set_id(), Ordering::Relaxed);
     }
     /// Its content was changed through the tree; the exact version comes with the next stat.
     pub fn changed(&self) {
@@ -178,9 +182,10 @@ impl HostNode {
 
     /// Its stat, by a descriptor that someone has it open as.
     pub fn seen_through(&self, fd: &OwnedFd) -> Result<Stat> {
-        let seen = Seen::again(fd, self.born)?;
-        self.noticed(&seen);
-        Ok(seen.stat(self.path))
+        let stat = Seen::stat_again(fd, self.born, self.path)?;
+        self.version.store(stat.qid.version, Ordering::Relaxed);
+        self.set_id.store(stat.mode.is_set_id(), Ordering::Relaxed);
+        Ok(stat)
     }
 
     /// The file for use, not only as a handle. Never a device, fifo or socket.

@@ -33,11 +33,14 @@ impl Numbers {
         Numbers { root_dev, others: Mutex::default() }
     }
 
+    #[inline]
     pub fn of(&self, id: FileId) -> u64 {
         let fits = id.ino >> INO_BITS == 0;
-        if fits && id.dev == self.root_dev {
-            return id.ino;
-        }
+        if fits && id.dev == self.root_dev { id.ino } else { self.other(id, fits) }
+    }
+
+    #[cold]
+    fn other(&self, id: FileId, fits: bool) -> u64 {
         let mut others = self.others.lock();
         if fits {
             let met = others.devices.len() as u64 + 1;

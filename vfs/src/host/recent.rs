@@ -10,7 +10,7 @@ use super::seen::{FileId, Mark, Seen};
 use crate::{Kind, Name, NameBuf};
 use parking_lot::Mutex;
 use rustix::fd::OwnedFd;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 const SLOTS: usize = 64;
 
@@ -26,18 +26,24 @@ pub(super) struct Recent {
 
 struct Found {
     dir: FileId,
-    name: NameBuf,
     kept: Arc<Kept>,
 }
 
 /// A descriptor, and how to tell that the name still means its file.
 pub(super) struct Kept {
+    pub name: NameBuf,
     pub mark: Mark,
     /// What the kernel said of it then, which for a file that still has the mark is what it would say now.
     pub seen: Seen,
     pub fd: Arc<OwnedFd>,
-    /// The node, as long as somebody else needs it.
-    pub node: Weak<HostNode>,
+    /// Its number in the tree.
+    pub path: u64,
+}
+
+impl Found {
+    fn is(&self, dir: FileId, name: Name<'_>) -> bool {
+        self.dir == dir && *self.kept.name == *name.as_bytes()
+    }
 }
 
 fn slot(dir: FileId, name: Name<'_>) -> usize {
@@ -62,11 +68,11 @@ impl Recent {
         let at = slot(dir, name);
         let slots = self.slots.lock();
         let found = slots[at].as_ref()?;
-        (found.dir == dir && *found.name == *name.as_bytes()).then(|| found.kept.clone())
+        found.is(dir, name).then(|| found.kept.clone())
     }
 
     /// Keeps `fd` of `node`: of a directory any, of a file one that is open for reading only.
-    pub fn keep(&self, dir: FileId, name: Name<'_>, seen: Seen, fd: Arc<OwnedFd>, node: &Arc<HostNode>) {
+    pub fn keep(&self, dir: FileId, name: Name<'_>, seen: Seen, fd: Arc<OwnedFd>, node: &HostNode) {
         let worth_it = match seen.kind() {
             Kind::Dir => true,
             Kind::File => seen.size() <= LONGEST,
@@ -76,9 +82,8 @@ impl Recent {
         if !self.keeps || !worth_it || seen.id().dev != dir.dev {
             return;
         }
-        let kept = Arc::new(Kept { mark: seen.mark(), seen, fd, node: Arc::downgrade(node) });
-        let found = Found { dir, name: name.to_owned(), kept };
-        let before = self.slots.lock()[slot(dir, name)].replace(found);
+        let kept = Arc::new(Kept { name: name.to_owned(), mark: seen.mark(), seen, fd, path: node.path() });
+        let before = self.slots.lock()[slot(dir, name)].replace(Found { dir, kept });
         // Closed behind the lock.
         drop(before);
     }
@@ -87,7 +92,7 @@ impl Recent {
     pub fn forget(&self, dir: FileId, name: Name<'_>) {
         let mut slots = self.slots.lock();
         let slot = &mut slots[slot(dir, name)];
-        let gone = slot.take_if(|found| found.dir == dir && *found.name == *name.as_bytes());
+        let gone = slot.take_if(|found| found.is(dir, name));
         drop(slots);
         drop(gone);
     }

@@ -123,17 +123,17 @@ fn statx(dir: BorrowedFd<'_>, name: Option<&CStr>) -> Result<Seen> {
     Ok(Seen { id, stat, has_birth: x.stx_mask & libc::STATX_BTIME != 0 })
 }
 
-/// The same by the calls that know of no birth, and cost less: what they give is a third as large.
-#[inline]
-fn stat(stat: &rustix::fs::Stat, born: Born) -> Result<Seen> {
+/// The same by the calls that know of no birth, and cost less: what they give is a third as large. Of a node that is numbered
+/// `path`; put together where it is wanted, since copying it takes as long.
+#[inline(always)]
+fn told(stat: &rustix::fs::Stat, born: Born, path: u64) -> Result<Stat> {
     let Some(kind) = Kind::from_bits(stat.st_mode) else { return unknown(stat.st_mode) };
     let time = |secs: i64, nanos| Time { secs, nanos: nanos as u32 };
     let (mtime, ctime) = (time(stat.st_mtime, stat.st_mtime_nsec), time(stat.st_ctime, stat.st_ctime_nsec));
     let device = |number| Device { major: rustix::fs::major(number), minor: rustix::fs::minor(number) };
-    let id = FileId { dev: stat.st_dev, ino: stat.st_ino };
     let Born(secs, nanos) = born;
-    let stat = Stat {
-        qid: Qid { kind, version: version(kind, mtime, ctime), path: 0 },
+    Ok(Stat {
+        qid: Qid { kind, version: version(kind, mtime, ctime), path },
         mode: Mode::new(stat.st_mode),
         uid: Uid(stat.st_uid),
         gid: Gid(stat.st_gid),
@@ -147,11 +147,11 @@ fn stat(stat: &rustix::fs::Stat, born: Born) -> Result<Seen> {
         mtime,
         ctime,
         btime: Time { secs, nanos },
-    };
-    Ok(Seen { id, stat, has_birth: born != Born::UNKNOWN })
+    })
 }
 
-fn unknown(mode: u32) -> Result<Seen> {
+#[cold]
+fn unknown<T>(mode: u32) -> Result<T> {
     Err(Error::new(Errno::EIO, format!("unknown kind of file: mode {mode:o}")))
 }
 
@@ -163,12 +163,29 @@ impl Seen {
     /// The file of the descriptor of a node, which was born then and stays so.
     #[inline]
     pub fn again(fd: impl AsFd, born: Born) -> Result<Seen> {
-        stat(&rustix::fs::fstat(fd)?, born)
+        let stat = rustix::fs::fstat(fd)?;
+        let id = FileId { dev: stat.st_dev, ino: stat.st_ino };
+        Ok(Seen { id, stat: told(&stat, born, 0)?, has_birth: born != Born::UNKNOWN })
     }
-    /// The entry `name` of `dir`, without following it and without its birth.
+    /// The stat of the same, whose node is numbered `path`.
     #[inline]
-    pub fn glance(dir: impl AsFd, name: &[u8]) -> Result<Seen> {
-        stat(&rustix::fs::statat(dir, name, ENTRY)?, Born::UNKNOWN)
+    pub fn stat_again(fd: impl AsFd, born: Born, path: u64) -> Result<Stat> {
+        told(&rustix::fs::fstat(fd)?, born, path)
+    }
+    /// The stat of the entry `name` of `dir`, without following it and without its birth, of a node that `number` numbers; none
+    /// where it does not.
+    #[inline]
+    pub fn glance(
+        dir: impl AsFd,
+        name: &[u8],
+        number: impl FnOnce(FileId) -> Option<u64>,
+    ) -> Option<Result<Stat>> {
+        let stat = match rustix::fs::statat(dir, name, ENTRY) {
+            Ok(stat) => stat,
+            Err(error) => return Some(Err(error.into())),
+        };
+        let path = number(FileId { dev: stat.st_dev, ino: stat.st_ino })?;
+        Some(told(&stat, Born::UNKNOWN, path))
     }
     /// The file of the descriptor itself; O_PATH will do.
     pub fn of(fd: impl AsFd) -> Result<Seen> {
@@ -184,6 +201,10 @@ impl Seen {
 
     pub fn id(&self) -> FileId {
         self.id
+    }
+    /// But for its path.
+    pub fn qid(&self) -> Qid {
+        self.stat.qid
     }
     pub fn kind(&self) -> Kind {
         self.stat.qid.kind
@@ -210,10 +231,6 @@ impl Seen {
     }
     pub fn mode(&self) -> Mode {
         self.stat.mode
-    }
-    /// Whether a write by another than root takes a set-id bit away.
-    pub fn is_set_id(&self) -> bool {
-        self.mode().bits() & (libc::S_ISUID | libc::S_ISGID) != 0
     }
     /// Whether it has a name left.
     pub fn is_linked(&self) -> bool {

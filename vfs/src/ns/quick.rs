@@ -129,6 +129,6 @@ fn open(steps: &Steps<'_>, who: &Caller, name: Name<'_>, flags: OpenFlags) -> Op
 impl Steps<'_> {
     /// `file`, which is an entry here.
     fn opened(&self, file: FileRef) -> Opened {
-        Opened { identity: mix(file.node().qid().path, self.here().1), file }
+        Opened { identity: mix(file.qid().path, self.here().1), file }
     }
 }
