@@ -6,6 +6,7 @@
 //! `bench taskfs …` it is the `taskfs` command, so that nothing else has to be built, and what is measured is never of another
 //! build.
 
+mod bare;
 mod confined;
 mod container;
 mod floor;
@@ -50,6 +51,10 @@ fn main() -> ExitCode {
         }
         Some(start::ONCE) => {
             start::once(args[1].as_ref());
+            ExitCode::SUCCESS
+        }
+        Some(bare::BARE) => {
+            bare::run(args[1].as_ref(), args[2].as_ref());
             ExitCode::SUCCESS
         }
         Some(fuse::SIMPLE) => {

@@ -21,6 +21,8 @@ pub(crate) struct Descriptor {
     pub found: Found,
     /// None for a directory that was given, not opened, until it is listed.
     pub file: Option<FileRef>,
+    /// The file gives and takes bytes at offsets at once.
+    pub stores: bool,
     pub offset: u64,
     pub flags: FdFlags,
     pub rights: Rights,
@@ -62,6 +64,11 @@ const DIR_RIGHTS: Rights = Rights::FD_FDSTAT_SET_FLAGS
     .union(Rights::PATH_REMOVE_DIRECTORY)
     .union(Rights::PATH_UNLINK_FILE)
     .union(Rights::POLL_FD_READWRITE);
+
+/// Whether `file` gives and takes bytes at offsets at once.
+fn stores(file: &FileRef) -> bool {
+    file.nature() == Nature::Storage && !file.is_remote()
+}
 
 impl Descriptor {
     /// Whether it is one that the program was started with: it was not opened by a name.
@@ -110,6 +117,7 @@ impl Descriptor {
         }
         Descriptor {
             found: Found::Stdio,
+            stores: stores(&file),
             file: Some(file),
             offset: 0,
             flags: FdFlags::empty(),
@@ -125,6 +133,7 @@ impl Descriptor {
         Descriptor {
             found: Found::At(place),
             file: None,
+            stores: false,
             offset: 0,
             flags: FdFlags::empty(),
             rights: DIR_RIGHTS,
@@ -150,8 +159,24 @@ impl Descriptor {
             }
             (rights, Rights::empty())
         };
-        let file = Some(file);
-        Descriptor { found, file, offset: 0, flags, rights, inheriting, preopen: None, appends: false }
+        let (stores, file) = (stores(&file), Some(file));
+        Descriptor {
+            found,
+            file,
+            stores,
+            offset: 0,
+            flags,
+            rights,
+            inheriting,
+            preopen: None,
+            appends: false,
+        }
+    }
+
+    /// A directory that was given is opened, to be listed.
+    pub fn open_as(&mut self, file: FileRef) -> &FileRef {
+        self.stores = stores(&file);
+        self.file.insert(file)
     }
 
     /// What the guest is told that it is. A stream on stdio is shown as a terminal, so that C programs write line by line

@@ -29,6 +29,7 @@ impl Usage {
     }
     /// [`Usage::add`] for a counter that nobody else adds to at the same time: without the price of an addition that others
     /// might race.
+    #[inline]
     pub fn add_alone(counter: &AtomicU64, n: u64) {
         counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
     }

@@ -78,7 +78,7 @@ pub(super) async fn fd_readdir(
         Some(file) => file.clone(),
         None => {
             let file = place.open(&who, OpenFlags::READ | OpenFlags::DIRECTORY).await?;
-            descriptor.file.insert(file).clone()
+            descriptor.open_as(file).clone()
         }
     };
     let mut listing = Listing::new(call.memory.bytes_mut(buf, len as usize)?);

@@ -40,6 +40,7 @@ impl<'m> GuestMemory<'m> {
     }
 
     /// Entry `index` of an array of `iovec` or `ciovec`: where its buffer is, and how long.
+    #[inline]
     pub fn iovec(&self, array: u32, index: u32) -> Result<(u32, usize)> {
         let at = index.checked_mul(8).and_then(|offset| array.checked_add(offset)).ok_or(Errno::EFAULT)?;
         let pair = self.bytes(at, 8)?;

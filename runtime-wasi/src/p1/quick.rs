@@ -11,7 +11,7 @@ use super::path::{follow, open_flags};
 use crate::descriptor::{Descriptor, Found};
 use crate::paths;
 use task::Usage;
-use vfs::{Errno, FileRef, Nature, Op, Opened, Result};
+use vfs::{Errno, Op, Opened, Result};
 
 /// The value, or the error as the answer of the call.
 macro_rules! good {
@@ -23,15 +23,10 @@ macro_rules! good {
     };
 }
 
-/// A file that gives and takes bytes at offsets at once.
-fn stores(file: &FileRef) -> bool {
-    file.nature() == Nature::Storage && !file.is_remote()
-}
-
 fn read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u64>) -> Option<Result<usize>> {
     let descriptor = good!(call.guest.fds.get(fd));
     let file = good!(descriptor.open_for(Rights::FD_READ));
-    if count != 1 || !stores(file) {
+    if count != 1 || !descriptor.stores {
         return None;
     }
     let (buf, len) = good!(call.memory.iovec(iovs, 0));
@@ -69,7 +64,7 @@ fn write(
     let descriptor = good!(call.guest.fds.get(fd));
     let file = good!(descriptor.open_for(Rights::FD_WRITE));
     let appends = at.is_none() && (descriptor.appends || descriptor.flags.contains(FdFlags::APPEND));
-    if count != 1 || appends || !stores(file) {
+    if count != 1 || appends || !descriptor.stores {
         return None;
     }
     let (buf, len) = good!(call.memory.iovec(iovs, 0));
@@ -191,7 +186,7 @@ pub(super) fn fd_readdir(
 ) -> Option<Result<()>> {
     let descriptor = good!(call.guest.fds.get(fd));
     let place = good!(descriptor.dir(Rights::FD_READDIR));
-    let file = descriptor.file.as_ref().filter(|file| stores(file))?;
+    let file = descriptor.file.as_ref().filter(|_| descriptor.stores)?;
     let mut listing = Listing::new(good!(call.memory.bytes_mut(buf, len as usize)));
     if let Some(cookie) = listing.begin(place, cookie) {
         good!(file.readdir(cookie, &mut listing.sink(place)).now()?);
@@ -208,10 +203,9 @@ pub(super) fn path_unlink_file(call: &mut Call<'_>, fd: u32, path: u32, len: u32
 
 pub(super) fn fd_seek(call: &mut Call<'_>, fd: u32, by: i64, whence: u32, out: u32) -> Option<Result<()>> {
     let descriptor = good!(call.guest.fds.get_mut(fd));
-    let file = descriptor.file.as_ref()?;
     // What is neither is for the end to be asked for, or refused.
     let current = super::abi::Whence::decode(call.version, whence)? == super::abi::Whence::Current;
-    if !current || !stores(file) || descriptor.kind().is_dir() {
+    if !current || !descriptor.stores || descriptor.kind().is_dir() {
         return None;
     }
     good!(descriptor.need(Rights::FD_SEEK));
