@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 use task::{OpenFiles, Start, Trace, Usage};
-use vfs::{Caller, DirEntry, OpenFlags, Place, Result};
+use vfs::{Caller, DirEntry, OpenFlags, Place, Recall, Result};
 use wasmtime::Memory;
 
 pub(crate) struct Guest {
@@ -22,6 +22,8 @@ pub(crate) struct Guest {
     /// `KEY=value` each.
     pub env: Vec<Vec<u8>>,
     pub who: Caller,
+    /// Where its paths lead.
+    pub recall: Recall,
     pub control: Arc<Control>,
     pub usage: Arc<Usage>,
     pub trace: Trace,
@@ -96,6 +98,7 @@ impl Guest {
             args: start.argv,
             env,
             who: start.who,
+            recall: Recall::default(),
             control,
             usage: start.usage,
             trace: start.trace,

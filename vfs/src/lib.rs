@@ -44,7 +44,7 @@ pub use mem::{MemOptions, MemTree};
 pub use name::{Name, NameBuf};
 pub use node::{DirEntry, FileRef, Interest, Nature, Node, NodeRef, OpenFile, Sink};
 pub use ns::{
-    BindFlags, Created, Follow, Happening, Namespace, Notice, Notices, NsLine, Opened, Parent, Place,
+    BindFlags, Created, Follow, Happening, Namespace, Notice, Notices, NsLine, Opened, Parent, Place, Recall,
     WatchRoom, setstat,
 };
 pub use op::Op;

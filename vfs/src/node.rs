@@ -74,6 +74,12 @@ pub trait Node: Any + Send + Sync {
         self.watch(watcher, what)
     }
 
+    /// A number that is another one as soon as a name in this directory means something else, or it may be searched by others
+    /// than before. None where the directory does not know.
+    fn stamp(&self) -> Option<u64> {
+        None
+    }
+
     /// Where this directory is the way into another namespace (a task's root): the place to go on from.
     fn portal(&self) -> Option<Place> {
         None

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use vfs::mem::MemTree;
 use vfs::{
-    BindFlags, Caller, Errno, Error, Follow, Gid, Mode, Name, Namespace, NodeRef, OpenFlags, Place,
+    BindFlags, Caller, Errno, Error, Follow, Gid, Mode, Name, Namespace, NodeRef, OpenFlags, Place, Recall,
     RenameFlags, Uid,
 };
 
@@ -384,7 +384,18 @@ fn what_is_opened_by_its_path_at_once_is_what_is_found_there() {
     for from in [&world.ns.root(), &held, &world.place("/u"), &world.place("/f")] {
         for who in [&me, &user] {
             for path in PATHS {
-                let Some(opened) = from.open_at_once(who, path.as_bytes(), OpenFlags::READ) else { continue };
+                let mut recall = Recall::default();
+                let mut open = || from.open_at_once(who, path.as_bytes(), OpenFlags::READ, &mut recall);
+                // The third time the way is known, where it can be.
+                let first = open().map(|opened| opened.map(|opened| opened.identity).map_err(|e| e.errno()));
+                open();
+                let third = open();
+                let again = third.as_ref().map(|opened| match opened {
+                    Ok(opened) => Ok(opened.identity),
+                    Err(error) => Err(error.errno()),
+                });
+                assert_eq!(first, again, "{path} from {from:?}");
+                let Some(opened) = third else { continue };
                 let found = from.resolve(who, path.as_bytes(), Follow::Yes).now().expect("now");
                 match (opened, found) {
                     (Ok(opened), Ok(place)) => {
@@ -403,9 +414,15 @@ fn what_is_opened_by_its_path_at_once_is_what_is_found_there() {
     }
     // Binds elsewhere in the tree are in nobody's way.
     let root = world.ns.root();
-    assert!(root.open_at_once(&me, b"/a/x", OpenFlags::READ).is_some());
-    assert!(root.open_at_once(&me, b"/g", OpenFlags::READ).is_none(), "something is bound there");
-    assert!(root.open_at_once(&user, b"/a/x", OpenFlags::READ).is_none(), "the mode bits are to be asked");
+    assert!(root.open_at_once(&me, b"/a/x", OpenFlags::READ, &mut Recall::default()).is_some());
+    assert!(
+        root.open_at_once(&me, b"/g", OpenFlags::READ, &mut Recall::default()).is_none(),
+        "something is bound there"
+    );
+    assert!(
+        root.open_at_once(&user, b"/a/x", OpenFlags::READ, &mut Recall::default()).is_none(),
+        "the mode bits are to be asked"
+    );
 }
 
 #[test]
@@ -413,7 +430,13 @@ fn what_is_made_and_removed_by_its_path_at_once_is_not_what_something_is_bound_o
     let (world, _) = tangled();
     let (me, root) = (root(), world.ns.root());
     let make = |path: &str, flags| {
-        root.open_or_create_at_once(&me, path.as_bytes(), Mode::new(0o644), OpenFlags::WRITE | flags)
+        root.open_or_create_at_once(
+            &me,
+            path.as_bytes(),
+            Mode::new(0o644),
+            OpenFlags::WRITE | flags,
+            &mut Recall::default(),
+        )
     };
     let made = make("/a/new", OpenFlags::EXCLUSIVE).expect("now").expect("made");
     assert_eq!(made.identity, world.place("/a/new").qid().path);
@@ -426,7 +449,7 @@ fn what_is_made_and_removed_by_its_path_at_once_is_not_what_something_is_bound_o
     assert_eq!(world.read("/g"), "/g", "what lay under was not cut");
     world.bind("/f", "/g", BindFlags::empty());
 
-    let remove = |path: &str| root.remove_at_once(&me, path.as_bytes());
+    let remove = |path: &str| root.remove_at_once(&me, path.as_bytes(), &mut Recall::default());
     assert!(remove("/g").is_none(), "something is bound there");
     assert!(remove("/u/z").is_none(), "in a union");
     assert!(remove("/b").expect("now").expect_err("a directory").is(Errno::EISDIR));

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use vfs::host::HostOptions;
 use vfs::lock::{Lock, LockKind, LockOwner, LockSort};
-use vfs::{BindFlags, Caller, Errno, FileRef, Follow, Gid, MemTree, Mode, Namespace, OpenFlags, Result, Uid};
+use vfs::{
+    BindFlags, Caller, Errno, FileRef, Follow, Gid, MemTree, Mode, Namespace, OpenFlags, Recall, Result, Uid,
+};
 
 /// A namespace of a memory tree with the host directory at /h.
 struct World {
@@ -33,7 +35,7 @@ fn worlds() -> Vec<World> {
 impl World {
     fn open(&self, path: &str, flags: OpenFlags) -> Result<FileRef> {
         let (root, me) = (self.ns.root(), &self.host.me);
-        match root.open_at_once(me, path.as_bytes(), flags) {
+        match root.open_at_once(me, path.as_bytes(), flags, &mut Recall::default()) {
             Some(opened) => Ok(opened?.file),
             None => now(now(root.resolve(me, path.as_bytes(), Follow::Yes))?.open(me, flags)),
         }
@@ -90,7 +92,10 @@ fn a_file_that_was_read_and_may_not_be_read_any_more_is_not_opened() {
         world.host.put("f", "text");
         let opened = |world: &World| {
             let root = world.ns.root();
-            assert!(root.open_at_once(&user, b"/h/f", READ).is_none(), "the mode bits are to be asked");
+            assert!(
+                root.open_at_once(&user, b"/h/f", READ, &mut Recall::default()).is_none(),
+                "the mode bits are to be asked"
+            );
             now(root.resolve(&user, b"/h/f", Follow::Yes)).and_then(|place| now(place.open(&user, READ)))
         };
         assert_eq!(world.read("/h/f"), b"text");
@@ -133,7 +138,7 @@ fn a_file_that_is_opened_again_is_the_one_that_a_walk_finds() {
         world.host.put("f", "text");
         assert_eq!(world.read("/h/f"), b"text");
         let (root, me) = (world.ns.root(), &world.host.me);
-        let again = root.open_at_once(me, b"/h/f", READ).unwrap().unwrap();
+        let again = root.open_at_once(me, b"/h/f", READ, &mut Recall::default()).unwrap().unwrap();
         let place = now(root.resolve(me, b"/h/f", Follow::Yes)).unwrap();
         assert_eq!(again.identity, place.qid().path);
         let again = again.file;

@@ -119,7 +119,7 @@ pub(super) fn path_filestat_get(
 ) -> Option<Result<()>> {
     let dir = good!(good!(call.guest.fds.get(fd)).dir(Rights::PATH_FILESTAT_GET));
     let path = good!(call.memory.path(path, len));
-    match dir.look_at_once(&call.guest.who, path, follow(lookup))? {
+    match dir.look_at_once(&call.guest.who, path, follow(lookup), &mut call.guest.recall)? {
         Ok((node, ref stat)) => Some(call.put_filestat(out, stat.kind(), stat.qid.path, device(node), stat)),
         Err(error) => Some(Err(error)),
     }
@@ -156,9 +156,9 @@ pub(super) fn path_open(
     let path = good!(call.memory.path(path, len));
     let flags = open_flags(read, write, oflags, fdflags);
     let opened = if creates {
-        dir.open_or_create_at_once(who, path, paths::FILE_MODE, flags)
+        dir.open_or_create_at_once(who, path, paths::FILE_MODE, flags, &mut call.guest.recall)
     } else {
-        dir.open_at_once(who, path, flags)
+        dir.open_at_once(who, path, flags, &mut call.guest.recall)
     };
     let Opened { file, identity } = good!(opened?);
     let opened = Descriptor::opened(Found::Once(identity), file, fdflags, read, write);
@@ -198,7 +198,7 @@ pub(super) fn fd_readdir(
 pub(super) fn path_unlink_file(call: &mut Call<'_>, fd: u32, path: u32, len: u32) -> Option<Result<()>> {
     let dir = good!(good!(call.guest.fds.get(fd)).dir(Rights::PATH_UNLINK_FILE));
     let path = good!(call.memory.path(path, len));
-    dir.remove_at_once(&call.guest.who, path)
+    dir.remove_at_once(&call.guest.who, path, &mut call.guest.recall)
 }
 
 pub(super) fn fd_seek(call: &mut Call<'_>, fd: u32, by: i64, whence: u32, out: u32) -> Option<Result<()>> {

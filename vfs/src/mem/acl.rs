@@ -113,7 +113,10 @@ impl Inode {
     }
 
     pub(super) fn set_list(&self, who: &Caller, kind: AclKind, acl: Option<Acl>) -> Result<()> {
-        self.state.write().set_list(&self.tree().space, who, self.kind(), kind, acl)?;
+        let mut state = self.state.write();
+        state.set_list(&self.tree().space, who, self.kind(), kind, acl)?;
+        self.changed_hands();
+        drop(state);
         self.tell(Change::Status);
         Ok(())
     }

@@ -141,6 +141,7 @@ impl Inode {
             self.lose_privileges(&mut state, &Writer::new(who));
         }
         state.set(&self.tree().space, who, self.kind(), set);
+        self.changed_hands();
         drop(state);
         self.tell(if set.size.is_some() { Change::Content } else { Change::Status });
         Ok(())

@@ -21,7 +21,7 @@ pub(super) struct Inode {
     tree: Arc<Tree>,
     number: u64,
     kind: Kind,
-    /// Changes with the content; under the state's write lock.
+    /// Changes with the content, and of a directory with who may search it; under the state's write lock.
     version: AtomicU32,
     mark: Mark,
     pub(super) state: RwLock<State>,
@@ -157,9 +157,21 @@ impl Inode {
         self.mark.tell(&self.tree.watchers, self.number, change);
     }
 
+    /// There is another version: what it has or, of a directory, who may search it. The caller holds the state's write lock.
+    fn next_version(&self) {
+        self.version.store(self.version.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// Its owner, mode or lists have changed. The caller holds the state's write lock.
+    pub(super) fn changed_hands(&self) {
+        if self.is_dir() {
+            self.next_version();
+        }
+    }
+
     /// The content has changed. The caller holds the state's write lock.
     pub(super) fn changed(&self, state: &mut State) {
-        self.version.store(self.version.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        self.next_version();
         state.mtime = if self.kind.is_dir() { after(state.mtime) } else { now() };
         state.ctime = state.mtime;
     }

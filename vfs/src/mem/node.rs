@@ -72,6 +72,9 @@ impl Node for Inode {
     fn stat(&self) -> Op<'_, Stat> {
         Op::ok(self.stat_of(&self.state.read()))
     }
+    fn stamp(&self) -> Option<u64> {
+        Some(u64::from(self.identity().version))
+    }
     fn watch(&self, watcher: &Weak<dyn Watcher>, what: Watch) -> Telling {
         self.tree().watchers.add(watcher);
         self.mark().set(what);
@@ -80,6 +83,9 @@ impl Node for Inode {
 
     fn walk<'a>(&'a self, _who: &'a Caller, name: Name<'a>) -> Op<'a, NodeRef> {
         node(self.lookup(name))
+    }
+    fn look(&self, _who: &Caller, name: Name<'_>) -> Option<Result<Stat>> {
+        Some(self.lookup(name).map(|inode| inode.stat_of(&inode.state.read())))
     }
     fn walk_open(&self, who: &Caller, name: Name<'_>, flags: OpenFlags) -> Option<Result<FileRef>> {
         let inode = match self.lookup(name) {

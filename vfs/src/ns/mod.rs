@@ -10,6 +10,7 @@ mod line;
 mod notices;
 mod place;
 mod quick;
+mod recall;
 mod resolve;
 mod steps;
 mod union;
@@ -20,6 +21,7 @@ pub use line::NsLine;
 pub use notices::{Happening, Notice, Notices, WatchRoom};
 pub use place::{Created, Place};
 pub use quick::Opened;
+pub use recall::Recall;
 pub use resolve::{Follow, Parent};
 
 use crate::*;

@@ -95,6 +95,10 @@ impl Place {
         Place::reached(ns, node, view, outer, parent)
     }
 
+    /// Whether this is the same place, and not only one of the same name.
+    pub(super) fn is(&self, other: &Place) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
     pub fn node(&self) -> &NodeRef {
         self.0.seen().0
     }

@@ -6,7 +6,7 @@
 
 use crate::ns::resolve::MAX_PATH;
 use crate::ns::steps::Steps;
-use crate::ns::{View, mix};
+use crate::ns::{Recall, View, mix};
 use crate::*;
 
 /// A regular file that was opened by its path, of which nothing is kept.
@@ -29,12 +29,18 @@ impl Place {
     }
 
     /// The regular file that `path` names, opened, as [`Place::resolve`] and [`Place::open`] do it one after the other.
-    pub fn open_at_once(&self, who: &Caller, path: &[u8], flags: OpenFlags) -> Option<Result<Opened>> {
+    pub fn open_at_once(
+        &self,
+        who: &Caller,
+        path: &[u8],
+        flags: OpenFlags,
+        recall: &mut Recall,
+    ) -> Option<Result<Opened>> {
         if flags.contains(OpenFlags::EXEC) {
             return None;
         }
-        self.at_entry(who, path, |steps, name| {
-            Some(open(steps, who, name, flags)?.map(|file| steps.opened(file)))
+        self.at_entry(who, path, recall, |dir, name| {
+            Some(dir.open(who, name, flags)?.map(|file| dir.opened(file)))
         })
     }
 
@@ -45,27 +51,27 @@ impl Place {
         path: &[u8],
         mode: Mode,
         flags: OpenFlags,
+        recall: &mut Recall,
     ) -> Option<Result<Opened>> {
-        self.at_entry(who, path, |steps, name| {
-            let (dir, _) = steps.sole()?;
-            let file = match dir.create(who, name, mode, flags | OpenFlags::EXCLUSIVE).now()? {
+        self.at_entry(who, path, recall, |dir, name| {
+            let file = match dir.node.create(who, name, mode, flags | OpenFlags::EXCLUSIVE).now()? {
                 Ok((_, file)) => file,
                 Err(_) if flags.contains(OpenFlags::EXCLUSIVE) => return None,
-                Err(_) => open(steps, who, name, flags)?.ok()?,
+                Err(_) => dir.open(who, name, flags)?.ok()?,
             };
-            Some(Ok(steps.opened(file)))
+            Some(Ok(dir.opened(file)))
         })
     }
 
     /// Removes what `path` names, which is no directory. Who is not bound by the mode bits is not by the sticky bit either.
-    pub fn remove_at_once(&self, who: &Caller, path: &[u8]) -> Option<Result<()>> {
-        self.at_entry(who, path, |steps, name| {
-            if steps.plain().is_none()
+    pub fn remove_at_once(&self, who: &Caller, path: &[u8], recall: &mut Recall) -> Option<Result<()>> {
+        self.at_entry(who, path, recall, |dir, name| {
+            if let Some(steps) = dir.mounted_in
                 && let Err(error) = steps.bare(who, name)?
             {
                 return Some(Err(error));
             }
-            steps.sole()?.0.unlink(who, name).now()
+            dir.node.unlink(who, name).now()
         })
     }
 
@@ -75,24 +81,25 @@ impl Place {
         &self,
         who: &Caller,
         path: &[u8],
-        work: impl FnOnce(&Steps<'_>, Name<'_>) -> Option<Result<T>>,
+        recall: &mut Recall,
+        work: impl FnOnce(&Dir<'_>, Name<'_>) -> Option<Result<T>>,
     ) -> Option<Result<T>> {
         if who.guard.is_some() || path.len() > MAX_PATH {
             return None;
         }
         let last = path.iter().rposition(|b| *b == b'/').map_or(0, |slash| slash + 1);
         let name = Name::new(&path[last..]).ok()?;
+        if let Some((node, view)) = recall.dir(self, who, &path[..last]) {
+            return work(&Dir { node, view, mounted_in: None }.usable(who)?, name);
+        }
         let table = self.namespace().table();
         let mut steps = Steps::start(self, &table, path)?;
         if let Err(error) = steps.along(who, &path[..last])? {
             return Some(Err(error));
         }
-        let (dir, _) = steps.sole()?;
-        let free = who.checked || who.is_root() || dir.checks(who);
-        if !free || !dir.kind().is_dir() {
-            return None;
-        }
-        work(&steps, name)
+        let (node, view) = steps.sole()?;
+        let mounted_in = steps.plain().is_none().then_some(&steps);
+        work(&Dir { node, view, mounted_in }.usable(who)?, name)
     }
 
     /// Makes and opens a file that is not there yet. An error is left to the long way as well: None.
@@ -114,21 +121,33 @@ impl Place {
     }
 }
 
-/// The regular file `name` of the directory that `steps` has come to.
-fn open(steps: &Steps<'_>, who: &Caller, name: Name<'_>, flags: OpenFlags) -> Option<Result<FileRef>> {
-    if let Some((dir, _)) = steps.plain() {
-        return dir.walk_open(who, name, flags);
-    }
-    match steps.bare(who, name)? {
-        Ok(node) if node.kind() == Kind::File => node.open(who, flags).now(),
-        Ok(_) => None,
-        Err(error) => Some(Err(error)),
-    }
+/// The directory of an entry.
+struct Dir<'a> {
+    node: &'a NodeRef,
+    view: View,
+    /// The way here, where something is mounted in its tree, perhaps over the entry.
+    mounted_in: Option<&'a Steps<'a>>,
 }
 
-impl Steps<'_> {
+impl Dir<'_> {
+    /// None where it is no directory, or `who` may not use what is in it as far as anybody knows.
+    fn usable(self, who: &Caller) -> Option<Self> {
+        let free = who.checked || who.is_root() || self.node.checks(who);
+        (free && self.node.kind().is_dir()).then_some(self)
+    }
+
+    /// The regular file `name`.
+    fn open(&self, who: &Caller, name: Name<'_>, flags: OpenFlags) -> Option<Result<FileRef>> {
+        let Some(steps) = self.mounted_in else { return self.node.walk_open(who, name, flags) };
+        match steps.bare(who, name)? {
+            Ok(node) if node.kind() == Kind::File => node.open(who, flags).now(),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+
     /// `file`, which is an entry here.
     fn opened(&self, file: FileRef) -> Opened {
-        Opened { identity: mix(file.qid().path, self.here().1), file }
+        Opened { identity: mix(file.qid().path, self.view), file }
     }
 }

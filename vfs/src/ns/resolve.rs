@@ -1,7 +1,7 @@
 //! From a path to a place: component by component, through links and binds (path_resolution(7)).
 
-use crate::ns::mix;
 use crate::ns::steps::Steps;
+use crate::ns::{Recall, View, mix};
 use crate::*;
 
 /// Whether a symlink in the last component is followed.
@@ -77,7 +77,7 @@ impl Place {
     /// What `path` names and its stat, as [`Place::resolve`] and [`Place::stat`] give them, for who goes no further: the node's
     /// own identity, and what clients see. A host directory's file has no birth here, which [`Place::stat`] tells.
     pub fn look<'a>(&'a self, who: &'a Caller, path: &'a [u8], follow: Follow) -> Op<'a, (Qid, Stat)> {
-        match self.look_at_once(who, path, follow) {
+        match self.look_at_once(who, path, follow, &mut Recall::default()) {
             Some(result) => result.into(),
             None => Op::started(async move {
                 let place = self.resolve(who, path, follow).await?;
@@ -89,9 +89,18 @@ impl Place {
 
     /// The common case, from node to node and without a place on the way: no link, no dots, no portal, nothing to wait for, and
     /// nobody who must know the path. None where it is not that.
-    pub fn look_at_once(&self, who: &Caller, path: &[u8], follow: Follow) -> Option<Result<(Qid, Stat)>> {
+    pub fn look_at_once(
+        &self,
+        who: &Caller,
+        path: &[u8],
+        follow: Follow,
+        recall: &mut Recall,
+    ) -> Option<Result<(Qid, Stat)>> {
         if path.is_empty() || path.len() > MAX_PATH || who.guard.is_some() {
             return None;
+        }
+        if let Some(looked) = self.look_again(who, path, follow, recall) {
+            return Some(looked);
         }
         let table = self.namespace().table();
         let mut steps = Steps::start(self, &table, path)?;
@@ -126,6 +135,26 @@ impl Place {
         }
         let path = mix(node.qid().path, view);
         Some(node.stat().now()?.map(|stat| (node.qid(), Stat { qid: Qid { path, ..stat.qid }, ..stat })))
+    }
+
+    /// The same of a path into a directory that is known. None where the long way is to be gone.
+    fn look_again(
+        &self,
+        who: &Caller,
+        path: &[u8],
+        follow: Follow,
+        recall: &mut Recall,
+    ) -> Option<Result<(Qid, Stat)>> {
+        let last = path.iter().rposition(|b| *b == b'/').map_or(0, |slash| slash + 1);
+        let name = Name::new(&path[last..]).ok()?;
+        let (dir, view) = recall.dir(self, who, &path[..last])?;
+        if !(who.checked || who.is_root() || dir.checks(who)) {
+            return None;
+        }
+        match look(dir, view, who, name)? {
+            Ok((_, stat)) if stat.kind() == Kind::Symlink && follow == Follow::Yes => None,
+            looked => Some(looked),
+        }
     }
 
     /// The directory and last name of `path`, for creating or removing it. EINVAL where the path ends in `.` or `..`.
@@ -194,14 +223,19 @@ impl Place {
 }
 
 impl Steps<'_> {
-    /// The stat of the entry `name` without a node: the entry's own identity, and what clients see.
     fn look(&self, who: &Caller, name: Name<'_>) -> Option<Result<(Qid, Stat)>> {
         let (dir, view) = self.plain()?;
-        let seen = |mut stat: Stat| {
-            let node = stat.qid;
-            stat.qid.path = mix(node.path, view);
-            (node, stat)
-        };
-        Some(dir.look(who, name)?.map(seen))
+        look(dir, view, who, name)
     }
+}
+
+/// The stat of the entry `name` of `dir`, in which nothing is mounted, without a node: the entry's own identity, and what clients
+/// see.
+fn look(dir: &NodeRef, view: View, who: &Caller, name: Name<'_>) -> Option<Result<(Qid, Stat)>> {
+    let seen = |mut stat: Stat| {
+        let node = stat.qid;
+        stat.qid.path = mix(node.path, view);
+        (node, stat)
+    };
+    Some(dir.look(who, name)?.map(seen))
 }

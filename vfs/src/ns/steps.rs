@@ -49,6 +49,12 @@ impl<'t> Steps<'t> {
         }
     }
 
+    /// What is searched for a name here, in turn.
+    pub fn searched(&self) -> impl Iterator<Item = &NodeRef> {
+        let under = self.members.is_empty().then(|| self.under.node());
+        under.into_iter().chain(self.members.iter().map(|member| &member.node))
+    }
+
     /// Whether `who` may go on to `component`: the name to go by.
     #[inline]
     pub fn may<'n>(&self, who: &Caller, component: &'n [u8]) -> Option<Result<Name<'n>>> {
