@@ -150,6 +150,10 @@ impl Session {
                 let asked = if nature == Nature::Storage { asked } else { asked.unlocked() };
                 let (at_once, work) = (|| at_once(&open), || work(open.clone()));
                 self.serve_at_once(asked, patience(nature), reply, at_once, work, answer);
+                // Who was answered may have closed it by now: then this is its end, and the disk's to take its time for.
+                if let Some(open) = Arc::into_inner(open) {
+                    self.put_away(move || drop(open));
+                }
             }
             Err(error) => reply.refuse(error.errno()),
         }
