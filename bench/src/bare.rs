@@ -1,4 +1,4 @@
-//! What no server of host directories can undercut: `bench bare PROGRAM DIR` runs a WASI program whose calls are the system calls
+//! What no server of host directories can undercut: `bench bare PROGRAM DIR [ARG...]` runs a WASI program whose calls are the system calls
 //! that confinement takes and nothing else. There is no descriptor table to speak of, no rights, no namespace, no trace, no
 //! limit; the program, its libc, wasmtime's crossing and the kernel are the same.
 //!
@@ -59,8 +59,8 @@ struct Listing {
 /// The answer to a system call as the guest is to have it.
 type Answer = rustix::io::Result<u32>;
 
-/// Runs `program` on `dir`, and ends with it.
-pub fn run(program: &Path, dir: &Path) {
+/// Runs `program` on `dir`, with `more` arguments than that, and ends with it.
+pub fn run(program: &Path, dir: &Path, more: &[String]) {
     // A second thread makes the kernel count each use of a descriptor, as it does in a server.
     std::thread::spawn(|| std::thread::sleep(Duration::MAX));
     let engine = Engine::default();
@@ -72,7 +72,7 @@ pub fn run(program: &Path, dir: &Path) {
             memory: None,
             dir: place(dir).expect("a directory"),
             fds: place(Path::new("/proc/self/fd")).expect("/proc"),
-            args: vec!["program".into(), "/host".into()],
+            args: ["program", "/host"].into_iter().map(String::from).chain(more.iter().cloned()).collect(),
             began: Instant::now(),
             open: Vec::new(),
             recent: None,

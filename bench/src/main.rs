@@ -54,7 +54,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Some(bare::BARE) => {
-            bare::run(args[1].as_ref(), args[2].as_ref());
+            bare::run(args[1].as_ref(), args[2].as_ref(), &args[3..]);
             ExitCode::SUCCESS
         }
         Some(fuse::SIMPLE) => {

@@ -5,15 +5,15 @@
 use crate::p1::abi::{FdFlags, Rights};
 use crate::p1::errno::NOTCAPABLE;
 use std::sync::Arc;
-use vfs::{Errno, FileRef, Kind, Nature, NodeRef, Place, Qid, Result};
+use vfs::{Aspect, Errno, FileRef, Kind, Nature, NodeRef, Place, Qid, Result};
 
 /// Where what is open was found.
 pub(crate) enum Found {
     /// Nowhere in the guest's namespace.
     Stdio,
     At(Place),
-    /// A regular file that was opened in one step: of its place the identity is all that is kept.
-    Once(u64),
+    /// A regular file that was opened in one step: of its place this is all that is kept.
+    Once(Aspect),
 }
 
 /// An open file or directory.
@@ -21,6 +21,7 @@ pub(crate) struct Descriptor {
     pub found: Found,
     /// None for a directory that was given, not opened, until it is listed.
     pub file: Option<FileRef>,
+    pub kind: Kind,
     /// The file gives and takes bytes at offsets at once.
     pub stores: bool,
     pub offset: u64,
@@ -91,21 +92,14 @@ impl Descriptor {
         }
     }
 
-    /// Its node's.
-    pub fn qid(&self) -> Qid {
-        self.file.as_ref().map_or_else(|| self.node().qid(), |file| file.qid())
-    }
-    pub fn kind(&self) -> Kind {
-        self.file.as_ref().map_or_else(|| self.node().kind(), |file| file.kind())
-    }
-
-    /// The path of the qid that the guest is shown.
-    pub fn identity(&self) -> u64 {
-        match &self.found {
+    /// The kind and identity that the guest is shown, where the node has this qid.
+    pub fn shown(&self, node: Qid) -> (Kind, u64) {
+        let identity = match &self.found {
             Found::At(place) => place.qid().path,
-            Found::Once(identity) => *identity,
-            Found::Stdio => self.qid().path,
-        }
+            Found::Once(aspect) => aspect.identity(node),
+            Found::Stdio => node.path,
+        };
+        (self.shown_kind(node.kind), identity)
     }
 
     /// One of the task's stdio files: 0 is read, 1 and 2 are written.
@@ -117,6 +111,7 @@ impl Descriptor {
         }
         Descriptor {
             found: Found::Stdio,
+            kind: file.kind(),
             stores: stores(&file),
             file: Some(file),
             offset: 0,
@@ -131,6 +126,7 @@ impl Descriptor {
     /// A directory that the guest finds open at its start.
     pub fn preopen(place: Place, name: &[u8]) -> Descriptor {
         Descriptor {
+            kind: place.kind(),
             found: Found::At(place),
             file: None,
             stores: false,
@@ -144,7 +140,8 @@ impl Descriptor {
     }
 
     pub fn opened(found: Found, file: FileRef, flags: FdFlags, read: bool, write: bool) -> Descriptor {
-        let (rights, inheriting) = if file.kind().is_dir() {
+        let kind = file.kind();
+        let (rights, inheriting) = if kind.is_dir() {
             (DIR_RIGHTS, Rights::all())
         } else {
             let mut rights = FILE_RIGHTS;
@@ -163,6 +160,7 @@ impl Descriptor {
         Descriptor {
             found,
             file,
+            kind,
             stores,
             offset: 0,
             flags,
@@ -179,10 +177,10 @@ impl Descriptor {
         self.file.insert(file)
     }
 
-    /// What the guest is told that it is. A stream on stdio is shown as a terminal, so that C programs write line by line
-    /// and whoever follows the output sees it live.
-    pub fn shown_kind(&self) -> Kind {
-        match self.kind() {
+    /// What the guest is told that it is, which is of that kind. A stream on stdio is shown as a terminal, so that C programs write
+    /// line by line and whoever follows the output sees it live.
+    pub fn shown_kind(&self, kind: Kind) -> Kind {
+        match kind {
             Kind::File if self.is_stdio() && self.is_stream() => Kind::CharDevice,
             kind => kind,
         }
@@ -196,7 +194,7 @@ impl Descriptor {
     pub fn open_for(&self, right: Rights) -> Result<&FileRef> {
         match &self.file {
             Some(file) if self.rights.contains(right) => Ok(file),
-            Some(file) if file.kind().is_dir() => Errno::EISDIR.into(),
+            Some(_) if self.kind.is_dir() => Errno::EISDIR.into(),
             _ => Errno::EBADF.into(),
         }
     }
@@ -204,7 +202,7 @@ impl Descriptor {
     /// The directory that paths start from.
     pub fn dir(&self, right: Rights) -> Result<&Place> {
         match self.place() {
-            Some(place) if self.kind().is_dir() => {
+            Some(place) if self.kind.is_dir() => {
                 self.need(right)?;
                 Ok(place)
             }

@@ -98,37 +98,63 @@ impl fmt::Debug for Errno {
 }
 
 /// An errno with what to say of it. Cheap to make from an errno alone: nothing is allocated.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Error {
+#[derive(Clone)]
+pub struct Error(Inner);
+
+#[derive(Clone)]
+enum Inner {
+    /// An errno, as wide as the other case: so a `Result<()>` is two words, and handed over in registers.
+    Bare(isize),
+    Said(Box<Said>),
+}
+
+#[derive(Clone)]
+struct Said {
     errno: Errno,
     text: Cow<'static, str>,
 }
 
+const _: () = assert!(size_of::<Result<usize>>() == 2 * size_of::<usize>());
+
 impl Error {
     /// An error that says more than its errno: `Error::new(Errno::EINVAL, format!("unknown control message {line:?}"))`.
     pub fn new(errno: Errno, text: impl Into<Cow<'static, str>>) -> Error {
-        Error { errno, text: text.into() }
+        Error(Inner::Said(Box::new(Said { errno, text: text.into() })))
     }
     pub fn errno(&self) -> Errno {
-        self.errno
+        match &self.0 {
+            Inner::Bare(errno) => Errno(*errno as i32),
+            Inner::Said(said) => said.errno,
+        }
     }
     pub fn text(&self) -> &str {
-        &self.text
+        match &self.0 {
+            Inner::Bare(_) => self.errno().text(),
+            Inner::Said(said) => &said.text,
+        }
     }
     /// The same errno, with `what` said first: `what: text`.
     pub fn context(self, what: impl fmt::Display) -> Error {
-        Error { errno: self.errno, text: format!("{what}: {}", self.text).into() }
+        Error::new(self.errno(), format!("{what}: {}", self.text()))
     }
     pub fn is(&self, errno: Errno) -> bool {
-        self.errno == errno
+        self.errno() == errno
     }
 }
 
 impl From<Errno> for Error {
     fn from(errno: Errno) -> Error {
-        Error { errno, text: Cow::Borrowed(errno.text()) }
+        Error(Inner::Bare(errno.0 as isize))
     }
 }
+
+impl PartialEq for Error {
+    fn eq(&self, other: &Error) -> bool {
+        self.errno() == other.errno() && self.text() == other.text()
+    }
+}
+
+impl Eq for Error {}
 
 impl<T> From<Errno> for Result<T> {
     fn from(errno: Errno) -> Result<T> {
@@ -158,13 +184,13 @@ impl From<rustix::io::Errno> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.text())
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} ({:?})", self.text, self.errno)
+        write!(f, "{:?} ({:?})", self.text(), self.errno())
     }
 }
 

@@ -44,8 +44,8 @@ pub use mem::{MemOptions, MemTree};
 pub use name::{Name, NameBuf};
 pub use node::{DirEntry, FileRef, Interest, Nature, Node, NodeRef, OpenFile, Sink};
 pub use ns::{
-    BindFlags, Created, Follow, Happening, Namespace, Notice, Notices, NsLine, Opened, Parent, Place, Recall,
-    WatchRoom, setstat,
+    Aspect, BindFlags, Created, Follow, Happening, Namespace, Notice, Notices, NsLine, Opened, Parent, Place,
+    Recall, WatchRoom, setstat,
 };
 pub use op::Op;
 pub use overlay::Overlay;

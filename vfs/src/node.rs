@@ -95,15 +95,27 @@ pub trait Node: Any + Send + Sync {
     fn walk<'a>(&'a self, who: &'a Caller, name: Name<'a>) -> Op<'a, NodeRef> {
         Op::err(Errno::ENOTDIR)
     }
-    /// The stat of the entry `name`, as a walk to it and a stat there give it but for its birth, for who goes no further. None
-    /// where that is what is to be done.
-    fn look(&self, who: &Caller, name: Name<'_>) -> Option<Result<Stat>> {
+    /// Tells `stat` that of the entry `name`, as a walk to it and a stat there give it but for its birth, for who goes no further.
+    /// None where that is what is to be done. (A stat is large, and built where it stays.)
+    fn look(&self, who: &Caller, name: Name<'_>, stat: &mut Option<Stat>) -> Option<Result<()>> {
         None
     }
     /// Walks to the entry `name`, a regular file, and opens it, where that is cheaper than one after the other. None where it is
     /// not, and nothing was done.
     fn walk_open(&self, who: &Caller, name: Name<'_>, flags: OpenFlags) -> Option<Result<FileRef>> {
         None
+    }
+    /// Makes and opens the regular file `name`, for who needs no more of it than that; EEXIST where there is something by that
+    /// name. None where that is something to wait for, and nothing was done.
+    fn create_open(
+        &self,
+        who: &Caller,
+        name: Name<'_>,
+        mode: Mode,
+        flags: OpenFlags,
+    ) -> Option<Result<FileRef>> {
+        let created = self.create(who, name, mode, flags | OpenFlags::EXCLUSIVE).now()?;
+        Some(created.map(|(_, file)| file))
     }
     /// Whether the tree itself refuses `who` what the mode bits do not give him, so that nobody has to ask for them before.
     fn checks(&self, who: &Caller) -> bool {

@@ -16,7 +16,7 @@ pub enum Kind {
 
 impl Kind {
     /// The S_IFMT bits of st_mode.
-    pub fn bits(self) -> u32 {
+    pub const fn bits(self) -> u32 {
         match self {
             Kind::File => libc::S_IFREG,
             Kind::Dir => libc::S_IFDIR,
@@ -27,21 +27,29 @@ impl Kind {
             Kind::BlockDevice => libc::S_IFBLK,
         }
     }
+    #[inline]
     pub fn from_bits(mode: u32) -> Option<Kind> {
-        Some(match mode & libc::S_IFMT {
-            libc::S_IFREG => Kind::File,
-            libc::S_IFDIR => Kind::Dir,
-            libc::S_IFLNK => Kind::Symlink,
-            libc::S_IFIFO => Kind::Fifo,
-            libc::S_IFSOCK => Kind::Socket,
-            libc::S_IFCHR => Kind::CharDevice,
-            libc::S_IFBLK => Kind::BlockDevice,
-            _ => return None,
-        })
+        KINDS[slot(mode & libc::S_IFMT)]
     }
     pub fn is_dir(self) -> bool {
         self == Kind::Dir
     }
+}
+
+/// The kinds by their S_IFMT bits: one load, where a match jumps.
+const KINDS: [Option<Kind>; 16] = {
+    let all =
+        [Kind::File, Kind::Dir, Kind::Symlink, Kind::Fifo, Kind::Socket, Kind::CharDevice, Kind::BlockDevice];
+    let (mut kinds, mut at) = ([None; 16], 0);
+    while at < all.len() {
+        kinds[slot(all[at].bits())] = Some(all[at]);
+        at += 1;
+    }
+    kinds
+};
+
+const fn slot(bits: u32) -> usize {
+    bits as usize >> libc::S_IFMT.trailing_zeros()
 }
 
 /// Kind, version and path. The path is unique among all nodes of all trees of the process: its top 16 bits are the tree's

@@ -40,9 +40,11 @@ impl Time {
         SystemTime::now().into()
     }
     /// Nanoseconds since the epoch, as WASI counts; what does not fit is clamped.
+    #[inline]
     pub fn as_nanos(self) -> u64 {
-        let nanos = i128::from(self.secs) * 1_000_000_000 + i128::from(self.nanos);
-        u64::try_from(nanos.max(0)).unwrap_or(u64::MAX)
+        let secs = u64::try_from(self.secs).unwrap_or(0);
+        let nanos = if self.secs < 0 { 0 } else { u64::from(self.nanos) };
+        secs.saturating_mul(1_000_000_000).saturating_add(nanos)
     }
     pub fn from_nanos(nanos: u64) -> Time {
         Time { secs: (nanos / 1_000_000_000) as i64, nanos: (nanos % 1_000_000_000) as u32 }

@@ -387,11 +387,12 @@ fn what_is_opened_by_its_path_at_once_is_what_is_found_there() {
                 let mut recall = Recall::default();
                 let mut open = || from.open_at_once(who, path.as_bytes(), OpenFlags::READ, &mut recall);
                 // The third time the way is known, where it can be.
-                let first = open().map(|opened| opened.map(|opened| opened.identity).map_err(|e| e.errno()));
+                let first =
+                    open().map(|opened| opened.map(|opened| opened.identity()).map_err(|e| e.errno()));
                 open();
                 let third = open();
                 let again = third.as_ref().map(|opened| match opened {
-                    Ok(opened) => Ok(opened.identity),
+                    Ok(opened) => Ok(opened.identity()),
                     Err(error) => Err(error.errno()),
                 });
                 assert_eq!(first, again, "{path} from {from:?}");
@@ -400,7 +401,7 @@ fn what_is_opened_by_its_path_at_once_is_what_is_found_there() {
                 match (opened, found) {
                     (Ok(opened), Ok(place)) => {
                         let file = place.open(who, OpenFlags::READ).now().expect("now").expect(path);
-                        assert_eq!(opened.identity, place.qid().path, "{path} from {from:?}");
+                        assert_eq!(opened.identity(), place.qid().path, "{path} from {from:?}");
                         assert_eq!(text(&opened.file), text(&file), "{path} from {from:?}");
                     }
                     (opened, found) => {
@@ -439,9 +440,9 @@ fn what_is_made_and_removed_by_its_path_at_once_is_not_what_something_is_bound_o
         )
     };
     let made = make("/a/new", OpenFlags::EXCLUSIVE).expect("now").expect("made");
-    assert_eq!(made.identity, world.place("/a/new").qid().path);
+    assert_eq!(made.identity(), world.place("/a/new").qid().path);
     let again = make("/a/new", OpenFlags::empty()).expect("now").expect("opened");
-    assert_eq!(again.identity, made.identity);
+    assert_eq!(again.identity(), made.identity());
     assert!(make("/a/new", OpenFlags::EXCLUSIVE).is_none(), "the long way says that it is there");
     assert!(make("/g", OpenFlags::TRUNCATE).is_none(), "something is bound there");
     assert!(make("/u/new", OpenFlags::empty()).is_none(), "a union has a member that takes it");

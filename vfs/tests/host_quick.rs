@@ -140,7 +140,7 @@ fn a_file_that_is_opened_again_is_the_one_that_a_walk_finds() {
         let (root, me) = (world.ns.root(), &world.host.me);
         let again = root.open_at_once(me, b"/h/f", READ, &mut Recall::default()).unwrap().unwrap();
         let place = now(root.resolve(me, b"/h/f", Follow::Yes)).unwrap();
-        assert_eq!(again.identity, place.qid().path);
+        assert_eq!(again.identity(), place.qid().path);
         let again = again.file;
         let node = world.host.walk("f").unwrap();
         assert_eq!(again.qid(), node.qid());
@@ -303,4 +303,109 @@ fn a_file_is_made_once_whoever_is_first() {
         assert_eq!(read(&opened.file), b"mine");
         assert_eq!(std::fs::metadata(world.host.path("f")).unwrap().mode() & 0o777, 0o640);
     }
+}
+
+impl World {
+    /// Makes and opens a file in one go.
+    fn make(&self, who: &Caller, path: &str, mode: u32, flags: OpenFlags) -> FileRef {
+        let (root, mode) = (self.ns.root(), Mode::new(mode));
+        let made = root.open_or_create_at_once(who, path.as_bytes(), mode, flags, &mut Recall::default());
+        made.expect("at once").expect("made").file
+    }
+}
+
+#[test]
+fn a_file_that_is_made_is_the_one_that_a_walk_finds() {
+    for world in worlds() {
+        let made = world.make(&world.host.me, "/h/f", 0o640, RW);
+        write(&made, 0, b"one").unwrap();
+        assert_eq!(read(&made), b"one");
+        assert_eq!(std::fs::metadata(world.host.path("f")).unwrap().mode() & 0o777, 0o640);
+        let node = world.host.walk("f").unwrap();
+        assert_eq!(made.qid().path, node.qid().path);
+        assert!(Arc::ptr_eq(made.node(), &node));
+        let stats = [now(made.stat()).unwrap(), stat(&node)].map(|stat| format!("{stat:?}"));
+        assert_eq!(stats[0], stats[1]);
+        now(made.set_size(2)).unwrap();
+        assert_eq!(now(made.append(b"!")).unwrap(), (1, 3));
+        now(made.flush()).unwrap();
+        assert_eq!(world.host.get("f"), b"on!");
+    }
+}
+
+#[test]
+fn a_file_that_is_made_and_moved_or_removed_is_still_that_file() {
+    for world in worlds() {
+        let [moved, removed] = ["moved", "removed"].map(|name| {
+            let made = world.make(&world.host.me, &format!("/h/{name}"), 0o600, RW);
+            write(&made, 0, name.as_bytes()).unwrap();
+            made
+        });
+        std::fs::rename(world.host.path("moved"), world.host.path("away")).unwrap();
+        std::fs::remove_file(world.host.path("removed")).unwrap();
+        world.host.put("moved", "another");
+        world.host.put("removed", "another");
+        assert!(Arc::ptr_eq(moved.node(), &world.host.walk("away").unwrap()));
+        assert_ne!(removed.qid().path, world.host.walk("removed").unwrap().qid().path);
+        assert_eq!(now(removed.stat()).unwrap().nlink, 0);
+        assert_eq!((read(&moved), read(&removed)), (b"moved".to_vec(), b"removed".to_vec()));
+    }
+}
+
+#[test]
+fn what_is_written_to_a_file_that_was_made_is_seen_by_who_has_its_node() {
+    for world in worlds() {
+        let made = world.make(&world.host.me, "/h/f", 0o600, WRITE);
+        write(&made, 0, b"before").unwrap();
+        let node = world.host.walk("f").unwrap();
+        let before = node.qid().version;
+        write(&made, 0, b"behind").unwrap();
+        assert_ne!(node.qid().version, before);
+    }
+}
+
+#[test]
+fn a_write_to_a_file_that_was_made_takes_its_set_id_bits() {
+    for world in worlds() {
+        if !world.host.me.is_root() {
+            cannot_run("clearing set-id bits", "a server that is not root leaves it to the kernel");
+            continue;
+        }
+        let writer = Caller { checked: true, ..Caller::new(Uid(4711), Gid(4711)) };
+        std::fs::set_permissions(world.host.path(""), PermissionsExt::from_mode(0o777)).unwrap();
+        let made = world.make(&writer, "/h/f", 0o755, WRITE);
+        write(&made, 0, b"one").unwrap();
+        let node = world.host.walk("f").unwrap();
+        let set = vfs::SetStat { mode: Some(Mode::new(0o4755)), ..Default::default() };
+        now(node.setstat(&world.host.me, set)).unwrap();
+        write(&made, 0, b"two").unwrap();
+        assert_eq!(stat(&node).mode, Mode::new(0o755));
+        assert_eq!(std::fs::metadata(world.host.path("f")).unwrap().uid(), 4711);
+    }
+}
+
+#[test]
+fn a_file_that_is_made_has_the_mode_that_its_makers_umask_leaves() {
+    for world in worlds() {
+        for (umask, has) in [(0o000, 0o666), (0o022, 0o644), (0o077, 0o600), (0o777, 0)] {
+            let maker = Caller { umask, ..world.host.me.clone() };
+            let name = format!("f-{umask:o}");
+            drop(world.make(&maker, &format!("/h/{name}"), 0o666, WRITE));
+            assert_eq!(std::fs::metadata(world.host.path(&name)).unwrap().mode() & 0o777, has);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_made_in_a_directory_that_is_only_read() {
+    let world = world_of(host_in_memory(HostOptions { read_only: true, ..HostOptions::default() }));
+    let made = world.ns.root().open_or_create_at_once(
+        &world.host.me,
+        b"/h/f",
+        Mode::new(0o600),
+        WRITE,
+        &mut Recall::default(),
+    );
+    assert!(made.is_none_or(|made| made.is_err()));
+    assert!(!world.host.path("f").exists());
 }

@@ -112,8 +112,10 @@ fn a_way_that_is_remembered_leads_where_a_walk_leads_whatever_is_changed() {
                     let walked = root.resolve(who, path.as_bytes(), follow).now().expect("at once");
                     let stat = walked.and_then(|place| place.stat(who).now().expect("at once"));
                     let wanted = stat.map(|stat| (stat.qid.path, stat.mode)).map_err(|error| error.errno());
-                    if let Some(looked) = root.look_at_once(who, path.as_bytes(), follow, recall) {
-                        let got = looked.map(|(_, stat)| (stat.qid.path, stat.mode)).map_err(|e| e.errno());
+                    let mut stat = None;
+                    if let Some(looked) = root.look_at_once(who, path.as_bytes(), follow, recall, &mut stat) {
+                        let told = |_| stat.map(|stat| (stat.qid.path, stat.mode)).expect("the stat");
+                        let got = looked.map(told).map_err(|error| error.errno());
                         assert_eq!(got, wanted, "seed {seed}: {path} by {:?}", who.uid);
                         known += 1;
                     }
@@ -123,7 +125,7 @@ fn a_way_that_is_remembered_leads_where_a_walk_leads_whatever_is_changed() {
                             let opened = place.open(who, OpenFlags::READ).now().expect("at once");
                             opened.map(|_| place.qid().path)
                         });
-                        let got = opened.map(|opened| opened.identity).map_err(|error| error.errno());
+                        let got = opened.map(|opened| opened.identity()).map_err(|error| error.errno());
                         assert_eq!(got, found.map_err(|e| e.errno()), "seed {seed}: {path} by {:?}", who.uid);
                     }
                 }

@@ -4,7 +4,7 @@
 //! Preview 0 (`wasi_unstable`) has the same calls; where a layout or a number differs, [`Version`] chooses.
 
 use bitflags::bitflags;
-use vfs::{Kind, Stat, Time};
+use vfs::{Kind, Stat};
 
 /// Which of the two snapshots a module was built for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,7 +96,7 @@ pub(crate) const SUBSCRIPTION_CLOCK_ABSTIME: u16 = 1;
 pub(crate) const EVENT_HANGUP: u16 = 1;
 
 /// `filetype`.
-pub(crate) fn filetype(kind: Kind) -> u8 {
+pub(crate) const fn filetype(kind: Kind) -> u8 {
     match kind {
         Kind::BlockDevice => 1,
         Kind::CharDevice => 2,
@@ -158,9 +158,9 @@ pub(crate) fn fdstat(filetype: u8, flags: FdFlags, base: Rights, inheriting: Rig
 }
 
 /// `filestat` of preview 1.
-#[inline]
+#[inline(always)]
 pub(crate) fn filestat(device: u64, inode: u64, filetype: u8, stat: &Stat) -> [u64; 8] {
-    let [accessed, modified, changed] = [stat.atime, stat.mtime, stat.ctime].map(Time::as_nanos);
+    let (accessed, modified, changed) = (stat.atime.as_nanos(), stat.mtime.as_nanos(), stat.ctime.as_nanos());
     [device, inode, filetype.into(), stat.nlink, stat.size, accessed, modified, changed]
 }
 

@@ -6,39 +6,22 @@ use super::memory::GuestMemory;
 use crate::descriptor::Found;
 use vfs::{Allocate, Errno, FileRef, Kind, Nature, Qid, Result, SetStat, SetTime, Stat, Time};
 
-impl Call<'_> {
-    /// Writes a `filestat`. The device is the tree's part of the identity.
-    pub(super) fn put_filestat(
-        &mut self,
-        out: u32,
-        kind: Kind,
-        identity: u64,
-        device: u64,
-        stat: &Stat,
-    ) -> Result<()> {
-        put_filestat(&mut self.memory, self.version, out, kind, identity, device, stat)
-    }
-}
-
+/// Writes a `filestat` of `node`, which is shown as that kind of file with that identity. Its device is the tree's part of the
+/// node's path.
+#[inline(always)]
 pub(super) fn put_filestat(
     memory: &mut GuestMemory<'_>,
     version: Version,
     out: u32,
-    kind: Kind,
-    identity: u64,
-    device: u64,
+    node: Qid,
+    (kind, identity): (Kind, u64),
     stat: &Stat,
 ) -> Result<()> {
-    let filetype = abi::filetype(kind);
+    let (filetype, device) = (abi::filetype(kind), node.path >> 48);
     match version {
         Version::Preview1 => memory.put_words(out, abi::filestat(device, identity, filetype, stat)),
         Version::Preview0 => memory.put_words(out, abi::old_filestat(device, identity, filetype, stat)),
     }
-}
-
-/// The device number of what is at `place`: its tree's tag.
-pub(super) fn device(node: Qid) -> u64 {
-    node.path >> 48
 }
 
 /// The times that `*_filestat_set_times` asks for. Setting one both to a value and to now is EINVAL.
@@ -59,7 +42,7 @@ pub(super) fn times(atime: u64, mtime: u64, which: u32) -> Result<SetStat> {
 
 pub(super) fn fd_advise(call: &mut Call<'_>, fd: u32, offset: u64, len: u64, advice: u32) -> Result<()> {
     let descriptor = call.guest.fds.get(fd)?;
-    if descriptor.kind().is_dir() {
+    if descriptor.kind.is_dir() {
         return Errno::EBADF.into();
     }
     if descriptor.is_stream() {
@@ -122,7 +105,7 @@ pub(super) async fn fd_sync(call: &mut Call<'_>, fd: u32) -> Result<()> {
 pub(super) fn fd_fdstat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Result<()> {
     let descriptor = call.guest.fds.get(fd)?;
     let stat = abi::fdstat(
-        abi::filetype(descriptor.shown_kind()),
+        abi::filetype(descriptor.shown_kind(descriptor.kind)),
         descriptor.flags,
         descriptor.rights,
         descriptor.inheriting,
@@ -159,12 +142,12 @@ pub(super) fn fd_fdstat_set_rights(call: &mut Call<'_>, fd: u32, base: u64, inhe
 pub(super) async fn fd_filestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Result<()> {
     let descriptor = call.guest.fds.get(fd)?;
     descriptor.need(Rights::FD_FILESTAT_GET)?;
-    let (kind, identity, device) = (descriptor.shown_kind(), descriptor.identity(), device(descriptor.qid()));
     let stat = match descriptor.file.clone() {
         Some(file) => file.stat().await?,
         None => descriptor.node().clone().stat().await?,
     };
-    call.put_filestat(out, kind, identity, device, &stat)
+    let shown = call.guest.fds.get(fd)?.shown(stat.qid);
+    put_filestat(&mut call.memory, call.version, out, stat.qid, shown, &stat)
 }
 
 pub(super) async fn fd_filestat_set_size(call: &mut Call<'_>, fd: u32, size: u64) -> Result<()> {
@@ -215,7 +198,7 @@ pub(super) fn fd_prestat_dir_name(call: &mut Call<'_>, fd: u32, buf: u32, len: u
 /// What has an offset to move: no directory (EBADF), no stream (ESPIPE).
 fn seekable(call: &Call<'_>, fd: u32, right: Rights) -> Result<FileRef> {
     let descriptor = call.guest.fds.get(fd)?;
-    if descriptor.kind().is_dir() {
+    if descriptor.kind.is_dir() {
         return Errno::EBADF.into();
     }
     if descriptor.is_stream() {

@@ -38,7 +38,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use task::Usage;
-use vfs::Result;
+use vfs::{Error, Result};
 use wasmtime::{Caller, Extern, Linker, Memory};
 
 /// One call of a guest: its memory, and what the host keeps for it.
@@ -69,16 +69,27 @@ impl<'c> Call<'c> {
     }
 
     /// Counts and shows the call, and gives the number that the guest gets.
-    fn end(&self, name: &'static str, args: &[u64], result: &Result<()>) -> u32 {
+    #[inline(always)]
+    fn end<const N: usize>(
+        &self,
+        name: &'static str,
+        args: impl FnOnce() -> [u64; N],
+        result: Result<()>,
+    ) -> u32 {
         Usage::add_alone(&self.guest.usage.calls, 1);
         if self.guest.trace.is_on() {
-            trace::say(self, name, args, result);
+            trace::say(self, name, &args(), &result);
         }
         match result {
             Ok(()) => u32::from(errno::SUCCESS),
-            Err(error) => u32::from(errno::code(error.errno())),
+            Err(error) => failed(error),
         }
     }
+}
+
+#[cold]
+fn failed(error: Error) -> u32 {
+    u32::from(errno::code(error.errno()))
 }
 
 /// Defines calls that are done at once.
@@ -90,7 +101,7 @@ macro_rules! define {
             move |mut caller: Caller<'_, Guest>, $($arg: $ty),*| -> wasmtime::Result<u32> {
                 let mut call = Call::begin(&mut caller, $version)?;
                 let result = $call(&mut call, $($arg),*);
-                Ok(call.end(stringify!($name), &[$($arg as u64),*], &result))
+                Ok(call.end(stringify!($name), || [$($arg as u64),*], result))
             },
         )?;
     )*};
@@ -105,7 +116,7 @@ macro_rules! define_async {
             move |mut caller: Caller<'_, Guest>, ($($arg,)*): ($($ty,)*)| Box::new(async move {
                 let mut call = Call::begin(&mut caller, $version)?;
                 let result = $call(&mut call, $($arg),*).await;
-                wasmtime::Result::Ok(call.end(stringify!($name), &[$($arg as u64),*], &result))
+                wasmtime::Result::Ok(call.end(stringify!($name), || [$($arg as u64),*], result))
             }),
         )?;
     )*};
@@ -141,7 +152,7 @@ macro_rules! define_quick {
                             let Some(memory) = caller.data().memory else { return shortcut::NOT_AT_ONCE };
                             let mut call = Call::on(memory, &mut caller, version);
                             match $quick(&mut call, $($arg),*) {
-                                Some(result) => call.end(stringify!($name), &[$($arg as u64),*], &result),
+                                Some(result) => call.end(stringify!($name), || [$($arg as u64),*], result),
                                 None => shortcut::NOT_AT_ONCE,
                             }
                         },
@@ -152,7 +163,7 @@ macro_rules! define_quick {
                         move |mut caller: Caller<'_, Guest>, ($($arg,)*): ($($ty,)*)| Box::new(async move {
                             let mut call = Call::begin(&mut caller, version)?;
                             let result = $call(&mut call, $($arg),*).await;
-                            wasmtime::Result::Ok(call.end(stringify!($name), &[$($arg as u64),*], &result))
+                            wasmtime::Result::Ok(call.end(stringify!($name), || [$($arg as u64),*], result))
                         }),
                     )?;
                 }
@@ -162,7 +173,7 @@ macro_rules! define_quick {
                     move |mut caller: Caller<'_, Guest>, ($($arg,)*): ($($ty,)*)| {
                         let begun = Call::begin(&mut caller, version).map(|mut call| {
                             let result = $quick(&mut call, $($arg),*)?;
-                            Some(call.end(stringify!($name), &[$($arg as u64),*], &result))
+                            Some(call.end(stringify!($name), || [$($arg as u64),*], result))
                         });
                         match begun {
                             Ok(Some(0)) => Box::new(Succeeded),
@@ -171,7 +182,7 @@ macro_rules! define_quick {
                             Ok(None) => Box::new(async move {
                                 let mut call = Call::begin(&mut caller, version)?;
                                 let result = $call(&mut call, $($arg),*).await;
-                                wasmtime::Result::Ok(call.end(stringify!($name), &[$($arg as u64),*], &result))
+                                wasmtime::Result::Ok(call.end(stringify!($name), || [$($arg as u64),*], result))
                             }),
                         }
                     },

@@ -5,7 +5,7 @@
 
 use super::Call;
 use super::abi::{FdFlags, Oflags, Rights, SYMLINK_FOLLOW, Version};
-use super::fd::{device, times};
+use super::fd::{put_filestat, times};
 use super::memory::MAX_PATH;
 use crate::descriptor::{Descriptor, Found};
 use crate::paths;
@@ -26,7 +26,7 @@ pub(super) async fn path_filestat_get(
     let dir = call.guest.fds.get(fd)?.dir(Rights::PATH_FILESTAT_GET)?;
     let who = &call.guest.who;
     let (node, stat) = dir.look(who, call.memory.path(path, len)?, follow(lookup)).await?;
-    call.put_filestat(out, stat.kind(), stat.qid.path, device(node), &stat)
+    put_filestat(&mut call.memory, call.version, out, node, (stat.kind(), stat.qid.path), &stat)
 }
 
 pub(super) async fn path_filestat_set_times(

@@ -6,7 +6,7 @@
 use super::Call;
 use super::abi::{FdFlags, Oflags, Rights, Version};
 use super::dir::Listing;
-use super::fd::{device, put_filestat};
+use super::fd::put_filestat;
 use super::path::{follow, open_flags};
 use crate::descriptor::{Descriptor, Found};
 use crate::paths;
@@ -23,6 +23,23 @@ macro_rules! good {
     };
 }
 
+/// What was done at once. A value is taken from where it lies: moving the whole answer about takes a processor longer than all
+/// else here.
+macro_rules! done {
+    ($op:expr) => {{
+        let op = $op;
+        match op {
+            Op::Done(Ok(value)) => {
+                // There is nothing in it to drop.
+                std::mem::forget(op);
+                value
+            }
+            op => return Some(Err(op.now()?.err()?)),
+        }
+    }};
+}
+
+#[inline(always)]
 fn read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u64>) -> Option<Result<usize>> {
     let descriptor = good!(call.guest.fds.get(fd));
     let file = good!(descriptor.open_for(Rights::FD_READ));
@@ -31,17 +48,19 @@ fn read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u64>) ->
     }
     let (buf, len) = good!(call.memory.iovec(iovs, 0));
     let offset = at.unwrap_or(descriptor.offset);
-    let n = good!(file.read(offset, good!(call.memory.bytes_mut(buf, len))).now()?);
+    let n = done!(file.read(offset, good!(call.memory.bytes_mut(buf, len))));
     Usage::add_alone(&call.guest.usage.read_bytes, n as u64);
     Some(Ok(n))
 }
 
+#[inline(always)]
 pub(super) fn fd_read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, out: u32) -> Option<Result<()>> {
     let n = good!(read(call, fd, iovs, count, None)?);
     good!(call.guest.fds.get_mut(fd)).offset += n as u64;
     Some(call.memory.put_u32(out, n as u32))
 }
 
+#[inline(always)]
 pub(super) fn fd_pread(
     call: &mut Call<'_>,
     fd: u32,
@@ -54,6 +73,7 @@ pub(super) fn fd_pread(
     Some(call.memory.put_u32(out, n as u32))
 }
 
+#[inline(always)]
 fn write(
     call: &mut Call<'_>,
     fd: u32,
@@ -69,17 +89,19 @@ fn write(
     }
     let (buf, len) = good!(call.memory.iovec(iovs, 0));
     let offset = at.unwrap_or(descriptor.offset);
-    let n = good!(file.write(offset, good!(call.memory.bytes(buf, len))).now()?);
+    let n = done!(file.write(offset, good!(call.memory.bytes(buf, len))));
     Usage::add_alone(&call.guest.usage.written_bytes, n as u64);
     Some(Ok((n, offset + n as u64)))
 }
 
+#[inline(always)]
 pub(super) fn fd_write(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, out: u32) -> Option<Result<()>> {
     let (n, end) = good!(write(call, fd, iovs, count, None)?);
     good!(call.guest.fds.get_mut(fd)).offset = end;
     Some(call.memory.put_u32(out, n as u32))
 }
 
+#[inline(always)]
 pub(super) fn fd_pwrite(
     call: &mut Call<'_>,
     fd: u32,
@@ -92,10 +114,10 @@ pub(super) fn fd_pwrite(
     Some(call.memory.put_u32(out, n as u32))
 }
 
+#[inline(always)]
 pub(super) fn fd_filestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Option<Result<()>> {
     let descriptor = good!(call.guest.fds.get(fd));
     good!(descriptor.need(Rights::FD_FILESTAT_GET));
-    let (kind, identity, device) = (descriptor.shown_kind(), descriptor.identity(), device(descriptor.qid()));
     let stat = match &descriptor.file {
         Some(file) => file.stat(),
         None => descriptor.node().stat(),
@@ -103,12 +125,14 @@ pub(super) fn fd_filestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Option<
     // A stat is large: it is looked at where it lies.
     match &stat {
         Op::Done(Ok(stat)) => {
-            Some(put_filestat(&mut call.memory, call.version, out, kind, identity, device, stat))
+            let shown = descriptor.shown(stat.qid);
+            Some(put_filestat(&mut call.memory, call.version, out, stat.qid, shown, stat))
         }
         _ => Some(Err(stat.now()?.err()?)),
     }
 }
 
+#[inline(always)]
 pub(super) fn path_filestat_get(
     call: &mut Call<'_>,
     fd: u32,
@@ -119,9 +143,16 @@ pub(super) fn path_filestat_get(
 ) -> Option<Result<()>> {
     let dir = good!(good!(call.guest.fds.get(fd)).dir(Rights::PATH_FILESTAT_GET));
     let path = good!(call.memory.path(path, len));
-    match dir.look_at_once(&call.guest.who, path, follow(lookup), &mut call.guest.recall)? {
-        Ok((node, ref stat)) => Some(call.put_filestat(out, stat.kind(), stat.qid.path, device(node), stat)),
-        Err(error) => Some(Err(error)),
+    let mut stat = None;
+    let looked =
+        dir.look_at_once(&call.guest.who, path, follow(lookup), &mut call.guest.recall, &mut stat)?;
+    match (looked, &stat) {
+        (Ok(node), Some(stat)) => {
+            let shown = (stat.kind(), stat.qid.path);
+            Some(put_filestat(&mut call.memory, call.version, out, node, shown, stat))
+        }
+        (Ok(_), None) => None,
+        (Err(error), _) => Some(Err(error)),
     }
 }
 
@@ -160,8 +191,8 @@ pub(super) fn path_open(
     } else {
         dir.open_at_once(who, path, flags, &mut call.guest.recall)
     };
-    let Opened { file, identity } = good!(opened?);
-    let opened = Descriptor::opened(Found::Once(identity), file, fdflags, read, write);
+    let Opened { file, aspect } = good!(opened?);
+    let opened = Descriptor::opened(Found::Once(aspect), file, fdflags, read, write);
     let opened = good!(call.guest.insert(opened));
     Some(call.memory.put_u32(out, opened))
 }
@@ -205,7 +236,7 @@ pub(super) fn fd_seek(call: &mut Call<'_>, fd: u32, by: i64, whence: u32, out: u
     let descriptor = good!(call.guest.fds.get_mut(fd));
     // What is neither is for the end to be asked for, or refused.
     let current = super::abi::Whence::decode(call.version, whence)? == super::abi::Whence::Current;
-    if !current || !descriptor.stores || descriptor.kind().is_dir() {
+    if !current || !descriptor.stores || descriptor.kind.is_dir() {
         return None;
     }
     good!(descriptor.need(Rights::FD_SEEK));

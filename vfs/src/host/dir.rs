@@ -52,7 +52,7 @@ impl HostDir {
             libc::DT_CHR => Kind::CharDevice,
             libc::DT_BLK => Kind::BlockDevice,
             // The file system does not say; an entry that is gone by now is left out.
-            _ => Seen::entry(&self.fd, name.as_bytes()).ok()?.kind(),
+            _ => Seen::entry(&self.fd, name).ok()?.kind(),
         };
         Some(Qid { kind, version: 0, path: self.host.tree.path(id) })
     }

@@ -5,8 +5,8 @@
 //! followed, and nothing but regular files and directories is ever opened.
 
 use super::file::HostFile;
-use super::kept::KeptFile;
 use super::node::{HostNode, how};
+use super::nodeless::NodelessFile;
 use super::seen::Seen;
 use super::tree::By;
 use crate::*;
@@ -30,7 +30,7 @@ impl HostNode {
         let dir = self.fd()?;
         if let Some(kept) = self.tree.recent.get(self.id(), name)
             && kept.seen.kind().is_dir()
-            && kept.mark.is_on(&*dir, name.as_bytes())
+            && kept.mark.is_on(&*dir, name)
         {
             return Ok(self.tree.node(self, name, &kept.seen, By::Path(kept.fd.clone())));
         }
@@ -44,12 +44,12 @@ impl HostNode {
     }
 
     /// The stat of the entry `name`, but for its birth, which costs a slower call. None where a walk has more to say.
-    pub(super) fn entry_stat(&self, name: Name<'_>) -> Option<Result<Stat>> {
+    pub(super) fn entry_stat(&self, name: Name<'_>, stat: &mut Option<Stat>) -> Option<Result<()>> {
         let dir = match self.fd() {
             Ok(dir) => dir,
             Err(error) => return Some(Err(error)),
         };
-        Seen::glance(&*dir, name.as_bytes(), |id| {
+        Seen::glance(&*dir, name, stat, |id| {
             // A mount point that must not be crossed.
             let beyond = self.tree.options.stay_on_device && id.dev != self.device();
             (!beyond).then(|| self.tree.path(id))
@@ -72,9 +72,9 @@ impl HostNode {
         if shared
             && let Some(kept) = self.tree.recent.get(self.id(), name)
             && kept.seen.kind() == Kind::File
-            && kept.mark.is_on(&*dir, name.as_bytes())
+            && kept.mark.is_on(&*dir, name)
         {
-            return Some(Ok(Arc::new(KeptFile::new(self.me(), kept))));
+            return Some(Ok(Arc::new(NodelessFile::again(self.me(), kept))));
         }
         // A name may mean another file at any moment: what it is is asked of a descriptor that opens nothing, and that very
         // file is opened then.

@@ -8,7 +8,6 @@ use parking_lot::Mutex;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::FallocateFlags;
 use rustix::io::{IoSlice, ReadWriteFlags, retry_on_intr};
-use std::any::Any;
 use std::sync::Arc;
 
 pub(super) struct HostFile {
@@ -25,21 +24,26 @@ pub(super) struct HostFile {
 impl HostFile {
     pub fn new(host: Arc<HostNode>, fd: Arc<OwnedFd>, who: &Caller, flags: OpenFlags) -> HostFile {
         let writer = flags.contains(OpenFlags::WRITE).then(|| Writer::new(who));
+        HostFile::opened(host, fd, flags, writer)
+    }
+
+    /// One that `writer` has open for writing, if anybody.
+    pub fn opened(
+        host: Arc<HostNode>,
+        fd: Arc<OwnedFd>,
+        flags: OpenFlags,
+        writer: Option<Writer>,
+    ) -> HostFile {
         HostFile { node: host, fd, appends: flags.contains(OpenFlags::APPEND), writer, end: Mutex::new(()) }
     }
 
-    /// One that is not open for writing.
-    pub fn reading(host: Arc<HostNode>, fd: Arc<OwnedFd>) -> HostFile {
-        HostFile { node: host, fd, appends: false, writer: None, end: Mutex::new(()) }
-    }
-
     fn host(&self) -> &HostNode {
-        let node: &dyn Any = &*self.node;
-        node.downcast_ref().expect("made from a HostNode, in new()")
+        // SAFETY: `node` was made from a HostNode, in `opened`, and nothing else is ever put there.
+        unsafe { &*Arc::as_ptr(&self.node).cast::<HostNode>() }
     }
 
     /// To be called when the content was changed.
-    fn written(&self) -> Result<()> {
+    pub fn written(&self) -> Result<()> {
         let host = self.host();
         host.changed();
         // The kernel leaves it to a server that is root to clear set-id bits.
@@ -66,7 +70,7 @@ impl HostFile {
         if self.appends {
             return self.append_now(data).map(|(written, _)| written);
         }
-        let written = retry_on_intr(|| rustix::io::pwrite(&self.fd, data, offset))?;
+        let written = pwrite(&self.fd, offset, data)?;
         self.written()?;
         Ok(written)
     }
@@ -83,14 +87,14 @@ impl OpenFile for HostFile {
         Nature::Storage
     }
     fn stat(&self) -> Op<'_, Stat> {
-        self.host().seen_through(&self.fd).into()
+        self.host().stat_through(&self.fd)
     }
     /// Not where set-id bits are there to be cleared, or left, by who it is that writes.
     fn backing(&self) -> Option<BorrowedFd<'_>> {
         (!self.host().is_set_id()).then(|| self.fd.as_fd())
     }
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
-        read(&self.fd, offset, buf).into()
+        pread(&self.fd, offset, buf).into()
     }
     fn write<'a>(&'a self, offset: u64, data: &'a [u8]) -> Op<'a, usize> {
         self.write_now(offset, data).into()
@@ -138,9 +142,12 @@ impl OpenFile for HostFile {
     }
 }
 
-/// pread(2).
-pub(super) fn read(fd: &OwnedFd, offset: u64, buf: &mut [u8]) -> Result<usize> {
+pub(super) fn pread(fd: &OwnedFd, offset: u64, buf: &mut [u8]) -> Result<usize> {
     Ok(retry_on_intr(|| rustix::io::pread(fd, &mut *buf, offset))?)
+}
+
+pub(super) fn pwrite(fd: &OwnedFd, offset: u64, data: &[u8]) -> Result<usize> {
+    Ok(retry_on_intr(|| rustix::io::pwrite(fd, data, offset))?)
 }
 
 /// fsync(2) or fdatasync(2).

@@ -6,6 +6,7 @@
 
 use super::file::HostFile;
 use super::node::{HostNode, how};
+use super::nodeless::NodelessFile;
 use super::seen::Seen;
 use super::tree::By;
 use crate::*;
@@ -50,21 +51,55 @@ impl HostNode {
         mode: Mode,
         flags: OpenFlags,
     ) -> Result<(NodeRef, FileRef)> {
-        self.tree.writable()?;
         let dir = self.fd()?;
-        let oflags = (how(flags) | OFlags::CREATE | OFlags::EXCL).difference(OFlags::TRUNC);
-        let fs_mode = FsMode::from_raw_mode(self.asked(who, &dir, mode).bits());
-        let open = || self.tree.confinement.open(&dir, name, oflags, fs_mode);
-        let fd = self.tree.own.make_as(who, || Ok(self.tree.with_room(open)?))?;
+        let fd = self.make_fd(who, &dir, name, mode, flags)?;
         let mut seen = Seen::of(&fd)?;
-        if let Some(mode) = self.wrong(who, &dir, mode, &seen) {
-            rustix::fs::fchmod(&fd, FsMode::from_raw_mode(mode.bits()))?;
+        if self.repair(who, &dir, mode, &fd, &seen)? {
             seen = Seen::of(&fd)?;
         }
         let fd = Arc::new(fd);
         let node = self.tree.node(self, name, &seen, By::Open(&fd));
         let file = Arc::new(HostFile::new(node.clone(), fd, who, flags));
         Ok((node, file))
+    }
+
+    /// The same without its node.
+    pub(super) fn make_nodeless(
+        &self,
+        who: &Caller,
+        name: Name<'_>,
+        mode: Mode,
+        flags: OpenFlags,
+    ) -> Result<FileRef> {
+        let nodes = self.tree.nodes();
+        let dir = self.fd()?;
+        let fd = self.make_fd(who, &dir, name, mode, flags)?;
+        if self.may_be_wrong(who, mode) {
+            self.repair(who, &dir, mode, &fd, &Seen::of(&fd)?)?;
+        }
+        Ok(Arc::new(NodelessFile::made(self.me(), name, fd, who, flags, nodes)))
+    }
+
+    fn make_fd(
+        &self,
+        who: &Caller,
+        dir: &OwnedFd,
+        name: Name<'_>,
+        mode: Mode,
+        flags: OpenFlags,
+    ) -> Result<OwnedFd> {
+        self.tree.writable()?;
+        let oflags = (how(flags) | OFlags::CREATE | OFlags::EXCL).difference(OFlags::TRUNC);
+        let fs_mode = FsMode::from_raw_mode(self.asked(who, dir, mode).bits());
+        let open = || self.tree.confinement.open(dir, name, oflags, fs_mode);
+        self.tree.own.make_as(who, || Ok(self.tree.with_room(open)?))
+    }
+
+    /// Gives the new file `fd` the mode that it should have; whether it had another.
+    fn repair(&self, who: &Caller, dir: &OwnedFd, asked: Mode, fd: &OwnedFd, seen: &Seen) -> Result<bool> {
+        let Some(mode) = self.wrong(who, dir, asked, seen) else { return Ok(false) };
+        rustix::fs::fchmod(fd, FsMode::from_raw_mode(mode.bits()))?;
+        Ok(true)
     }
 
     pub(super) fn make_dir(&self, who: &Caller, name: Name<'_>, mode: Mode) -> Result<NodeRef> {
@@ -136,6 +171,11 @@ impl HostNode {
     fn asked(&self, who: &Caller, dir: &OwnedFd, mode: Mode) -> Mode {
         let stricter = mode.bits() & who.umask & !self.tree.umask != 0;
         if stricter && !self.has_default_acl(dir) { Mode::new(mode.bits() & !who.umask) } else { mode }
+    }
+
+    /// Whether a new file that was asked for with that mode can have another than it should.
+    fn may_be_wrong(&self, who: &Caller, asked: Mode) -> bool {
+        asked.bits() & (((self.tree.umask ^ who.umask) & 0o777) | libc::S_ISGID) != 0
     }
 
     /// The mode that a new file should have, where it has another because of the process's umask or groups.

@@ -7,7 +7,7 @@
 //! ```text
 //! HostTree ── Tree: live nodes by (device, inode), numbers, pool of handles, what was used a moment ago
 //!               └── HostNode: one per live inode; O_PATH handle, and (parent, name) to get it again
-//!                     └── HostFile, HostDir: a descriptor of their own each; KeptFile: a recent one, and no node yet
+//!                     └── HostFile, HostDir: a descriptor of their own each; NodelessFile: no node yet
 //! ```
 //!
 //! What to know of it:
@@ -38,10 +38,10 @@ mod entry;
 mod file;
 mod follow;
 mod handle;
-mod kept;
 mod late;
 mod make;
 mod node;
+mod nodeless;
 mod number;
 mod owner;
 mod recent;

@@ -61,6 +61,12 @@ impl HostNode {
         })
     }
 
+    /// That of a file which the kernel does not tell from others: `fd` is all that is known of it.
+    pub fn unknown(dir: &HostNode, name: Name<'_>, fd: &Arc<OwnedFd>) -> Arc<HostNode> {
+        let at = Some((dir.me(), name.to_owned()));
+        HostNode::new(&dir.tree, &Seen::nothing(), at, Handle::closed(), Arc::downgrade(fd))
+    }
+
     pub fn me(&self) -> Arc<HostNode> {
         self.me.upgrade().expect("a node in use is referred to")
     }
@@ -82,12 +88,17 @@ impl HostNode {
     }
 
     pub fn noticed(&self, seen: &Seen) {
-        self.version.store(seen.version(), Ordering::Relaxed);
-        self.set_id.store(seen.mode().is_set_id(), Ordering::Relaxed);
+        self.has(seen.version(), seen.mode());
+    }
+    fn has(&self, version: u32, mode: Mode) {
+        self.version.store(version, Ordering::Relaxed);
+        self.set_id.store(mode.is_set_id(), Ordering::Relaxed);
     }
     /// Its content was changed through the tree; the exact version comes with the next stat.
     pub fn changed(&self) {
-        self.version.fetch_add(1, Ordering::Relaxed);
+        // Of two who do this at once one is enough: it is another version than before.
+        let version = self.version.load(Ordering::Relaxed);
+        self.version.store(version.wrapping_add(1), Ordering::Relaxed);
     }
     pub fn is_set_id(&self) -> bool {
         self.set_id.load(Ordering::Relaxed)
@@ -181,11 +192,9 @@ impl HostNode {
     }
 
     /// Its stat, by a descriptor that someone has it open as.
-    pub fn seen_through(&self, fd: &OwnedFd) -> Result<Stat> {
-        let stat = Seen::stat_again(fd, self.born, self.path)?;
-        self.version.store(stat.qid.version, Ordering::Relaxed);
-        self.set_id.store(stat.mode.is_set_id(), Ordering::Relaxed);
-        Ok(stat)
+    #[inline]
+    pub fn stat_through(&self, fd: &OwnedFd) -> Op<'_, Stat> {
+        Seen::stat_again(fd, self.kind, self.born, self.path, |version, mode| self.has(version, mode))
     }
 
     /// The file for use, not only as a handle. Never a device, fifo or socket.
@@ -217,7 +226,7 @@ impl HostNode {
         let truncate = flags.contains(OFlags::TRUNC);
         let flags = flags.difference(OFlags::TRUNC);
         // A device put in the file's place must not be opened, not even to find that out.
-        if !self.is(&Seen::entry(&dir, name.as_bytes())?) {
+        if !self.is(&Seen::entry(&dir, name.as_name())?) {
             return Errno::ESTALE.into();
         }
         let open = || self.tree.confinement.open(&dir, name.as_name(), flags, FsMode::empty());
@@ -290,7 +299,7 @@ impl HostNode {
         self.tree.recent.forget(to.id, to_name);
         let moved = |dir: &HostNode, fd: &OwnedFd, name: Name<'_>| {
             // Where it cannot be seen any more, someone moved it on: the next walk finds it.
-            if let Ok(seen) = Seen::entry(fd, name.as_bytes())
+            if let Ok(seen) = Seen::entry(fd, name)
                 && let Some(node) = self.tree.living(seen.id())
             {
                 node.found_at(dir, name);
@@ -379,8 +388,8 @@ impl Node for HostNode {
         }
         self.entry(name).map(|node| node as NodeRef).into()
     }
-    fn look(&self, _who: &Caller, name: Name<'_>) -> Option<Result<Stat>> {
-        self.entry_stat(name)
+    fn look(&self, _who: &Caller, name: Name<'_>, stat: &mut Option<Stat>) -> Option<Result<()>> {
+        self.entry_stat(name, stat)
     }
     fn walk_open(&self, who: &Caller, name: Name<'_>, flags: OpenFlags) -> Option<Result<FileRef>> {
         self.open_entry(who, name, flags)
@@ -400,6 +409,15 @@ impl Node for HostNode {
         flags: OpenFlags,
     ) -> Op<'a, (NodeRef, FileRef)> {
         self.make_file(who, name, mode, flags).into()
+    }
+    fn create_open(
+        &self,
+        who: &Caller,
+        name: Name<'_>,
+        mode: Mode,
+        flags: OpenFlags,
+    ) -> Option<Result<FileRef>> {
+        Some(self.make_nodeless(who, name, mode, flags))
     }
     fn mkdir<'a>(&'a self, who: &'a Caller, name: Name<'a>, mode: Mode) -> Op<'a, NodeRef> {
         self.make_dir(who, name, mode).into()

@@ -1,8 +1,8 @@
 //! What the kernel says of a file, and what follows from it: which file it is, its kind, its version.
 
-use crate::{Device, Errno, Error, Gid, Kind, Mode, Name, Qid, Result, Stat, Time, Uid};
+use crate::{Device, Errno, Error, Gid, Kind, Mode, Name, Op, Qid, Result, Stat, Time, Uid};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
-use rustix::fs::AtFlags;
+use rustix::fs::{AtFlags, Stat as FsStat};
 use std::ffi::CStr;
 use std::hash::Hasher;
 use std::mem::MaybeUninit;
@@ -57,8 +57,10 @@ pub(super) struct Mark {
 impl Mark {
     /// Whether the entry `name` of `dir` is the file that has this mark.
     #[inline]
-    pub fn is_on(&self, dir: impl AsFd, name: &[u8]) -> bool {
-        let Ok(stat) = rustix::fs::statat(dir, name, ENTRY) else { return false };
+    pub fn is_on(&self, dir: impl AsFd, name: Name<'_>) -> bool {
+        let mut space = SPACE;
+        let stat = rustix::fs::statat(dir, c_name(name, &mut space), ENTRY);
+        let Ok(stat) = &stat else { return false };
         let same = self.id == FileId { dev: stat.st_dev, ino: stat.st_ino };
         match self.access {
             None => same && stat.st_mode & libc::S_IFMT == libc::S_IFDIR,
@@ -68,6 +70,22 @@ impl Mark {
                     && (stat.st_ctime, stat.st_ctime_nsec as u32) == (changed.secs, changed.nanos)
             }
         }
+    }
+}
+
+/// For the longest name, as C has it.
+type Space = [MaybeUninit<u8>; Name::MAX + 1];
+const SPACE: Space = [MaybeUninit::uninit(); Name::MAX + 1];
+
+/// `name` as C has it.
+#[inline(always)]
+fn c_name<'a>(name: Name<'_>, space: &'a mut Space) -> &'a CStr {
+    let (name, space) = (name.as_bytes(), space.as_mut_ptr().cast::<u8>());
+    // SAFETY: a Name has at most Name::MAX bytes, and none of them is NUL: with one behind it fits, and it is a C string.
+    unsafe {
+        space.copy_from_nonoverlapping(name.as_ptr(), name.len());
+        space.add(name.len()).write(0);
+        CStr::from_bytes_with_nul_unchecked(std::slice::from_raw_parts(space, name.len() + 1))
     }
 }
 
@@ -123,17 +141,30 @@ fn statx(dir: BorrowedFd<'_>, name: Option<&CStr>) -> Result<Seen> {
     Ok(Seen { id, stat, has_birth: x.stx_mask & libc::STATX_BTIME != 0 })
 }
 
-/// The same by the calls that know of no birth, and cost less: what they give is a third as large. Of a node that is numbered
-/// `path`; put together where it is wanted, since copying it takes as long.
+/// The kind and version of what a call tells that knows of no birth, and costs less: what it gives is a third as large.
 #[inline(always)]
-fn told(stat: &rustix::fs::Stat, born: Born, path: u64) -> Result<Stat> {
-    let Some(kind) = Kind::from_bits(stat.st_mode) else { return unknown(stat.st_mode) };
-    let time = |secs: i64, nanos| Time { secs, nanos: nanos as u32 };
-    let (mtime, ctime) = (time(stat.st_mtime, stat.st_mtime_nsec), time(stat.st_ctime, stat.st_ctime_nsec));
+fn kind_of(stat: &FsStat) -> Result<(Kind, u32)> {
+    match Kind::from_bits(stat.st_mode) {
+        Some(kind) => Ok((kind, version(kind, modified(stat), changed(stat)))),
+        None => unknown(stat.st_mode),
+    }
+}
+
+fn modified(stat: &FsStat) -> Time {
+    Time { secs: stat.st_mtime, nanos: stat.st_mtime_nsec as u32 }
+}
+
+fn changed(stat: &FsStat) -> Time {
+    Time { secs: stat.st_ctime, nanos: stat.st_ctime_nsec as u32 }
+}
+
+/// All of it, for a node that is numbered `path`. To be put together where it is wanted: copying it takes as long.
+#[inline(always)]
+fn told(stat: &FsStat, (kind, version): (Kind, u32), born: Born, path: u64) -> Stat {
     let device = |number| Device { major: rustix::fs::major(number), minor: rustix::fs::minor(number) };
     let Born(secs, nanos) = born;
-    Ok(Stat {
-        qid: Qid { kind, version: version(kind, mtime, ctime), path },
+    Stat {
+        qid: Qid { kind, version, path },
         mode: Mode::new(stat.st_mode),
         uid: Uid(stat.st_uid),
         gid: Gid(stat.st_gid),
@@ -143,11 +174,11 @@ fn told(stat: &rustix::fs::Stat, born: Born, path: u64) -> Result<Stat> {
         blocks: stat.st_blocks as u64,
         blksize: stat.st_blksize as u32,
         rdev: device(stat.st_rdev),
-        atime: time(stat.st_atime, stat.st_atime_nsec),
-        mtime,
-        ctime,
+        atime: Time { secs: stat.st_atime, nanos: stat.st_atime_nsec as u32 },
+        mtime: modified(stat),
+        ctime: changed(stat),
         btime: Time { secs, nanos },
-    })
+    }
 }
 
 #[cold]
@@ -165,38 +196,74 @@ impl Seen {
     pub fn again(fd: impl AsFd, born: Born) -> Result<Seen> {
         let stat = rustix::fs::fstat(fd)?;
         let id = FileId { dev: stat.st_dev, ino: stat.st_ino };
-        Ok(Seen { id, stat: told(&stat, born, 0)?, has_birth: born != Born::UNKNOWN })
+        Ok(Seen { id, stat: told(&stat, kind_of(&stat)?, born, 0), has_birth: born != Born::UNKNOWN })
     }
-    /// The stat of the same, whose node is numbered `path`.
-    #[inline]
-    pub fn stat_again(fd: impl AsFd, born: Born, path: u64) -> Result<Stat> {
-        told(&rustix::fs::fstat(fd)?, born, path)
+    /// The stat of the same, whose node is of that `kind` and numbered `path`; `notice` gets its version and mode.
+    #[inline(always)]
+    pub fn stat_again<'a>(
+        fd: impl AsFd,
+        kind: Kind,
+        born: Born,
+        path: u64,
+        notice: impl FnOnce(u32, Mode),
+    ) -> Op<'a, Stat> {
+        let stat = rustix::fs::fstat(fd);
+        // Looked at where it lies.
+        let stat = match &stat {
+            Ok(stat) => stat,
+            Err(error) => return Op::err(*error),
+        };
+        let version = version(kind, modified(stat), changed(stat));
+        notice(version, Mode::new(stat.st_mode));
+        Op::ok(told(stat, (kind, version), born, path))
     }
-    /// The stat of the entry `name` of `dir`, without following it and without its birth, of a node that `number` numbers; none
-    /// where it does not.
-    #[inline]
+    /// Tells `to` the stat of the entry `name` of `dir`, without following it and without its birth, of a node that `number`
+    /// numbers; none where it does not.
+    #[inline(always)]
     pub fn glance(
         dir: impl AsFd,
-        name: &[u8],
+        name: Name<'_>,
+        to: &mut Option<Stat>,
         number: impl FnOnce(FileId) -> Option<u64>,
-    ) -> Option<Result<Stat>> {
-        let stat = match rustix::fs::statat(dir, name, ENTRY) {
+    ) -> Option<Result<()>> {
+        let mut space = SPACE;
+        let stat = rustix::fs::statat(dir, c_name(name, &mut space), ENTRY);
+        // Looked at where it lies.
+        let stat = match &stat {
             Ok(stat) => stat,
-            Err(error) => return Some(Err(error.into())),
+            Err(error) => return Some(Err((*error).into())),
         };
         let path = number(FileId { dev: stat.st_dev, ino: stat.st_ino })?;
-        Some(told(&stat, Born::UNKNOWN, path))
+        let kind = kind_of(stat);
+        Some(kind.map(|kind| *to = Some(told(stat, kind, Born::UNKNOWN, path))))
+    }
+    /// Of a regular file of which nothing is known.
+    pub fn nothing() -> Seen {
+        let never = Time::default();
+        let stat = Stat {
+            qid: Qid { kind: Kind::File, version: 0, path: 0 },
+            mode: Mode::new(libc::S_IFREG),
+            uid: Uid(0),
+            gid: Gid(0),
+            nlink: 0,
+            size: 0,
+            blocks: 0,
+            blksize: 0,
+            rdev: Device::default(),
+            atime: never,
+            mtime: never,
+            ctime: never,
+            btime: never,
+        };
+        Seen { id: FileId { dev: 0, ino: 0 }, stat, has_birth: false }
     }
     /// The file of the descriptor itself; O_PATH will do.
     pub fn of(fd: impl AsFd) -> Result<Seen> {
         statx(fd.as_fd(), None)
     }
     /// The entry `name` of `dir`, without following it.
-    pub fn entry(dir: impl AsFd, name: &[u8]) -> Result<Seen> {
-        let mut bytes = [0; Name::MAX + 1];
-        let name = bytes.get_mut(..name.len()).map(|start| start.copy_from_slice(name));
-        let name = name.and_then(|()| CStr::from_bytes_until_nul(&bytes).ok()).ok_or(Errno::ENAMETOOLONG)?;
-        statx(dir.as_fd(), Some(name))
+    pub fn entry(dir: impl AsFd, name: Name<'_>) -> Result<Seen> {
+        statx(dir.as_fd(), Some(c_name(name, &mut { SPACE })))
     }
 
     pub fn id(&self) -> FileId {

@@ -17,6 +17,7 @@ use rustix::fd::OwnedFd;
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 /// The descriptor by which a file was found.
@@ -44,6 +45,7 @@ pub(super) struct Tree {
     pub recent: Recent,
     pub telling: Telling,
     pub followers: Followers,
+    nodes: AtomicU64,
 }
 
 impl Tree {
@@ -68,6 +70,7 @@ impl Tree {
             recent,
             telling: Telling::default(),
             followers: Followers::default(),
+            nodes: AtomicU64::new(0),
         });
         let root = HostNode::new(&tree, &seen, None, Handle::Pinned(Arc::new(fd)), Weak::new());
         tree.live.lock().insert(seen.id(), Arc::downgrade(&root));
@@ -96,6 +99,7 @@ impl Tree {
                         By::Path(_) => Weak::new(),
                     };
                     let node = HostNode::new(self, seen, at, Handle::closed(), opened);
+                    self.nodes.fetch_add(1, Ordering::Relaxed);
                     live.insert(seen.id(), Arc::downgrade(&node));
                     (node, true)
                 }
@@ -112,6 +116,11 @@ impl Tree {
             _ => {}
         }
         node
+    }
+
+    /// How many nodes were made, besides the root's.
+    pub fn nodes(&self) -> u64 {
+        self.nodes.load(Ordering::Relaxed)
     }
 
     /// The node of a file, if it lives.

@@ -66,6 +66,9 @@ impl Node for Inode {
     fn qid(&self) -> Qid {
         self.identity()
     }
+    fn kind(&self) -> Kind {
+        self.identity().kind
+    }
     fn nature(&self) -> Nature {
         if self.kind() == Kind::Fifo { Nature::Stream } else { Nature::Storage }
     }
@@ -84,8 +87,8 @@ impl Node for Inode {
     fn walk<'a>(&'a self, _who: &'a Caller, name: Name<'a>) -> Op<'a, NodeRef> {
         node(self.lookup(name))
     }
-    fn look(&self, _who: &Caller, name: Name<'_>) -> Option<Result<Stat>> {
-        Some(self.lookup(name).map(|inode| inode.stat_of(&inode.state.read())))
+    fn look(&self, _who: &Caller, name: Name<'_>, stat: &mut Option<Stat>) -> Option<Result<()>> {
+        Some(self.lookup(name).map(|inode| *stat = Some(inode.stat_of(&inode.state.read()))))
     }
     fn walk_open(&self, who: &Caller, name: Name<'_>, flags: OpenFlags) -> Option<Result<FileRef>> {
         let inode = match self.lookup(name) {

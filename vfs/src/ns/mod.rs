@@ -20,7 +20,7 @@ pub use files::setstat;
 pub use line::NsLine;
 pub use notices::{Happening, Notice, Notices, WatchRoom};
 pub use place::{Created, Place};
-pub use quick::Opened;
+pub use quick::{Aspect, Opened};
 pub use recall::Recall;
 pub use resolve::{Follow, Parent};
 

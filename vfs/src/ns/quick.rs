@@ -12,8 +12,25 @@ use crate::*;
 /// A regular file that was opened by its path, of which nothing is kept.
 pub struct Opened {
     pub file: FileRef,
+    pub aspect: Aspect,
+}
+
+impl Opened {
     /// The path of its [`Place::qid`] there.
-    pub identity: u64,
+    pub fn identity(&self) -> u64 {
+        self.aspect.identity(self.file.qid())
+    }
+}
+
+/// How a node is identified where it was found.
+#[derive(Clone, Copy)]
+pub struct Aspect(View);
+
+impl Aspect {
+    /// The path of the qid that clients see there, where the node has that one.
+    pub fn identity(self, node: Qid) -> u64 {
+        mix(node.path, self.0)
+    }
 }
 
 impl Place {
@@ -54,8 +71,8 @@ impl Place {
         recall: &mut Recall,
     ) -> Option<Result<Opened>> {
         self.at_entry(who, path, recall, |dir, name| {
-            let file = match dir.node.create(who, name, mode, flags | OpenFlags::EXCLUSIVE).now()? {
-                Ok((_, file)) => file,
+            let file = match dir.node.create_open(who, name, mode, flags)? {
+                Ok(file) => file,
                 Err(_) if flags.contains(OpenFlags::EXCLUSIVE) => return None,
                 Err(_) => dir.open(who, name, flags)?.ok()?,
             };
@@ -148,6 +165,6 @@ impl Dir<'_> {
 
     /// `file`, which is an entry here.
     fn opened(&self, file: FileRef) -> Opened {
-        Opened { identity: mix(file.qid().path, self.view), file }
+        Opened { file, aspect: Aspect(self.view) }
     }
 }

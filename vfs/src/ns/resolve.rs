@@ -77,8 +77,9 @@ impl Place {
     /// What `path` names and its stat, as [`Place::resolve`] and [`Place::stat`] give them, for who goes no further: the node's
     /// own identity, and what clients see. A host directory's file has no birth here, which [`Place::stat`] tells.
     pub fn look<'a>(&'a self, who: &'a Caller, path: &'a [u8], follow: Follow) -> Op<'a, (Qid, Stat)> {
-        match self.look_at_once(who, path, follow, &mut Recall::default()) {
-            Some(result) => result.into(),
+        let mut stat = None;
+        match self.look_at_once(who, path, follow, &mut Recall::default(), &mut stat) {
+            Some(looked) => looked.map(|node| (node, stat.expect("it was looked at"))).into(),
             None => Op::started(async move {
                 let place = self.resolve(who, path, follow).await?;
                 let stat = place.stat(who).await?;
@@ -88,20 +89,32 @@ impl Place {
     }
 
     /// The common case, from node to node and without a place on the way: no link, no dots, no portal, nothing to wait for, and
-    /// nobody who must know the path. None where it is not that.
+    /// nobody who must know the path. None where it is not that. The stat is told to `stat`.
+    #[inline]
     pub fn look_at_once(
         &self,
         who: &Caller,
         path: &[u8],
         follow: Follow,
         recall: &mut Recall,
-    ) -> Option<Result<(Qid, Stat)>> {
+        stat: &mut Option<Stat>,
+    ) -> Option<Result<Qid>> {
         if path.is_empty() || path.len() > MAX_PATH || who.guard.is_some() {
             return None;
         }
-        if let Some(looked) = self.look_again(who, path, follow, recall) {
+        if let Some(looked) = self.look_again(who, path, follow, recall, stat) {
             return Some(looked);
         }
+        self.look_from_here(who, path, follow, stat)
+    }
+
+    fn look_from_here(
+        &self,
+        who: &Caller,
+        path: &[u8],
+        follow: Follow,
+        stat: &mut Option<Stat>,
+    ) -> Option<Result<Qid>> {
         let table = self.namespace().table();
         let mut steps = Steps::start(self, &table, path)?;
         let must_be_dir = path.ends_with(b"/");
@@ -113,10 +126,10 @@ impl Place {
             };
             let last = components.peek().is_none();
             let through = !last || follow == Follow::Yes || must_be_dir;
-            if last && let Some(looked) = steps.look(who, name) {
+            if last && let Some(looked) = steps.look(who, name, stat) {
                 match looked {
-                    Ok((_, stat)) if stat.kind() == Kind::Symlink && through => {}
-                    Ok((_, stat)) if must_be_dir && !stat.kind().is_dir() => {
+                    Ok(node) if node.kind == Kind::Symlink && through => {}
+                    Ok(node) if must_be_dir && !node.kind.is_dir() => {
                         return Some(Errno::ENOTDIR.into());
                     }
                     looked => return Some(looked),
@@ -133,8 +146,13 @@ impl Place {
         if must_be_dir && !node.kind().is_dir() {
             return Some(Errno::ENOTDIR.into());
         }
-        let path = mix(node.qid().path, view);
-        Some(node.stat().now()?.map(|stat| (node.qid(), Stat { qid: Qid { path, ..stat.qid }, ..stat })))
+        match node.stat().now()? {
+            Ok(seen) => {
+                *stat = Some(seen);
+                Some(Ok(see(stat, view)))
+            }
+            Err(error) => Some(Err(error)),
+        }
     }
 
     /// The same of a path into a directory that is known. None where the long way is to be gone.
@@ -144,15 +162,16 @@ impl Place {
         path: &[u8],
         follow: Follow,
         recall: &mut Recall,
-    ) -> Option<Result<(Qid, Stat)>> {
+        stat: &mut Option<Stat>,
+    ) -> Option<Result<Qid>> {
         let last = path.iter().rposition(|b| *b == b'/').map_or(0, |slash| slash + 1);
         let name = Name::new(&path[last..]).ok()?;
         let (dir, view) = recall.dir(self, who, &path[..last])?;
         if !(who.checked || who.is_root() || dir.checks(who)) {
             return None;
         }
-        match look(dir, view, who, name)? {
-            Ok((_, stat)) if stat.kind() == Kind::Symlink && follow == Follow::Yes => None,
+        match look(dir, view, who, name, stat)? {
+            Ok(node) if node.kind == Kind::Symlink && follow == Follow::Yes => None,
             looked => Some(looked),
         }
     }
@@ -223,19 +242,30 @@ impl Place {
 }
 
 impl Steps<'_> {
-    fn look(&self, who: &Caller, name: Name<'_>) -> Option<Result<(Qid, Stat)>> {
+    fn look(&self, who: &Caller, name: Name<'_>, stat: &mut Option<Stat>) -> Option<Result<Qid>> {
         let (dir, view) = self.plain()?;
-        look(dir, view, who, name)
+        look(dir, view, who, name, stat)
     }
 }
 
 /// The stat of the entry `name` of `dir`, in which nothing is mounted, without a node: the entry's own identity, and what clients
 /// see.
-fn look(dir: &NodeRef, view: View, who: &Caller, name: Name<'_>) -> Option<Result<(Qid, Stat)>> {
-    let seen = |mut stat: Stat| {
-        let node = stat.qid;
-        stat.qid.path = mix(node.path, view);
-        (node, stat)
-    };
-    Some(dir.look(who, name)?.map(seen))
+#[inline]
+fn look(
+    dir: &NodeRef,
+    view: View,
+    who: &Caller,
+    name: Name<'_>,
+    stat: &mut Option<Stat>,
+) -> Option<Result<Qid>> {
+    Some(dir.look(who, name, stat)?.map(|()| see(stat, view)))
+}
+
+/// Makes a node's stat the one that clients see; gives the node's own identity.
+#[inline]
+fn see(stat: &mut Option<Stat>, view: View) -> Qid {
+    let stat = stat.as_mut().expect("it was looked at");
+    let node = stat.qid;
+    stat.qid.path = mix(node.path, view);
+    node
 }
