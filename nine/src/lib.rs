@@ -71,7 +71,7 @@
 //! With tracing's filter at `nine::trace=trace`, server and client print every message in the manual's words:
 //! `<- Tread tag 3 fid 5 offset 0 count 8192`. Requests have spans (`9p`, level trace), connections too (debug).
 
-#![deny(unsafe_code)] // but for two modules: server/held.rs and shm/map.rs
+#![deny(unsafe_code)] // but for three modules: server/held.rs, server/thread/read.rs and shm/map.rs
 
 pub mod client;
 pub mod patience;

@@ -18,7 +18,7 @@ use parking_lot::{Condvar, Mutex};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::future::Future;
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Write};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,13 +28,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 mod ahead;
+#[allow(unsafe_code)]
+mod read;
 
 /// How long the end of a connection is waited for where the server stops.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// What a connection's bytes go through, by reference, with a descriptor to sleep on.
 pub trait Socket: AsFd + Sized + Send + Sync + 'static {
-    fn receive(&self, buf: &mut [u8]) -> io::Result<usize>;
+    /// Receives what is there, as far as `buf` has room; says how much that was. Nothing is the end.
+    fn receive(&self, buf: &mut ReadBuf<'_>) -> io::Result<usize>;
     fn send(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
     fn shut(&self) -> io::Result<()>;
 
@@ -72,9 +75,8 @@ macro_rules! socket {
         }
 
         impl Socket for $stream {
-            fn receive(&self, buf: &mut [u8]) -> io::Result<usize> {
-                let mut stream = self;
-                stream.read(buf)
+            fn receive(&self, buf: &mut ReadBuf<'_>) -> io::Result<usize> {
+                read::read(self, buf)
             }
             fn send(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
                 let mut stream = self;
@@ -86,6 +88,7 @@ macro_rules! socket {
         }
     };
 }
+
 socket!(std::net::TcpStream, tokio::net::TcpStream);
 socket!(std::os::unix::net::UnixStream, tokio::net::UnixStream);
 
@@ -96,8 +99,10 @@ impl AsFd for shm::End {
 }
 
 impl Socket for shm::End {
-    fn receive(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.receive(buf)
+    fn receive(&self, buf: &mut ReadBuf<'_>) -> io::Result<usize> {
+        let read = self.receive(buf.initialize_unfilled())?;
+        buf.advance(read);
+        Ok(read)
     }
     fn send(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         self.send(parts)
@@ -193,12 +198,10 @@ impl<S: Socket> AsyncRead for Stream<S> {
             self.wanted.read.store(true, Ordering::Relaxed);
             return Poll::Pending;
         }
-        let space = buf.initialize_unfilled();
-        let len = space.len();
-        let read = ready!(tried(&self.wanted.read, || self.socket.receive(space)))?;
+        let len = buf.remaining();
+        let read = ready!(tried(&self.wanted.read, || self.socket.receive(buf)))?;
         self.drained = 0 < read && read < len;
         self.wanted.much.store(read > ahead::MOST, Ordering::Relaxed);
-        buf.advance(read);
         Poll::Ready(Ok(()))
     }
 }

@@ -34,7 +34,7 @@ impl Ahead {
         if held.bytes.is_empty() {
             held.bytes = vec![0; MOST];
         }
-        match socket.receive(&mut held.bytes) {
+        match socket.receive(&mut ReadBuf::new(&mut held.bytes)) {
             Ok(received) => held.unread = 0..received,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
                 return false;
