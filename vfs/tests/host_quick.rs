@@ -409,3 +409,55 @@ fn nothing_is_made_in_a_directory_that_is_only_read() {
     assert!(made.is_none_or(|made| made.is_err()));
     assert!(!world.host.path("f").exists());
 }
+
+#[test]
+fn a_file_that_is_opened_for_the_first_time_is_the_one_that_a_walk_finds() {
+    for world in worlds() {
+        for (name, flags) in [("read", READ), ("written", WRITE), ("both", RW)] {
+            world.host.put(name, "text");
+            let path = format!("/h/{name}");
+            let opened = world.open(&path, flags).unwrap();
+            let told = now(opened.stat()).unwrap();
+            let node = world.host.walk(name).unwrap();
+            assert!(Arc::ptr_eq(opened.node(), &node));
+            assert_eq!(format!("{told:?}"), format!("{:?}", stat(&node)));
+        }
+    }
+}
+
+#[test]
+fn what_is_written_to_a_file_is_seen_by_who_has_its_node_whoever_came_first() {
+    for world in worlds() {
+        for first in ["walk", "open"] {
+            world.host.put(first, "text");
+            let (name, path) = (first, format!("/h/{first}"));
+            let walked = (first == "walk").then(|| world.host.walk(name).unwrap());
+            let opened = world.open(&path, WRITE).unwrap();
+            let node = walked.unwrap_or_else(|| world.host.walk(name).unwrap());
+            let before = node.qid().version;
+            write(&opened, 0, b"more").unwrap();
+            let written = node.qid().version;
+            assert_ne!(written, before, "{first} first");
+            drop(world.open(&path, WRITE | OpenFlags::TRUNCATE).unwrap());
+            assert_ne!(node.qid().version, written, "{first} first");
+        }
+    }
+}
+
+#[test]
+fn set_id_bits_that_came_and_were_seen_by_nobody_who_stayed_are_cleared_by_a_write() {
+    for world in worlds() {
+        if !world.host.me.is_root() {
+            cannot_run("clearing set-id bits", "a server that is not root leaves it to the kernel");
+            continue;
+        }
+        let writer = Caller { checked: true, ..Caller::new(Uid(4711), Gid(4711)) };
+        std::fs::set_permissions(world.host.path(""), PermissionsExt::from_mode(0o777)).unwrap();
+        let made = world.make(&writer, "/h/f", 0o755, WRITE);
+        assert_eq!(now(made.stat()).unwrap().mode, Mode::new(0o755));
+        let set = vfs::SetStat { mode: Some(Mode::new(0o4755)), ..Default::default() };
+        now(world.host.walk("f").unwrap().setstat(&world.host.me, set)).unwrap();
+        write(&made, 0, b"text").unwrap();
+        assert_eq!(std::fs::metadata(world.host.path("f")).unwrap().mode() & 0o7777, 0o755);
+    }
+}

@@ -6,8 +6,8 @@
 
 use super::file::HostFile;
 use super::node::{HostNode, how};
-use super::nodeless::NodelessFile;
-use super::seen::Seen;
+use super::nodeless::{Bare, NodelessFile};
+use super::seen::{Glimpse, Seen};
 use super::tree::By;
 use crate::*;
 use rustix::io::Errno as E;
@@ -28,17 +28,18 @@ impl HostNode {
     /// The entry `name`, as it is now.
     pub(super) fn entry(&self, name: Name<'_>) -> Result<Arc<HostNode>> {
         let dir = self.fd()?;
-        if let Some(kept) = self.tree.recent.get(self.id(), name)
-            && kept.seen.kind().is_dir()
-            && kept.mark.is_on(&*dir, name)
+        if let Some((mark, kept)) = self.tree.recent.get(self.id(), name)
+            && mark.is_of_dir()
+            && mark.is_on(&*dir, name)
         {
-            return Ok(self.tree.node(self, name, &kept.seen, By::Path(kept.fd.clone())));
+            return Ok(self.tree.node(self, name, kept.seen()?, By::Path(kept.fd.clone())));
         }
         let fd = Arc::new(self.tree.with_room(|| self.tree.confinement.step(&dir, name))?);
         let seen = Seen::of(&fd)?;
         let node = self.tree.node(self, name, &seen, By::Path(fd.clone()));
         if seen.kind().is_dir() {
-            self.tree.recent.keep(self.id(), name, seen, fd, &node);
+            let (mark, size) = (seen.mark(), seen.size());
+            self.tree.recent.keep(self.id(), mark, size, &Arc::new(Bare::of(name, fd, seen)));
         }
         Ok(node)
     }
@@ -70,9 +71,9 @@ impl HostNode {
         let shared = SHARED.contains(flags);
         let dir = self.fd().ok()?;
         if shared
-            && let Some(kept) = self.tree.recent.get(self.id(), name)
-            && kept.seen.kind() == Kind::File
-            && kept.mark.is_on(&*dir, name)
+            && let Some((mark, kept)) = self.tree.recent.get(self.id(), name)
+            && !mark.is_of_dir()
+            && mark.is_on(&*dir, name)
         {
             return Some(Ok(Arc::new(NodelessFile::again(self.me(), kept))));
         }
@@ -82,19 +83,23 @@ impl HostNode {
             Err(E::NOENT) => return Some(Errno::ENOENT.into()),
             path => path.ok()?,
         };
-        let seen = Seen::of(&path).ok()?;
-        if seen.kind() != Kind::File {
-            return None;
-        }
+        let nodes = self.tree.nodes();
+        let glimpse = Glimpse::of(&path).ok()??;
         let open = || self.tree.confinement.again(&path, how(flags));
         let fd = Arc::new(self.tree.with_room(open).ok()?);
-        let node = self.tree.node(self, name, &seen, By::Open(&fd));
+        let bare = Arc::new(Bare::new(name, fd));
         if shared {
-            self.tree.recent.keep(self.id(), name, seen, fd.clone(), &node);
+            self.tree.recent.keep(self.id(), glimpse.mark, glimpse.size, &bare);
         }
-        if flags.contains(OpenFlags::TRUNCATE) {
-            node.changed();
+        // A node hears of what is done to its file.
+        if writes && self.tree.living(glimpse.id).is_some() {
+            let seen = bare.seen().ok()?;
+            let node = self.tree.node(self, name, seen, By::Open(&bare.fd));
+            if flags.contains(OpenFlags::TRUNCATE) {
+                node.changed();
+            }
+            return Some(Ok(Arc::new(HostFile::new(node, bare.fd.clone(), who, flags))));
         }
-        Some(Ok(Arc::new(HostFile::new(node, fd, who, flags))))
+        Some(Ok(Arc::new(NodelessFile::new(self.me(), bare, who, flags, glimpse.id.dev, nodes))))
     }
 }

@@ -24,17 +24,12 @@ pub(super) struct HostFile {
 impl HostFile {
     pub fn new(host: Arc<HostNode>, fd: Arc<OwnedFd>, who: &Caller, flags: OpenFlags) -> HostFile {
         let writer = flags.contains(OpenFlags::WRITE).then(|| Writer::new(who));
-        HostFile::opened(host, fd, flags, writer)
+        HostFile::opened(host, fd, flags.contains(OpenFlags::APPEND), writer)
     }
 
     /// One that `writer` has open for writing, if anybody.
-    pub fn opened(
-        host: Arc<HostNode>,
-        fd: Arc<OwnedFd>,
-        flags: OpenFlags,
-        writer: Option<Writer>,
-    ) -> HostFile {
-        HostFile { node: host, fd, appends: flags.contains(OpenFlags::APPEND), writer, end: Mutex::new(()) }
+    pub fn opened(host: Arc<HostNode>, fd: Arc<OwnedFd>, appends: bool, writer: Option<Writer>) -> HostFile {
+        HostFile { node: host, fd, appends, writer, end: Mutex::new(()) }
     }
 
     fn host(&self) -> &HostNode {

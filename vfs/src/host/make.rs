@@ -6,7 +6,7 @@
 
 use super::file::HostFile;
 use super::node::{HostNode, how};
-use super::nodeless::NodelessFile;
+use super::nodeless::{Bare, NodelessFile};
 use super::seen::Seen;
 use super::tree::By;
 use crate::*;
@@ -77,7 +77,8 @@ impl HostNode {
         if self.may_be_wrong(who, mode) {
             self.repair(who, &dir, mode, &fd, &Seen::of(&fd)?)?;
         }
-        Ok(Arc::new(NodelessFile::made(self.me(), name, fd, who, flags, nodes)))
+        let bare = Arc::new(Bare::new(name, Arc::new(fd)));
+        Ok(Arc::new(NodelessFile::new(self.me(), bare, who, flags, self.device(), nodes)))
     }
 
     fn make_fd(

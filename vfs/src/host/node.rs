@@ -77,10 +77,6 @@ impl HostNode {
     pub fn device(&self) -> u64 {
         self.id.dev
     }
-    /// Of its qid.
-    pub fn path(&self) -> u64 {
-        self.path
-    }
 
     /// Whether `seen` tells of this very file.
     pub fn is(&self, seen: &Seen) -> bool {

@@ -5,11 +5,10 @@
 //! one system call instead of three or four. What is kept is little: 64 descriptors in a tree, of files whose space
 //! nobody misses where the host removes them meanwhile.
 
-use super::node::HostNode;
-use super::seen::{FileId, Mark, Seen};
-use crate::{Kind, Name, NameBuf};
+use super::nodeless::Bare;
+use super::seen::{FileId, Mark};
+use crate::Name;
 use parking_lot::Mutex;
-use rustix::fd::OwnedFd;
 use std::sync::Arc;
 
 const SLOTS: usize = 64;
@@ -26,18 +25,8 @@ pub(super) struct Recent {
 
 struct Found {
     dir: FileId,
-    kept: Arc<Kept>,
-}
-
-/// A descriptor, and how to tell that the name still means its file.
-pub(super) struct Kept {
-    pub name: NameBuf,
-    pub mark: Mark,
-    /// What the kernel said of it then, which for a file that still has the mark is what it would say now.
-    pub seen: Seen,
-    pub fd: Arc<OwnedFd>,
-    /// Its number in the tree.
-    pub path: u64,
+    mark: Mark,
+    kept: Arc<Bare>,
 }
 
 impl Found {
@@ -63,27 +52,23 @@ impl Recent {
         Recent { slots: Mutex::new([const { None }; SLOTS]), keeps: handles >= 4 * SLOTS }
     }
 
-    /// What was kept for `name` in `dir`.
-    pub fn get(&self, dir: FileId, name: Name<'_>) -> Option<Arc<Kept>> {
+    /// What was kept for `name` in `dir`, and how to tell that the name still means it.
+    pub fn get(&self, dir: FileId, name: Name<'_>) -> Option<(Mark, Arc<Bare>)> {
         let at = slot(dir, name);
         let slots = self.slots.lock();
         let found = slots[at].as_ref()?;
-        found.is(dir, name).then(|| found.kept.clone())
+        found.is(dir, name).then(|| (found.mark, found.kept.clone()))
     }
 
-    /// Keeps `fd` of `node`: of a directory any, of a file one that is open for reading only.
-    pub fn keep(&self, dir: FileId, name: Name<'_>, seen: Seen, fd: Arc<OwnedFd>, node: &HostNode) {
-        let worth_it = match seen.kind() {
-            Kind::Dir => true,
-            Kind::File => seen.size() <= LONGEST,
-            _ => false,
-        };
+    /// Keeps `bare`, which is in `dir`: of a directory any, of a file of `size` one that is open for reading only.
+    pub fn keep(&self, dir: FileId, mark: Mark, size: u64, bare: &Arc<Bare>) {
+        let worth_it = mark.is_of_dir() || size <= LONGEST;
         // What is mounted below could not be unmounted as long as it is open.
-        if !self.keeps || !worth_it || seen.id().dev != dir.dev {
+        if !self.keeps || !worth_it || mark.device() != dir.dev {
             return;
         }
-        let kept = Arc::new(Kept { name: name.to_owned(), mark: seen.mark(), seen, fd, path: node.path() });
-        let before = self.slots.lock()[slot(dir, name)].replace(Found { dir, kept });
+        let slot = slot(dir, bare.name.as_name());
+        let before = self.slots.lock()[slot].replace(Found { dir, mark, kept: bare.clone() });
         // Closed behind the lock.
         drop(before);
     }

@@ -15,6 +15,29 @@ pub(super) struct FileId {
     pub ino: u64,
 }
 
+impl FileId {
+    fn of(stat: &FsStat) -> FileId {
+        FileId { dev: stat.st_dev, ino: stat.st_ino }
+    }
+}
+
+/// A regular file, as far as opening it asks.
+pub(super) struct Glimpse {
+    pub id: FileId,
+    pub mark: Mark,
+    pub size: u64,
+}
+
+impl Glimpse {
+    /// Of the file of the descriptor; none where it is no regular file.
+    pub fn of(fd: impl AsFd) -> Result<Option<Glimpse>> {
+        let stat = rustix::fs::fstat(fd)?;
+        let is_file = stat.st_mode & libc::S_IFMT == libc::S_IFREG;
+        let glimpse = || Glimpse { id: FileId::of(&stat), mark: Mark::of(&stat), size: stat.st_size as u64 };
+        Ok(is_file.then(glimpse))
+    }
+}
+
 /// Hashes a [`FileId`] in a few instructions: inode numbers are the file system's choice, and no client's to make collide.
 #[derive(Clone, Copy, Default)]
 pub(super) struct FileIdHasher(u64);
@@ -55,13 +78,25 @@ pub(super) struct Mark {
 }
 
 impl Mark {
+    /// Of a regular file.
+    fn of(stat: &FsStat) -> Mark {
+        let access = (Mode::new(stat.st_mode), Uid(stat.st_uid), Gid(stat.st_gid), changed(stat));
+        Mark { id: FileId::of(stat), access: Some(access) }
+    }
+    pub fn is_of_dir(&self) -> bool {
+        self.access.is_none()
+    }
+    pub fn device(&self) -> u64 {
+        self.id.dev
+    }
+
     /// Whether the entry `name` of `dir` is the file that has this mark.
     #[inline]
     pub fn is_on(&self, dir: impl AsFd, name: Name<'_>) -> bool {
         let mut space = SPACE;
         let stat = rustix::fs::statat(dir, c_name(name, &mut space), ENTRY);
         let Ok(stat) = &stat else { return false };
-        let same = self.id == FileId { dev: stat.st_dev, ino: stat.st_ino };
+        let same = self.id == FileId::of(stat);
         match self.access {
             None => same && stat.st_mode & libc::S_IFMT == libc::S_IFDIR,
             Some((mode, uid, gid, changed)) => {
@@ -195,7 +230,7 @@ impl Seen {
     #[inline]
     pub fn again(fd: impl AsFd, born: Born) -> Result<Seen> {
         let stat = rustix::fs::fstat(fd)?;
-        let id = FileId { dev: stat.st_dev, ino: stat.st_ino };
+        let id = FileId::of(&stat);
         Ok(Seen { id, stat: told(&stat, kind_of(&stat)?, born, 0), has_birth: born != Born::UNKNOWN })
     }
     /// The stat of the same, whose node is of that `kind` and numbered `path`; `notice` gets its version and mode.
@@ -233,7 +268,7 @@ impl Seen {
             Ok(stat) => stat,
             Err(error) => return Some(Err((*error).into())),
         };
-        let path = number(FileId { dev: stat.st_dev, ino: stat.st_ino })?;
+        let path = number(FileId::of(stat))?;
         let kind = kind_of(stat);
         Some(kind.map(|kind| *to = Some(told(stat, kind, Born::UNKNOWN, path))))
     }
@@ -268,10 +303,6 @@ impl Seen {
 
     pub fn id(&self) -> FileId {
         self.id
-    }
-    /// But for its path.
-    pub fn qid(&self) -> Qid {
-        self.stat.qid
     }
     pub fn kind(&self) -> Kind {
         self.stat.qid.kind
