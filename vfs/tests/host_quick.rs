@@ -445,6 +445,26 @@ fn what_is_written_to_a_file_is_seen_by_who_has_its_node_whoever_came_first() {
 }
 
 #[test]
+fn a_write_takes_the_set_id_bits_of_a_file_that_nobody_has_walked_to() {
+    for world in worlds() {
+        if !world.host.me.is_root() {
+            cannot_run("clearing set-id bits", "a server that is not root leaves it to the kernel");
+            continue;
+        }
+        let writer = Caller { checked: true, ..Caller::new(Uid(4711), Gid(4711)) };
+        std::fs::set_permissions(world.host.path(""), PermissionsExt::from_mode(0o777)).unwrap();
+        world.host.put("there", "text");
+        std::fs::set_permissions(world.host.path("there"), PermissionsExt::from_mode(0o6777)).unwrap();
+        let there = world.ns.root().open_at_once(&writer, b"/h/there", WRITE, &mut Recall::default());
+        let made = world.make(&writer, "/h/made", 0o6777, WRITE);
+        for (name, file) in [("there", there.unwrap().unwrap().file), ("made", made)] {
+            write(&file, 0, b"more").unwrap();
+            assert_eq!(std::fs::metadata(world.host.path(name)).unwrap().mode() & 0o6000, 0, "{name}");
+        }
+    }
+}
+
+#[test]
 fn set_id_bits_that_came_and_were_seen_by_nobody_who_stayed_are_cleared_by_a_write() {
     for world in worlds() {
         if !world.host.me.is_root() {

@@ -91,8 +91,8 @@ impl HostNode {
         if shared {
             self.tree.recent.keep(self.id(), glimpse.mark, glimpse.size, &bare);
         }
-        // A node hears of what is done to its file.
-        if writes && self.tree.living(glimpse.id).is_some() {
+        // A node hears of what is done to its file, and knows of set-id bits that a write is to clear.
+        if writes && (glimpse.is_set_id || self.tree.living(glimpse.id).is_some()) {
             let seen = bare.seen().ok()?;
             let node = self.tree.node(self, name, seen, By::Open(&bare.fd));
             if flags.contains(OpenFlags::TRUNCATE) {

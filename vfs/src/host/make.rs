@@ -71,6 +71,9 @@ impl HostNode {
         mode: Mode,
         flags: OpenFlags,
     ) -> Result<FileRef> {
+        if mode.is_set_id() {
+            return self.make_new_file(who, name, mode, flags).map(|(_, file)| file);
+        }
         let nodes = self.tree.nodes();
         let dir = self.fd()?;
         let fd = self.make_fd(who, &dir, name, mode, flags)?;

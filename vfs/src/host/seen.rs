@@ -26,6 +26,7 @@ pub(super) struct Glimpse {
     pub id: FileId,
     pub mark: Mark,
     pub size: u64,
+    pub is_set_id: bool,
 }
 
 impl Glimpse {
@@ -33,7 +34,12 @@ impl Glimpse {
     pub fn of(fd: impl AsFd) -> Result<Option<Glimpse>> {
         let stat = rustix::fs::fstat(fd)?;
         let is_file = stat.st_mode & libc::S_IFMT == libc::S_IFREG;
-        let glimpse = || Glimpse { id: FileId::of(&stat), mark: Mark::of(&stat), size: stat.st_size as u64 };
+        let glimpse = || Glimpse {
+            id: FileId::of(&stat),
+            mark: Mark::of(&stat),
+            size: stat.st_size as u64,
+            is_set_id: Mode::new(stat.st_mode).is_set_id(),
+        };
         Ok(is_file.then(glimpse))
     }
 }
