@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 pub(super) struct HostFile {
     node: NodeRef,
+    /// The same, as what it is.
+    host: Arc<HostNode>,
     /// Shared with an fsync that is under way on another thread.
     fd: Arc<OwnedFd>,
     appends: bool,
@@ -29,17 +31,12 @@ impl HostFile {
 
     /// One that `writer` has open for writing, if anybody.
     pub fn opened(host: Arc<HostNode>, fd: Arc<OwnedFd>, appends: bool, writer: Option<Writer>) -> HostFile {
-        HostFile { node: host, fd, appends, writer, end: Mutex::new(()) }
-    }
-
-    fn host(&self) -> &HostNode {
-        // SAFETY: `node` was made from a HostNode, in `opened`, and nothing else is ever put there.
-        unsafe { &*Arc::as_ptr(&self.node).cast::<HostNode>() }
+        HostFile { node: host.clone(), host, fd, appends, writer, end: Mutex::new(()) }
     }
 
     /// To be called when the content was changed.
     pub fn written(&self) -> Result<()> {
-        let host = self.host();
+        let host = &self.host;
         host.changed();
         // The kernel leaves it to a server that is root to clear set-id bits.
         match &self.writer {
@@ -82,11 +79,11 @@ impl OpenFile for HostFile {
         Nature::Storage
     }
     fn stat(&self) -> Op<'_, Stat> {
-        self.host().stat_through(&self.fd)
+        self.host.stat_through(&self.fd)
     }
     /// Not where set-id bits are there to be cleared, or left, by who it is that writes.
     fn backing(&self) -> Option<BorrowedFd<'_>> {
-        (!self.host().is_set_id()).then(|| self.fd.as_fd())
+        (!self.host.is_set_id()).then(|| self.fd.as_fd())
     }
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
         pread(&self.fd, offset, buf).into()
@@ -120,20 +117,20 @@ impl OpenFile for HostFile {
     }
     fn flush(&self) -> Op<'_, ()> {
         if self.writer.is_some() {
-            late::tell(&self.host().tree, self.host().device(), &self.fd)
+            late::tell(&self.host.tree, self.host.device(), &self.fd)
         } else {
             Op::ok(())
         }
     }
     // A file that is open keeps its inode and so its number: locks are kept by that.
     fn lock<'a>(&'a self, owner: LockOwner, lock: Lock, wait: bool) -> Op<'a, ()> {
-        self.host().tree.locks.lock(self.host().qid().path, owner, lock, wait)
+        self.host.tree.locks.lock(self.host.qid().path, owner, lock, wait)
     }
     fn getlock(&self, owner: LockOwner, lock: Lock) -> Op<'_, Option<(LockOwner, Lock)>> {
-        Op::ok(self.host().tree.locks.getlock(self.host().qid().path, owner, lock))
+        Op::ok(self.host.tree.locks.getlock(self.host.qid().path, owner, lock))
     }
     fn release(&self, owner: LockOwner) {
-        self.host().tree.locks.release(self.host().qid().path, owner);
+        self.host.tree.locks.release(self.host.qid().path, owner);
     }
 }
 
