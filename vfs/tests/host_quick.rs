@@ -312,6 +312,16 @@ impl World {
         let made = root.open_or_create_at_once(who, path.as_bytes(), mode, flags, &mut Recall::default());
         made.expect("at once").expect("made").file
     }
+
+    /// Somebody who may write everywhere and takes set-id bits by it; none where that is the kernel's business.
+    fn mere_writer(&self) -> Option<Caller> {
+        if !self.host.me.is_root() {
+            cannot_run("clearing set-id bits", "a server that is not root leaves it to the kernel");
+            return None;
+        }
+        std::fs::set_permissions(self.host.path(""), PermissionsExt::from_mode(0o777)).unwrap();
+        Some(Caller { checked: true, ..Caller::new(Uid(4711), Gid(4711)) })
+    }
 }
 
 #[test]
@@ -367,12 +377,7 @@ fn what_is_written_to_a_file_that_was_made_is_seen_by_who_has_its_node() {
 #[test]
 fn a_write_to_a_file_that_was_made_takes_its_set_id_bits() {
     for world in worlds() {
-        if !world.host.me.is_root() {
-            cannot_run("clearing set-id bits", "a server that is not root leaves it to the kernel");
-            continue;
-        }
-        let writer = Caller { checked: true, ..Caller::new(Uid(4711), Gid(4711)) };
-        std::fs::set_permissions(world.host.path(""), PermissionsExt::from_mode(0o777)).unwrap();
+        let Some(writer) = world.mere_writer() else { continue };
         let made = world.make(&writer, "/h/f", 0o755, WRITE);
         write(&made, 0, b"one").unwrap();
         let node = world.host.walk("f").unwrap();
@@ -447,12 +452,7 @@ fn what_is_written_to_a_file_is_seen_by_who_has_its_node_whoever_came_first() {
 #[test]
 fn a_write_takes_the_set_id_bits_of_a_file_that_nobody_has_walked_to() {
     for world in worlds() {
-        if !world.host.me.is_root() {
-            cannot_run("clearing set-id bits", "a server that is not root leaves it to the kernel");
-            continue;
-        }
-        let writer = Caller { checked: true, ..Caller::new(Uid(4711), Gid(4711)) };
-        std::fs::set_permissions(world.host.path(""), PermissionsExt::from_mode(0o777)).unwrap();
+        let Some(writer) = world.mere_writer() else { continue };
         world.host.put("there", "text");
         std::fs::set_permissions(world.host.path("there"), PermissionsExt::from_mode(0o6777)).unwrap();
         let there = world.ns.root().open_at_once(&writer, b"/h/there", WRITE, &mut Recall::default());
@@ -467,12 +467,7 @@ fn a_write_takes_the_set_id_bits_of_a_file_that_nobody_has_walked_to() {
 #[test]
 fn set_id_bits_that_came_and_were_seen_by_nobody_who_stayed_are_cleared_by_a_write() {
     for world in worlds() {
-        if !world.host.me.is_root() {
-            cannot_run("clearing set-id bits", "a server that is not root leaves it to the kernel");
-            continue;
-        }
-        let writer = Caller { checked: true, ..Caller::new(Uid(4711), Gid(4711)) };
-        std::fs::set_permissions(world.host.path(""), PermissionsExt::from_mode(0o777)).unwrap();
+        let Some(writer) = world.mere_writer() else { continue };
         let made = world.make(&writer, "/h/f", 0o755, WRITE);
         assert_eq!(now(made.stat()).unwrap().mode, Mode::new(0o755));
         let set = vfs::SetStat { mode: Some(Mode::new(0o4755)), ..Default::default() };

@@ -100,7 +100,8 @@ impl Mark {
     #[inline]
     pub fn is_on(&self, dir: impl AsFd, name: Name<'_>) -> bool {
         let mut space = SPACE;
-        let stat = rustix::fs::statat(dir, c_name(name, &mut space), ENTRY);
+        let Ok(name) = c_name(name.as_bytes(), &mut space) else { return false };
+        let stat = rustix::fs::statat(dir, name, ENTRY);
         let Ok(stat) = &stat else { return false };
         let same = self.id == FileId::of(stat);
         match self.access {
@@ -115,19 +116,15 @@ impl Mark {
 }
 
 /// For the longest name, as C has it.
-type Space = [MaybeUninit<u8>; Name::MAX + 1];
-const SPACE: Space = [MaybeUninit::uninit(); Name::MAX + 1];
+type Space = [u8; Name::MAX + 1];
+const SPACE: Space = [0; Name::MAX + 1];
 
-/// `name` as C has it.
+/// `name` as C has it. File systems list longer ones than may be (FUSE's up to 1024 bytes): those are ENAMETOOLONG.
 #[inline(always)]
-fn c_name<'a>(name: Name<'_>, space: &'a mut Space) -> &'a CStr {
-    let (name, space) = (name.as_bytes(), space.as_mut_ptr().cast::<u8>());
-    // SAFETY: a Name has at most Name::MAX bytes, and none of them is NUL: with one behind it fits, and it is a C string.
-    unsafe {
-        space.copy_from_nonoverlapping(name.as_ptr(), name.len());
-        space.add(name.len()).write(0);
-        CStr::from_bytes_with_nul_unchecked(std::slice::from_raw_parts(space, name.len() + 1))
-    }
+fn c_name<'a>(name: &[u8], space: &'a mut Space) -> Result<&'a CStr> {
+    let start = space.get_mut(..name.len()).filter(|start| start.len() <= Name::MAX);
+    start.ok_or(Errno::ENAMETOOLONG)?.copy_from_slice(name);
+    CStr::from_bytes_with_nul(&space[..=name.len()]).map_err(|_| Errno::EINVAL.into())
 }
 
 /// The entry itself, whatever it is.
@@ -268,7 +265,11 @@ impl Seen {
         number: impl FnOnce(FileId) -> Option<u64>,
     ) -> Option<Result<()>> {
         let mut space = SPACE;
-        let stat = rustix::fs::statat(dir, c_name(name, &mut space), ENTRY);
+        let name = match c_name(name.as_bytes(), &mut space) {
+            Ok(name) => name,
+            Err(error) => return Some(Err(error)),
+        };
+        let stat = rustix::fs::statat(dir, name, ENTRY);
         // Looked at where it lies.
         let stat = match &stat {
             Ok(stat) => stat,
@@ -304,7 +305,7 @@ impl Seen {
     }
     /// The entry `name` of `dir`, without following it.
     pub fn entry(dir: impl AsFd, name: Name<'_>) -> Result<Seen> {
-        statx(dir.as_fd(), Some(c_name(name, &mut { SPACE })))
+        statx(dir.as_fd(), Some(c_name(name.as_bytes(), &mut { SPACE })?))
     }
 
     pub fn id(&self) -> FileId {
@@ -367,4 +368,19 @@ fn version(kind: Kind, mtime: Time, ctime: Time) -> u32 {
 
 fn time(t: &libc::statx_timestamp) -> Time {
     Time { secs: t.tv_sec, nanos: t.tv_nsec }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_too_long_or_has_a_nul_is_refused() {
+        let name = |name: &[u8]| c_name(name, &mut { SPACE }).map(|c| c.to_bytes().len());
+        assert_eq!(name(&[b'x'; Name::MAX]).unwrap(), Name::MAX);
+        for len in [Name::MAX + 1, Name::MAX + 2, 1024] {
+            assert!(name(&vec![b'x'; len]).unwrap_err().is(Errno::ENAMETOOLONG), "{len}");
+        }
+        assert!(name(b"a\0b").unwrap_err().is(Errno::EINVAL));
+    }
 }

@@ -1,5 +1,5 @@
 //! Receiving into memory that nobody has written to. What a large write is received into is as large, and to fill it with zeros
-//! before takes a third as long as to receive it.
+//! before was 7 % of the server's time while 1 MiB was read and written in turn.
 
 use rustix::fd::AsFd;
 use std::io;
