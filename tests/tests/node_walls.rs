@@ -2,7 +2,7 @@
 //! program does can be seen outside.
 
 use nine::wire::Dialect;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tests::Server;
 use tests::door::Door;
@@ -128,19 +128,29 @@ fn hundreds_of_tasks_leave_nothing_behind() {
     let (server, door) = server(&fake);
     fake.wait_until("a full pool", |count| count == 4);
     door.put("/tmp/many.js", b"print hello");
-    let held = |what: &str| {
-        std::fs::read_dir(Path::new("/proc").join(server.pid().to_string()).join(what))
-            .expect("it runs")
-            .count()
+    let held = || {
+        let count = |what: &str| {
+            std::fs::read_dir(format!("/proc/{}/{what}", server.pid())).expect("it runs").count()
+        };
+        (count("fd"), count("task"))
     };
+    // A worker's process is there before the server holds all that it will of it: the pool itself says when it is full.
     let round = |count: usize| {
         for _ in 0..count {
             let task = door.start("/tmp/many.js", "");
             assert_eq!(door.end_of(&task), "");
             door.remove(&task).expect("a finished task can be removed");
         }
-        fake.wait_until("a full pool", |count| count == 4);
-        (held("fd"), held("task"))
+        let patience = Instant::now() + Duration::from_secs(60);
+        loop {
+            let stats = door.text("/runtime/nodejs/stats");
+            let rests = stats.contains("warm 2\n") && stats.contains("tasks 0\n");
+            if rests && fake.processes().len() == 4 {
+                return held();
+            }
+            assert!(Instant::now() < patience, "{stats}{:?}", fake.processes());
+            std::thread::sleep(Duration::from_millis(10));
+        }
     };
     let before = round(50);
     let mut after = round(200);
@@ -149,7 +159,7 @@ fn hundreds_of_tasks_leave_nothing_behind() {
     while after.0 > before.0 + 4 || after.1 > before.1 + 4 {
         assert!(Instant::now() < patience, "descriptors and threads: {before:?}, then {after:?}");
         std::thread::sleep(Duration::from_millis(50));
-        after = (held("fd"), held("task"));
+        after = held();
     }
 }
 
