@@ -4,8 +4,8 @@
 
 use crate::p1::abi::{FdFlags, Rights};
 use crate::p1::errno::NOTCAPABLE;
-use std::sync::Arc;
-use vfs::{Aspect, Errno, FileRef, Kind, Nature, NodeRef, Place, Qid, Result};
+use std::sync::{Arc, OnceLock};
+use vfs::{Aspect, Direct, Errno, FileRef, Kind, Nature, NodeRef, Place, Qid, Result};
 
 /// Where what is open was found.
 pub(crate) enum Found {
@@ -32,6 +32,15 @@ pub(crate) struct Descriptor {
     pub preopen: Option<Arc<[u8]>>,
     /// stdio/1 or 2: every write goes to the end, so that both can be one file.
     pub appends: bool,
+    direct: Shortcut,
+}
+
+/// What is asked of a file once, by whoever reads it or looks at it.
+#[derive(Default)]
+struct Shortcut {
+    direct: OnceLock<Option<Direct>>,
+    /// The qid of its node, once it was told.
+    node: OnceLock<Qid>,
 }
 
 const FILE_RIGHTS: Rights = Rights::FD_DATASYNC
@@ -120,6 +129,7 @@ impl Descriptor {
             inheriting: Rights::empty(),
             preopen: None,
             appends: output,
+            direct: Shortcut::default(),
         }
     }
 
@@ -136,6 +146,7 @@ impl Descriptor {
             inheriting: Rights::all(),
             preopen: Some(name.into()),
             appends: false,
+            direct: Shortcut::default(),
         }
     }
 
@@ -168,6 +179,7 @@ impl Descriptor {
             inheriting,
             preopen: None,
             appends: false,
+            direct: Shortcut::default(),
         }
     }
 
@@ -196,6 +208,28 @@ impl Descriptor {
             Some(file) if self.rights.contains(right) => Ok(file),
             Some(_) if self.kind.is_dir() => Errno::EISDIR.into(),
             _ => Errno::EBADF.into(),
+        }
+    }
+
+    /// How to read its `file` without asking that.
+    #[inline(always)]
+    pub fn direct(&self, file: &FileRef) -> Option<&Direct> {
+        self.direct.direct.get_or_init(|| file.direct()).as_ref()
+    }
+
+    /// The same, and the qid of its node, where both are known already.
+    #[inline(always)]
+    pub fn direct_node(&self) -> Option<(&Direct, Qid)> {
+        Some((self.direct.direct.get()?.as_ref()?, *self.direct.node.get()?))
+    }
+
+    /// The node of its file has this qid, so it need not be asked again.
+    pub fn is_of(&self, node: Qid) {
+        if let Some(file) = &self.file
+            && self.direct(file).is_some()
+        {
+            // Nobody else has it at the same time.
+            let _known = self.direct.node.set(node);
         }
     }
 

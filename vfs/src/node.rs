@@ -255,6 +255,10 @@ pub trait OpenFile: Any + Send + Sync {
     fn backing(&self) -> Option<BorrowedFd<'_>> {
         None
     }
+    /// How to read and measure it without coming through here, for one who does so often. None where there is more to it.
+    fn direct(&self) -> Option<Direct> {
+        None
+    }
     /// Reads at `offset`; 0 bytes is the end. A stream with nothing to give is an [`Op::Later`].
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
         Op::err(if self.node().kind().is_dir() { Errno::EISDIR } else { Errno::EBADF })

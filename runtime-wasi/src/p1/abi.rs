@@ -4,7 +4,7 @@
 //! Preview 0 (`wasi_unstable`) has the same calls; where a layout or a number differs, [`Version`] chooses.
 
 use bitflags::bitflags;
-use vfs::{Kind, Stat};
+use vfs::{Kind, Measure};
 
 /// Which of the two snapshots a module was built for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -159,14 +159,15 @@ pub(crate) fn fdstat(filetype: u8, flags: FdFlags, base: Rights, inheriting: Rig
 
 /// `filestat` of preview 1.
 #[inline(always)]
-pub(crate) fn filestat(device: u64, inode: u64, filetype: u8, stat: &Stat) -> [u64; 8] {
-    let (accessed, modified, changed) = (stat.atime.as_nanos(), stat.mtime.as_nanos(), stat.ctime.as_nanos());
-    [device, inode, filetype.into(), stat.nlink, stat.size, accessed, modified, changed]
+pub(crate) fn filestat(device: u64, inode: u64, filetype: u8, measure: &Measure) -> [u64; 8] {
+    let Measure { nlink, size, atime, mtime, ctime } = measure;
+    [device, inode, filetype.into(), *nlink, *size, atime.as_nanos(), mtime.as_nanos(), ctime.as_nanos()]
 }
 
 /// That of preview 0, whose link count has 32 bits.
-pub(crate) fn old_filestat(device: u64, inode: u64, filetype: u8, stat: &Stat) -> [u64; 7] {
-    let [_, _, filetype, nlink, size, accessed, modified, changed] = filestat(device, inode, filetype, stat);
+pub(crate) fn old_filestat(device: u64, inode: u64, filetype: u8, measure: &Measure) -> [u64; 7] {
+    let [_, _, filetype, nlink, size, accessed, modified, changed] =
+        filestat(device, inode, filetype, measure);
     let nlink = u64::from(u32::try_from(nlink).unwrap_or(u32::MAX));
     [device, inode, filetype | nlink << 32, size, accessed, modified, changed]
 }
@@ -280,15 +281,11 @@ mod tests {
 
     #[test]
     fn a_stat_of_preview_0_has_its_links_beside_its_type() {
-        let stat = Stat { nlink: 1 << 40, size: 5, ..root_stat() };
+        let stat = Measure { nlink: 1 << 40, size: 5, ..Measure::default() };
         assert_eq!(filestat(1, 2, 4, &stat)[..5], [1, 2, 4, 1 << 40, 5]);
         assert_eq!(old_filestat(1, 2, 4, &stat)[..4], [1, 2, 4 | u64::from(u32::MAX) << 32, 5]);
-        let few = Stat { nlink: 3, ..stat };
+        let few = Measure { nlink: 3, ..stat };
         assert_eq!(old_filestat(1, 2, 4, &few)[2].to_le_bytes(), [4, 0, 0, 0, 3, 0, 0, 0]);
-    }
-
-    fn root_stat() -> Stat {
-        vfs::MemTree::new().root().stat().now().expect("at once").expect("a stat")
     }
 
     #[test]

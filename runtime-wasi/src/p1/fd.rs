@@ -4,7 +4,7 @@ use super::Call;
 use super::abi::{self, FdFlags, FstFlags, Rights, Version, Whence};
 use super::memory::GuestMemory;
 use crate::descriptor::Found;
-use vfs::{Allocate, Errno, FileRef, Kind, Nature, Qid, Result, SetStat, SetTime, Stat, Time};
+use vfs::{Allocate, Errno, FileRef, Kind, Measure, Nature, Qid, Result, SetStat, SetTime, Time};
 
 /// Writes a `filestat` of `node`, which is shown as that kind of file with that identity. Its device is the tree's part of the
 /// node's path.
@@ -15,12 +15,16 @@ pub(super) fn put_filestat(
     out: u32,
     node: Qid,
     (kind, identity): (Kind, u64),
-    stat: &Stat,
+    measure: impl Into<Measure>,
 ) -> Result<()> {
     let (filetype, device) = (abi::filetype(kind), node.path >> 48);
     match version {
-        Version::Preview1 => memory.put_words(out, abi::filestat(device, identity, filetype, stat)),
-        Version::Preview0 => memory.put_words(out, abi::old_filestat(device, identity, filetype, stat)),
+        Version::Preview1 => {
+            memory.put_words(out, abi::filestat(device, identity, filetype, &measure.into()))
+        }
+        Version::Preview0 => {
+            memory.put_words(out, abi::old_filestat(device, identity, filetype, &measure.into()))
+        }
     }
 }
 

@@ -134,12 +134,12 @@ impl Future for Succeeded {
 }
 
 /// Defines calls that may wait, but mostly do not: the first function is asked before the second. Preview 1's can also be asked
-/// for what they do at once (`shortcut.rs`).
+/// for what they do at once, where `a & b` go in one word (`shortcut.rs`).
 macro_rules! define_quick {
-    ($($name:ident ($($arg:ident: $ty:ty),*) = $quick:path, $call:path;)*) => {
+    ($($name:ident ($($arg:ident $(& $other:ident)?: $ty:ty),*) = $quick:path, $call:path;)*) => {
         const QUICK: &[shortcut::Shape] = &[$(shortcut::Shape {
             name: stringify!($name),
-            params: &[$(shortcut::wasm_type(stringify!($ty))),*],
+            words: &[$(shortcut::Word::new(stringify!($ty), &[$(stringify!($other))?])),*],
         }),*];
 
         fn add_quick(linker: &mut Linker<Guest>, version: Version) -> wasmtime::Result<()> {
@@ -148,11 +148,15 @@ macro_rules! define_quick {
                     linker.func_wrap(
                         shortcut::AT_ONCE,
                         stringify!($name),
-                        move |mut caller: Caller<'_, Guest>, $($arg: $ty),*| -> u32 {
+                        move |mut caller: Caller<'_, Guest>, $($arg: word!($ty $(, $other)?)),*| -> u32 {
+                            $($(let ($arg, $other) = shortcut::both($arg);)?)*
                             let Some(memory) = caller.data().memory else { return shortcut::NOT_AT_ONCE };
                             let mut call = Call::on(memory, &mut caller, version);
-                            match $quick(&mut call, $($arg),*) {
-                                Some(result) => call.end(stringify!($name), || [$($arg as u64),*], result),
+                            match $quick(&mut call, $($arg $(, $other)?),*) {
+                                Some(result) => {
+                                    let args = || [$($arg as u64 $(, $other as u64)?),*];
+                                    call.end(stringify!($name), args, result)
+                                }
                                 None => shortcut::NOT_AT_ONCE,
                             }
                         },
@@ -160,20 +164,22 @@ macro_rules! define_quick {
                     linker.func_wrap_async(
                         shortcut::WAITS,
                         stringify!($name),
-                        move |mut caller: Caller<'_, Guest>, ($($arg,)*): ($($ty,)*)| Box::new(async move {
+                        move |mut caller: Caller<'_, Guest>, ($($arg $(, $other)?,)*): ($($ty $(, both!($other $ty))?,)*)| Box::new(async move {
                             let mut call = Call::begin(&mut caller, version)?;
-                            let result = $call(&mut call, $($arg),*).await;
-                            wasmtime::Result::Ok(call.end(stringify!($name), || [$($arg as u64),*], result))
+                            let result = $call(&mut call, $($arg $(, $other)?),*).await;
+                            let args = || [$($arg as u64 $(, $other as u64)?),*];
+                            wasmtime::Result::Ok(call.end(stringify!($name), args, result))
                         }),
                     )?;
                 }
                 linker.func_wrap_async(
                     version.module(),
                     stringify!($name),
-                    move |mut caller: Caller<'_, Guest>, ($($arg,)*): ($($ty,)*)| {
+                    move |mut caller: Caller<'_, Guest>, ($($arg $(, $other)?,)*): ($($ty $(, both!($other $ty))?,)*)| {
+                        let args = move || [$($arg as u64 $(, $other as u64)?),*];
                         let begun = Call::begin(&mut caller, version).map(|mut call| {
-                            let result = $quick(&mut call, $($arg),*)?;
-                            Some(call.end(stringify!($name), || [$($arg as u64),*], result))
+                            let result = $quick(&mut call, $($arg $(, $other)?),*)?;
+                            Some(call.end(stringify!($name), args, result))
                         });
                         match begun {
                             Ok(Some(0)) => Box::new(Succeeded),
@@ -181,8 +187,8 @@ macro_rules! define_quick {
                             Err(error) => Box::new(std::future::ready(Err(error))),
                             Ok(None) => Box::new(async move {
                                 let mut call = Call::begin(&mut caller, version)?;
-                                let result = $call(&mut call, $($arg),*).await;
-                                wasmtime::Result::Ok(call.end(stringify!($name), || [$($arg as u64),*], result))
+                                let result = $call(&mut call, $($arg $(, $other)?),*).await;
+                                wasmtime::Result::Ok(call.end(stringify!($name), args, result))
                             }),
                         }
                     },
@@ -193,18 +199,35 @@ macro_rules! define_quick {
     };
 }
 
+/// The type of a word of one parameter, or of two.
+macro_rules! word {
+    ($ty:ty) => {
+        $ty
+    };
+    ($ty:ty, $other:ident) => {
+        u64
+    };
+}
+
+/// The type of the second of two parameters in a word, which is that of the first.
+macro_rules! both {
+    ($other:ident $ty:ty) => {
+        $ty
+    };
+}
+
 define_quick! {
     fd_close(fd: u32) = quick::fd_close, fd::fd_close;
     fd_filestat_get(fd: u32, out: u32) = quick::fd_filestat_get, fd::fd_filestat_get;
-    fd_pread(fd: u32, iovs: u32, count: u32, offset: u64, out: u32) = quick::fd_pread, io::fd_pread;
-    fd_pwrite(fd: u32, iovs: u32, count: u32, offset: u64, out: u32) = quick::fd_pwrite, io::fd_pwrite;
+    fd_pread(fd & iovs: u32, count: u32, offset: u64, out: u32) = quick::fd_pread, io::fd_pread;
+    fd_pwrite(fd & iovs: u32, count: u32, offset: u64, out: u32) = quick::fd_pwrite, io::fd_pwrite;
     fd_read(fd: u32, iovs: u32, count: u32, out: u32) = quick::fd_read, io::fd_read;
-    fd_readdir(fd: u32, buf: u32, len: u32, cookie: u64, out: u32) = quick::fd_readdir, dir::fd_readdir;
+    fd_readdir(fd & buf: u32, len: u32, cookie: u64, out: u32) = quick::fd_readdir, dir::fd_readdir;
     fd_seek(fd: u32, offset: i64, whence: u32, out: u32) = quick::fd_seek, fd::fd_seek;
     fd_write(fd: u32, iovs: u32, count: u32, out: u32) = quick::fd_write, io::fd_write;
-    path_filestat_get(fd: u32, lookup: u32, path: u32, len: u32, out: u32) = quick::path_filestat_get, path::path_filestat_get;
+    path_filestat_get(fd & lookup: u32, path: u32, len: u32, out: u32) = quick::path_filestat_get, path::path_filestat_get;
     path_open(
-        fd: u32, lookup: u32, path: u32, len: u32, oflags: u32, base: u64, inheriting: u64, flags: u32, out: u32
+        fd & lookup: u32, path & len: u32, oflags: u32, base: u64, inheriting: u64, flags & out: u32
     ) = quick::path_open, path::path_open;
     path_unlink_file(fd: u32, path: u32, len: u32) = quick::path_unlink_file, path::path_unlink_file;
 }

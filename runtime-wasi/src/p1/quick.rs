@@ -48,7 +48,11 @@ fn read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u64>) ->
     }
     let (buf, len) = good!(call.memory.iovec(iovs, 0));
     let offset = at.unwrap_or(descriptor.offset);
-    let n = done!(file.read(offset, good!(call.memory.bytes_mut(buf, len))));
+    let buf = good!(call.memory.bytes_mut(buf, len));
+    let n = match descriptor.direct(file) {
+        Some(direct) => good!(direct.read(offset, buf)),
+        None => done!(file.read(offset, buf)),
+    };
     Usage::add_alone(&call.guest.usage.read_bytes, n as u64);
     Some(Ok(n))
 }
@@ -118,6 +122,17 @@ pub(super) fn fd_pwrite(
 pub(super) fn fd_filestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Option<Result<()>> {
     let descriptor = good!(call.guest.fds.get(fd));
     good!(descriptor.need(Rights::FD_FILESTAT_GET));
+    if let Some((direct, node)) = descriptor.direct_node() {
+        let measure = good!(direct.measure());
+        return Some(put_filestat(
+            &mut call.memory,
+            call.version,
+            out,
+            node,
+            descriptor.shown(node),
+            measure,
+        ));
+    }
     let stat = match &descriptor.file {
         Some(file) => file.stat(),
         None => descriptor.node().stat(),
@@ -125,6 +140,7 @@ pub(super) fn fd_filestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Option<
     // A stat is large: it is looked at where it lies.
     match &stat {
         Op::Done(Ok(stat)) => {
+            descriptor.is_of(stat.qid);
             let shown = descriptor.shown(stat.qid);
             Some(put_filestat(&mut call.memory, call.version, out, stat.qid, shown, stat))
         }

@@ -26,38 +26,77 @@ pub(super) const WAITS: &str = "waits";
 /// Says that nothing was done yet. No errno is this.
 pub(super) const NOT_AT_ONCE: u32 = u32::MAX;
 
-/// A call that may be done at once: its name, and its parameters' types as WebAssembly's text has them.
+/// A call that may be done at once, and the words that its parameters go to the host in. More than four do not fit in registers;
+/// those that are left go over the stack, half a word is written there and a whole one read, and a processor waits for such a
+/// read until the write is through. So calls that have more put two parameters in a word.
 pub(super) struct Shape {
     pub name: &'static str,
-    pub params: &'static [&'static str],
+    pub words: &'static [Word],
 }
 
-/// `i32` or `i64`, of a Rust type in a call's signature.
-pub(super) const fn wasm_type(rust: &str) -> &'static str {
-    match rust.as_bytes() {
-        b"u32" => "i32",
-        b"u64" | b"i64" => "i64",
-        _ => panic!("a call's parameter is a u32, u64 or i64"),
+/// What a word of a call is, by its type as WebAssembly's text has it.
+#[derive(Clone, Copy)]
+pub(super) enum Word {
+    One(&'static str),
+    /// Two `i32`, the first in the upper half.
+    Both,
+}
+
+impl Word {
+    /// Of parameters of this Rust type; `others` is the second, if there is one.
+    pub const fn new(rust: &str, others: &[&str]) -> Word {
+        match (rust.as_bytes(), others) {
+            (b"u32", []) => Word::One("i32"),
+            (b"u32", [_]) => Word::Both,
+            (b"u64" | b"i64", []) => Word::One("i64"),
+            _ => panic!("a call's parameter is a u32, u64 or i64, and two in a word are u32"),
+        }
     }
+}
+
+/// The two parameters in a word.
+pub(super) fn both(word: u64) -> (u32, u32) {
+    ((word >> 32) as u32, word as u32)
 }
 
 /// The module between, as text.
 pub(crate) fn source() -> String {
     let (mut imports, mut functions) = (String::new(), String::new());
-    for Shape { name, params } in super::QUICK {
-        let signature = format!("(param {}) (result i32)", params.join(" "));
-        let args: String = (0..params.len()).map(|n| format!(" local.get {n}")).collect();
-        let answer = params.len();
+    for Shape { name, words } in super::QUICK {
+        let (mut params, mut at_once, mut packed, mut count) =
+            (String::new(), String::new(), String::new(), 0);
+        for word in *words {
+            match word {
+                Word::One(ty) => {
+                    params += &format!(" {ty}");
+                    at_once += &format!(" {ty}");
+                    packed += &format!(" local.get {count}");
+                    count += 1;
+                }
+                Word::Both => {
+                    params += " i32 i32";
+                    at_once += " i64";
+                    packed += &format!(
+                        " local.get {count} i64.extend_i32_u i64.const 32 i64.shl \
+                         local.get {} i64.extend_i32_u i64.or",
+                        count + 1
+                    );
+                    count += 2;
+                }
+            }
+        }
+        let args: String = (0..count).map(|n| format!(" local.get {n}")).collect();
         // Writing to a string does not fail.
         let _ = write!(
             imports,
-            "(import \"{AT_ONCE}\" \"{name}\" (func $quick_{name} {signature}))\
-             (import \"{WAITS}\" \"{name}\" (func $waits_{name} {signature}))"
+            "(import \"{AT_ONCE}\" \"{name}\" (func $quick_{name} (param{at_once}) (result i32)))\
+             (import \"{WAITS}\" \"{name}\" (func $waits_{name} (param{params}) (result i32)))"
         );
         let _ = write!(
             functions,
-            "(func (export \"{name}\") {signature} (local i32){args} call $quick_{name} local.tee {answer} \
-             i32.const {NOT_AT_ONCE} i32.eq if (result i32){args} call $waits_{name} else local.get {answer} end)"
+            "(func (export \"{name}\") (param{params}) (result i32) (local i32){packed} call $quick_{name} \
+             local.tee {count} i32.const {NOT_AT_ONCE} i32.eq \
+             if (result i32){args} call $waits_{name} else local.get {count} end)"
         );
     }
     format!("(module {imports} {functions})")

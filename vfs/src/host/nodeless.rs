@@ -139,6 +139,9 @@ impl OpenFile for NodelessFile {
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
         pread(&self.bare.fd, offset, buf).into()
     }
+    fn direct(&self) -> Option<Direct> {
+        Some(Direct::new(self.bare.fd.clone()))
+    }
     fn backing(&self) -> Option<BorrowedFd<'_>> {
         self.whole().backing()
     }
