@@ -24,10 +24,20 @@ impl<'a> Name<'a> {
             _ => Ok(Name(bytes)),
         }
     }
-    /// What was taken from a [`Name`] before, or from a listing of the kernel's: a tree need not check its own names again.
+    /// What was taken from a [`Name`] before, or from a listing of the kernel's, where it may be longer: a tree need not check
+    /// its own names again.
     pub(crate) fn known(bytes: &'a [u8]) -> Name<'a> {
-        debug_assert!(Name::new(bytes).is_ok());
+        debug_assert!(!bytes.is_empty() && !bytes.contains(&b'/') && !bytes.contains(&0));
         Name(bytes)
+    }
+    /// The name that `path` ends in, and the way to it. None where it ends in no name.
+    #[inline]
+    pub(crate) fn last_of(path: &'a [u8]) -> Option<(&'a [u8], Name<'a>)> {
+        // Looking for the slash, every byte of the name is seen.
+        let at = path.iter().rposition(|b| *b == b'/' || *b == 0).map_or(0, |at| at + 1);
+        let (way, name) = path.split_at(at);
+        let is_name = !matches!(name, b"" | b"." | b"..") && name.len() <= Name::MAX;
+        (is_name && !way.ends_with(b"\0")).then_some((way, Name(name)))
     }
     pub fn as_bytes(self) -> &'a [u8] {
         self.0

@@ -99,8 +99,8 @@ impl Mark {
     /// Whether the entry `name` of `dir` is the file that has this mark.
     #[inline]
     pub fn is_on(&self, dir: impl AsFd, name: Name<'_>) -> bool {
-        let mut space = SPACE;
-        let Ok(name) = c_name(name.as_bytes(), &mut space) else { return false };
+        let mut space = Space::uninit();
+        let Ok(name) = c_name(name, &mut space) else { return false };
         let stat = rustix::fs::statat(dir, name, ENTRY);
         let Ok(stat) = &stat else { return false };
         let same = self.id == FileId::of(stat);
@@ -116,15 +116,22 @@ impl Mark {
 }
 
 /// For the longest name, as C has it.
-type Space = [u8; Name::MAX + 1];
-const SPACE: Space = [0; Name::MAX + 1];
+type Space = MaybeUninit<[u8; Name::MAX + 1]>;
 
 /// `name` as C has it. File systems list longer ones than may be (FUSE's up to 1024 bytes): those are ENAMETOOLONG.
 #[inline(always)]
-fn c_name<'a>(name: &[u8], space: &'a mut Space) -> Result<&'a CStr> {
-    let start = space.get_mut(..name.len()).filter(|start| start.len() <= Name::MAX);
-    start.ok_or(Errno::ENAMETOOLONG)?.copy_from_slice(name);
-    CStr::from_bytes_with_nul(&space[..=name.len()]).map_err(|_| Errno::EINVAL.into())
+fn c_name<'a>(name: Name<'_>, space: &'a mut Space) -> Result<&'a CStr> {
+    let name = name.as_bytes();
+    if name.len() > Name::MAX {
+        return Errno::ENAMETOOLONG.into();
+    }
+    let start = space.as_mut_ptr().cast::<u8>();
+    // SAFETY: there is room for `name` and a NUL, both are written before they are read, and no other NUL is in a name.
+    unsafe {
+        start.copy_from_nonoverlapping(name.as_ptr(), name.len());
+        start.add(name.len()).write(0);
+        Ok(CStr::from_bytes_with_nul_unchecked(std::slice::from_raw_parts(start, name.len() + 1)))
+    }
 }
 
 /// The entry itself, whatever it is.
@@ -264,8 +271,8 @@ impl Seen {
         to: &mut Option<Stat>,
         number: impl FnOnce(FileId) -> Option<u64>,
     ) -> Option<Result<()>> {
-        let mut space = SPACE;
-        let name = match c_name(name.as_bytes(), &mut space) {
+        let mut space = Space::uninit();
+        let name = match c_name(name, &mut space) {
             Ok(name) => name,
             Err(error) => return Some(Err(error)),
         };
@@ -305,7 +312,7 @@ impl Seen {
     }
     /// The entry `name` of `dir`, without following it.
     pub fn entry(dir: impl AsFd, name: Name<'_>) -> Result<Seen> {
-        statx(dir.as_fd(), Some(c_name(name.as_bytes(), &mut { SPACE })?))
+        statx(dir.as_fd(), Some(c_name(name, &mut Space::uninit())?))
     }
 
     pub fn id(&self) -> FileId {
@@ -375,12 +382,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_is_too_long_or_has_a_nul_is_refused() {
-        let name = |name: &[u8]| c_name(name, &mut { SPACE }).map(|c| c.to_bytes().len());
-        assert_eq!(name(&[b'x'; Name::MAX]).unwrap(), Name::MAX);
-        for len in [Name::MAX + 1, Name::MAX + 2, 1024] {
-            assert!(name(&vec![b'x'; len]).unwrap_err().is(Errno::ENAMETOOLONG), "{len}");
+    fn a_name_that_is_too_long_is_refused_and_others_end_in_nul() {
+        let mut space = Space::uninit();
+        for len in [1, 7, 8, 64, Name::MAX] {
+            let name = vec![b'x'; len];
+            let c = c_name(Name::new(&name).unwrap(), &mut space).unwrap();
+            assert_eq!((c.to_bytes(), c.count_bytes()), (&name[..], len));
         }
-        assert!(name(b"a\0b").unwrap_err().is(Errno::EINVAL));
+        for len in [Name::MAX + 1, Name::MAX + 2, 1024] {
+            assert!(c_name(Name::known(&vec![b'x'; len]), &mut space).unwrap_err().is(Errno::ENAMETOOLONG), "{len}");
+        }
     }
 }

@@ -104,14 +104,13 @@ impl Place {
         if who.guard.is_some() || path.len() > MAX_PATH {
             return None;
         }
-        let last = path.iter().rposition(|b| *b == b'/').map_or(0, |slash| slash + 1);
-        let name = Name::new(&path[last..]).ok()?;
-        if let Some((node, view)) = recall.dir(self, who, &path[..last]) {
+        let (way, name) = Name::last_of(path)?;
+        if let Some((node, view)) = recall.dir(self, who, way) {
             return work(&Dir { node, view, mounted_in: None }.usable(who)?, name);
         }
         let table = self.namespace().table();
         let mut steps = Steps::start(self, &table, path)?;
-        if let Err(error) = steps.along(who, &path[..last])? {
+        if let Err(error) = steps.along(who, way)? {
             return Some(Err(error));
         }
         let (node, view) = steps.sole()?;

@@ -164,9 +164,8 @@ impl Place {
         recall: &mut Recall,
         stat: &mut Option<Stat>,
     ) -> Option<Result<Qid>> {
-        let last = path.iter().rposition(|b| *b == b'/').map_or(0, |slash| slash + 1);
-        let name = Name::new(&path[last..]).ok()?;
-        let (dir, view) = recall.dir(self, who, &path[..last])?;
+        let (way, name) = Name::last_of(path)?;
+        let (dir, view) = recall.dir(self, who, way)?;
         if !(who.checked || who.is_root() || dir.checks(who)) {
             return None;
         }
