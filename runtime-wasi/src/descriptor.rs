@@ -214,7 +214,7 @@ impl Descriptor {
     /// How to read its `file` without asking that.
     #[inline(always)]
     pub fn direct(&self, file: &FileRef) -> Option<&Direct> {
-        self.direct.direct.get_or_init(|| file.direct()).as_ref()
+        self.direct.direct.get_or_init(|| file.clone().direct()).as_ref()
     }
 
     /// The same, and the qid of its node, where both are known already.

@@ -64,8 +64,8 @@ struct Mere {
 
 impl Writer {
     pub fn new(who: &Caller) -> Writer {
-        let mere = Mere { gid: who.gid, groups: who.groups.clone(), unknown: who.checked };
-        Writer((!who.is_root()).then_some(mere))
+        let mere = || Mere { gid: who.gid, groups: who.groups.clone(), unknown: who.checked };
+        Writer((!who.is_root()).then(mere))
     }
 
     /// What a write by him leaves of the mode of a file of `group` (inode(7)): no set-user-id; set-group-id where the group may

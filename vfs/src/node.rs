@@ -255,8 +255,8 @@ pub trait OpenFile: Any + Send + Sync {
     fn backing(&self) -> Option<BorrowedFd<'_>> {
         None
     }
-    /// How to read and measure it without coming through here, for one who does so often. None where there is more to it.
-    fn direct(&self) -> Option<Direct> {
+    /// How to read, write and measure it without coming through here, for one who does so often. None where there is more to it.
+    fn direct(self: Arc<Self>) -> Option<Direct> {
         None
     }
     /// Reads at `offset`; 0 bytes is the end. A stream with nothing to give is an [`Op::Later`].

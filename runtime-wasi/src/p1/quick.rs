@@ -93,7 +93,11 @@ fn write(
     }
     let (buf, len) = good!(call.memory.iovec(iovs, 0));
     let offset = at.unwrap_or(descriptor.offset);
-    let n = done!(file.write(offset, good!(call.memory.bytes(buf, len))));
+    let data = good!(call.memory.bytes(buf, len));
+    let n = match descriptor.direct(file).and_then(|direct| direct.write(offset, data)) {
+        Some(written) => good!(written),
+        None => done!(file.write(offset, data)),
+    };
     Usage::add_alone(&call.guest.usage.written_bytes, n as u64);
     Some(Ok((n, offset + n as u64)))
 }

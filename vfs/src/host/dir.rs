@@ -3,6 +3,7 @@
 //! Any number of readers may list one open directory from cookies of their own. The descriptor has one position, so a
 //! reader who goes on where the last one stopped gets what was left over, and any other seeks.
 
+use super::fd::Fd;
 use super::node::HostNode;
 use super::seen::{FileId, Seen};
 use crate::*;
@@ -16,7 +17,7 @@ pub(super) struct HostDir {
     node: NodeRef,
     host: Arc<HostNode>,
     dev: u64,
-    fd: Arc<OwnedFd>,
+    fd: Arc<Fd>,
     listing: Mutex<Listing>,
 }
 
@@ -37,7 +38,13 @@ struct Listing {
 
 impl HostDir {
     pub fn new(host: Arc<HostNode>, fd: OwnedFd) -> HostDir {
-        HostDir { node: host.clone(), dev: host.device(), host, fd: Arc::new(fd), listing: Mutex::default() }
+        HostDir {
+            node: host.clone(),
+            dev: host.device(),
+            host,
+            fd: Arc::new(fd.into()),
+            listing: Mutex::default(),
+        }
     }
 
     /// The qid as far as the listing tells. A mount point shows the directory under it until it is walked to.

@@ -4,9 +4,10 @@
 //! looks, or opens at once, does not. What holds for a walk holds here: one name beneath one open directory, no link
 //! followed, and nothing but regular files and directories is ever opened.
 
+use super::fd::Fd;
 use super::file::HostFile;
 use super::node::{HostNode, how};
-use super::nodeless::{Bare, NodelessFile};
+use super::nodeless::NodelessFile;
 use super::seen::{Glimpse, Seen};
 use super::tree::By;
 use crate::*;
@@ -32,16 +33,17 @@ impl HostNode {
             && mark.is_of_dir()
             && mark.is_on(&*dir, name)
         {
-            return Ok(self.tree.node(self, name, kept.seen()?, By::Path(kept.fd.clone())));
+            return Ok(self.tree.node(self, name, kept.seen()?, By::Path(kept.clone())));
         }
-        let fd = Arc::new(self.tree.with_room(|| self.tree.confinement.step(&dir, name))?);
+        let fd = self.tree.with_room(|| self.tree.confinement.step(&dir, name))?;
         let seen = Seen::of(&fd)?;
-        let node = self.tree.node(self, name, &seen, By::Path(fd.clone()));
-        if seen.kind().is_dir() {
-            let (mark, size) = (seen.mark(), seen.size());
-            self.tree.recent.keep(self.id(), mark, size, &Arc::new(Bare::of(name, fd, seen)));
+        if !seen.kind().is_dir() {
+            return Ok(self.tree.node(self, name, &seen, By::Path(Arc::new(fd.into()))));
         }
-        Ok(node)
+        let (mark, size) = (seen.mark(), seen.size());
+        let fd = Arc::new(Fd::seen_as(fd, seen));
+        self.tree.recent.keep(self.id(), name, mark, size, &fd);
+        Ok(self.tree.node(self, name, fd.seen()?, By::Path(fd.clone())))
     }
 
     /// The stat of the entry `name`, but for its birth, which costs a slower call. None where a walk has more to say.
@@ -75,7 +77,7 @@ impl HostNode {
             && !mark.is_of_dir()
             && mark.is_on(&*dir, name)
         {
-            return Some(Ok(Arc::new(NodelessFile::again(self.me(), kept))));
+            return Some(Ok(Arc::new(NodelessFile::again(self.me(), name, kept))));
         }
         // A name may mean another file at any moment: what it is is asked of a descriptor that opens nothing, and that very
         // file is opened then.
@@ -86,20 +88,18 @@ impl HostNode {
         let nodes = self.tree.nodes();
         let glimpse = Glimpse::of(&path).ok()??;
         let open = || self.tree.confinement.again(&path, how(flags));
-        let fd = Arc::new(self.tree.with_room(open).ok()?);
-        let bare = Arc::new(Bare::new(name, fd));
+        let fd: Arc<Fd> = Arc::new(self.tree.with_room(open).ok()?.into());
         if shared {
-            self.tree.recent.keep(self.id(), glimpse.mark, glimpse.size, &bare);
+            self.tree.recent.keep(self.id(), name, glimpse.mark, glimpse.size, &fd);
         }
         // A node hears of what is done to its file, and knows of set-id bits that a write is to clear.
         if writes && (glimpse.is_set_id || self.tree.living(glimpse.id).is_some()) {
-            let seen = bare.seen().ok()?;
-            let node = self.tree.node(self, name, seen, By::Open(&bare.fd));
+            let node = self.tree.node(self, name, fd.seen().ok()?, By::Open(&fd));
             if flags.contains(OpenFlags::TRUNCATE) {
                 node.changed();
             }
-            return Some(Ok(Arc::new(HostFile::new(node, bare.fd.clone(), who, flags))));
+            return Some(Ok(Arc::new(HostFile::new(node, fd, who, flags))));
         }
-        Some(Ok(Arc::new(NodelessFile::new(self.me(), bare, who, flags, glimpse.id.dev, nodes))))
+        Some(Ok(Arc::new(NodelessFile::new(self.me(), name, fd, who, flags, glimpse.id.dev, nodes))))
     }
 }

@@ -1,5 +1,6 @@
 //! An open regular file of the host: a descriptor of its own, read and written at offsets.
 
+use super::fd::Fd;
 use super::late;
 use super::node::HostNode;
 use crate::lock::{Lock, LockOwner};
@@ -7,7 +8,7 @@ use crate::*;
 use parking_lot::Mutex;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::FallocateFlags;
-use rustix::io::{IoSlice, ReadWriteFlags, retry_on_intr};
+use rustix::io::{Errno as E, IoSlice, ReadWriteFlags, retry_on_intr};
 use std::sync::Arc;
 
 pub(super) struct HostFile {
@@ -15,7 +16,7 @@ pub(super) struct HostFile {
     /// The same, as what it is.
     host: Arc<HostNode>,
     /// Shared with an fsync that is under way on another thread.
-    fd: Arc<OwnedFd>,
+    fd: Arc<Fd>,
     appends: bool,
     /// Who has it open for writing.
     writer: Option<Writer>,
@@ -24,13 +25,13 @@ pub(super) struct HostFile {
 }
 
 impl HostFile {
-    pub fn new(host: Arc<HostNode>, fd: Arc<OwnedFd>, who: &Caller, flags: OpenFlags) -> HostFile {
+    pub fn new(host: Arc<HostNode>, fd: Arc<Fd>, who: &Caller, flags: OpenFlags) -> HostFile {
         let writer = flags.contains(OpenFlags::WRITE).then(|| Writer::new(who));
         HostFile::opened(host, fd, flags.contains(OpenFlags::APPEND), writer)
     }
 
     /// One that `writer` has open for writing, if anybody.
-    pub fn opened(host: Arc<HostNode>, fd: Arc<OwnedFd>, appends: bool, writer: Option<Writer>) -> HostFile {
+    pub fn opened(host: Arc<HostNode>, fd: Arc<Fd>, appends: bool, writer: Option<Writer>) -> HostFile {
         HostFile { node: host.clone(), host, fd, appends, writer, end: Mutex::new(()) }
     }
 
@@ -134,16 +135,30 @@ impl OpenFile for HostFile {
     }
 }
 
+/// pread(2), right where it is asked for: see `direct.rs`.
+#[inline(always)]
 pub(super) fn pread(fd: &OwnedFd, offset: u64, buf: &mut [u8]) -> Result<usize> {
-    Ok(retry_on_intr(|| rustix::io::pread(fd, &mut *buf, offset))?)
+    loop {
+        match rustix::io::pread(fd, &mut *buf, offset) {
+            Err(E::INTR) => {}
+            read => return Ok(read?),
+        }
+    }
 }
 
+/// pwrite(2), likewise.
+#[inline(always)]
 pub(super) fn pwrite(fd: &OwnedFd, offset: u64, data: &[u8]) -> Result<usize> {
-    Ok(retry_on_intr(|| rustix::io::pwrite(fd, data, offset))?)
+    loop {
+        match rustix::io::pwrite(fd, data, offset) {
+            Err(E::INTR) => {}
+            written => return Ok(written?),
+        }
+    }
 }
 
 /// fsync(2) or fdatasync(2).
-pub(super) fn sync<'a>(fd: Arc<OwnedFd>, data_only: bool) -> Op<'a, ()> {
+pub(super) fn sync<'a>(fd: Arc<Fd>, data_only: bool) -> Op<'a, ()> {
     waiting(move || {
         let done = if data_only { rustix::fs::fdatasync(&fd) } else { rustix::fs::fsync(&fd) };
         Ok(done?)

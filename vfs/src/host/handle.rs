@@ -5,6 +5,7 @@
 //! handle that was not used for longest (a clock, not an exact order) is closed. Its node opens it again when it needs it
 //! (`node.rs`), and checks there that it got the same file.
 
+use super::fd::Fd;
 use parking_lot::Mutex;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -21,14 +22,14 @@ const NOWHERE: u32 = u32::MAX;
 /// The place of one node's descriptor.
 pub(super) enum Handle {
     /// A tree's root, which has no parent to be opened again from: no pool closes it, and nobody has to count who uses it.
-    Pinned(Arc<OwnedFd>),
+    Pinned(Arc<Fd>),
     /// Made when there is one to keep: who opens a file at once mostly has none.
     Kept(OnceLock<Arc<Slot>>),
 }
 
 /// One node's descriptor in a pool, open or closed.
 pub(super) struct Slot {
-    fd: Mutex<Option<Arc<OwnedFd>>>,
+    fd: Mutex<Option<Arc<Fd>>>,
     used: AtomicBool,
     slot: AtomicU32,
 }
@@ -69,7 +70,7 @@ fn raise_descriptor_limit() {
 /// A descriptor that stays open while this is held.
 pub(super) enum Lent<'a> {
     Pinned(&'a OwnedFd),
-    Shared(Arc<OwnedFd>),
+    Shared(Arc<Fd>),
 }
 
 impl Deref for Lent<'_> {
@@ -100,7 +101,7 @@ impl Handle {
         }
     }
     /// The same, to be held for as long as wanted.
-    pub fn share(&self) -> Option<Arc<OwnedFd>> {
+    pub fn share(&self) -> Option<Arc<Fd>> {
         match self {
             Handle::Pinned(fd) => Some(fd.clone()),
             Handle::Kept(slot) => slot.get()?.get(),
@@ -125,7 +126,7 @@ impl Slot {
     fn closed() -> Arc<Slot> {
         Arc::new(Slot { fd: Mutex::new(None), used: AtomicBool::new(true), slot: AtomicU32::new(NOWHERE) })
     }
-    fn get(&self) -> Option<Arc<OwnedFd>> {
+    fn get(&self) -> Option<Arc<Fd>> {
         let fd = self.fd.lock().clone();
         if fd.is_some() && !self.used.load(Ordering::Relaxed) {
             self.used.store(true, Ordering::Relaxed);
@@ -137,7 +138,7 @@ impl Slot {
         if fd.is_some() && !self.used.load(Ordering::Relaxed) {
             self.used.store(true, Ordering::Relaxed);
         }
-        fd.as_deref().map(ask)
+        fd.as_deref().map(|fd| ask(fd))
     }
 }
 
@@ -155,7 +156,7 @@ impl HandlePool {
     }
 
     /// Keeps `fd` in `handle`, at the cost of another handle where the pool is full.
-    pub fn keep(&self, handle: &Handle, fd: Arc<OwnedFd>) {
+    pub fn keep(&self, handle: &Handle, fd: Arc<Fd>) {
         let Handle::Kept(handle) = handle else { return };
         let handle = handle.get_or_init(Slot::closed);
         let replaced = handle.fd.lock().replace(fd);
@@ -220,7 +221,7 @@ impl Ring {
 
     /// Takes the descriptor of one that was not used since the hand last passed it, and frees its slot. (One that was
     /// taken while its owner was keeping another has a slot and no descriptor.)
-    fn close_one(&mut self) -> Option<(Arc<Slot>, Option<Arc<OwnedFd>>)> {
+    fn close_one(&mut self) -> Option<(Arc<Slot>, Option<Arc<Fd>>)> {
         for _ in 0..2 * self.slots.len() {
             let slot = self.hand;
             self.hand = (self.hand + 1) % self.slots.len();
@@ -242,8 +243,8 @@ impl Ring {
 mod tests {
     use super::*;
 
-    fn some_fd() -> Arc<OwnedFd> {
-        Arc::new(std::fs::File::open("/dev/null").unwrap().into())
+    fn some_fd() -> Arc<Fd> {
+        Arc::new(OwnedFd::from(std::fs::File::open("/dev/null").unwrap()).into())
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use super::file::HostFile;
 use super::node::{HostNode, how};
-use super::nodeless::{Bare, NodelessFile};
+use super::nodeless::NodelessFile;
 use super::seen::Seen;
 use super::tree::By;
 use crate::*;
@@ -57,7 +57,7 @@ impl HostNode {
         if self.repair(who, &dir, mode, &fd, &seen)? {
             seen = Seen::of(&fd)?;
         }
-        let fd = Arc::new(fd);
+        let fd = Arc::new(fd.into());
         let node = self.tree.node(self, name, &seen, By::Open(&fd));
         let file = Arc::new(HostFile::new(node.clone(), fd, who, flags));
         Ok((node, file))
@@ -80,8 +80,8 @@ impl HostNode {
         if self.may_be_wrong(who, mode) {
             self.repair(who, &dir, mode, &fd, &Seen::of(&fd)?)?;
         }
-        let bare = Arc::new(Bare::new(name, Arc::new(fd)));
-        Ok(Arc::new(NodelessFile::new(self.me(), bare, who, flags, self.device(), nodes)))
+        let fd = Arc::new(fd.into());
+        Ok(Arc::new(NodelessFile::new(self.me(), name, fd, who, flags, self.device(), nodes)))
     }
 
     fn make_fd(
@@ -156,7 +156,7 @@ impl HostNode {
         kind: Kind,
         mode: Option<Mode>,
     ) -> Result<NodeRef> {
-        let fd = Arc::new(self.tree.with_room(|| self.tree.confinement.step(dir, name))?);
+        let fd = Arc::new(self.tree.with_room(|| self.tree.confinement.step(dir, name))?.into());
         let seen = Seen::of(&fd)?;
         let node = self.tree.node(self, name, &seen, By::Path(fd));
         // The maker owns it, so the mode that is given back is one that he could set himself.

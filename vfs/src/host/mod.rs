@@ -34,7 +34,9 @@
 mod attr;
 mod confine;
 mod dir;
+mod direct;
 mod entry;
+mod fd;
 mod file;
 mod follow;
 mod handle;
@@ -50,6 +52,7 @@ mod tree;
 mod xattr;
 
 use crate::{NodeRef, Result};
+pub use direct::{Direct, Measure};
 use handle::HandlePool;
 use node::HostNode;
 use std::path::Path;

@@ -5,6 +5,7 @@
 
 use super::confine::again_dir;
 use super::dir::HostDir;
+use super::fd::Fd;
 use super::file::HostFile;
 use super::handle::{Handle, Lent};
 use super::seen::{Born, FileId, Seen};
@@ -30,7 +31,7 @@ pub(super) struct HostNode {
     set_id: AtomicBool,
     pub handle: Handle,
     /// A descriptor of someone who has the file open: good as a handle while it lasts, also after unlink.
-    opened: Mutex<Weak<OwnedFd>>,
+    opened: Mutex<Weak<Fd>>,
     /// The number of the kernel's watch, where somebody follows it, or -1.
     followed: AtomicI32,
     /// Where it was found last; none for the root.
@@ -43,7 +44,7 @@ impl HostNode {
         seen: &Seen,
         at: Option<(Arc<HostNode>, NameBuf)>,
         handle: Handle,
-        opened: Weak<OwnedFd>,
+        opened: Weak<Fd>,
     ) -> Arc<HostNode> {
         Arc::new_cyclic(|me| HostNode {
             tree: tree.clone(),
@@ -62,7 +63,7 @@ impl HostNode {
     }
 
     /// That of a file which the kernel does not tell from others: `fd` is all that is known of it.
-    pub fn unknown(dir: &HostNode, name: Name<'_>, fd: &Arc<OwnedFd>) -> Arc<HostNode> {
+    pub fn unknown(dir: &HostNode, name: Name<'_>, fd: &Arc<Fd>) -> Arc<HostNode> {
         let at = Some((dir.me(), name.to_owned()));
         HostNode::new(&dir.tree, &Seen::nothing(), at, Handle::closed(), Arc::downgrade(fd))
     }
@@ -142,7 +143,7 @@ impl HostNode {
     }
 
     /// Someone has the file open as `fd`.
-    pub fn opened_as(&self, fd: &Arc<OwnedFd>) {
+    pub fn opened_as(&self, fd: &Arc<Fd>) {
         let mut opened = self.opened.lock();
         if opened.strong_count() == 0 {
             *opened = Arc::downgrade(fd);
@@ -150,7 +151,7 @@ impl HostNode {
     }
 
     /// Opens the handle again, from the nearest directory above that has one, down by name.
-    fn find_again(&self) -> Result<Arc<OwnedFd>> {
+    fn find_again(&self) -> Result<Arc<Fd>> {
         let mut way = vec![self.me()];
         let mut fd = loop {
             let last = &way[way.len() - 1];
@@ -163,9 +164,9 @@ impl HostNode {
         while let Some(node) = way.pop() {
             let Some((_, name)) = node.at.lock().clone() else { return Errno::ESTALE.into() };
             let step = self.tree.with_room(|| self.tree.confinement.step(&fd, name.as_name()));
-            let found = match step {
+            let found: Arc<Fd> = match step {
                 Err(E::NOENT | E::NOTDIR) => return Errno::ESTALE.into(),
-                found => Arc::new(found?),
+                found => Arc::new(found?.into()),
             };
             let seen = Seen::of(&found)?;
             if !node.is(&seen) {
@@ -250,7 +251,7 @@ impl HostNode {
         if flags.contains(OpenFlags::DIRECTORY) {
             return Errno::ENOTDIR.into();
         }
-        let fd = Arc::new(self.open_as(how(flags))?);
+        let fd = Arc::new(self.open_as(how(flags))?.into());
         if flags.contains(OpenFlags::TRUNCATE) {
             self.changed();
         }

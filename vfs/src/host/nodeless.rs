@@ -2,44 +2,21 @@
 //! the table of those that live and taking it out again would cost more than all that most programs do with a file, which is
 //! to read or write it and close it.
 
+use super::fd::Fd;
 use super::file::{HostFile, pread, pwrite};
 use super::node::HostNode;
 use super::seen::Seen;
 use super::tree::By;
 use crate::lock::{Lock, LockOwner};
 use crate::*;
-use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fd::BorrowedFd;
 use std::sync::{Arc, OnceLock};
-
-/// A file of the host that is open, by itself.
-pub(super) struct Bare {
-    /// In the directory that it was found in.
-    pub name: NameBuf,
-    pub fd: Arc<OwnedFd>,
-    /// What the kernel said of it when it was asked.
-    seen: OnceLock<Seen>,
-}
-
-impl Bare {
-    pub fn new(name: Name<'_>, fd: Arc<OwnedFd>) -> Bare {
-        Bare { name: name.to_owned(), fd, seen: OnceLock::new() }
-    }
-    pub fn of(name: Name<'_>, fd: Arc<OwnedFd>, seen: Seen) -> Bare {
-        Bare { name: name.to_owned(), fd, seen: seen.into() }
-    }
-
-    pub fn seen(&self) -> Result<&Seen> {
-        if let Some(seen) = self.seen.get() {
-            return Ok(seen);
-        }
-        let seen = Seen::of(&self.fd)?;
-        Ok(self.seen.get_or_init(|| seen))
-    }
-}
 
 pub(super) struct NodelessFile {
     dir: Arc<HostNode>,
-    bare: Arc<Bare>,
+    /// In the directory that it was found in.
+    name: NameBuf,
+    fd: Arc<Fd>,
     /// How it is open for writing, if it is.
     writing: Option<Writing>,
     whole: OnceLock<HostFile>,
@@ -55,11 +32,12 @@ struct Writing {
 }
 
 impl NodelessFile {
-    /// What was found in `dir`, or made there, on `device`, when its tree had made so many `nodes` and none that lives was of this
+    /// What was found as `name` in `dir`, or made there, on `device`, when its tree had made so many `nodes` and none that lives was of this
     /// file.
     pub fn new(
         dir: Arc<HostNode>,
-        bare: Arc<Bare>,
+        name: Name<'_>,
+        fd: Arc<Fd>,
         who: &Caller,
         flags: OpenFlags,
         device: u64,
@@ -71,18 +49,38 @@ impl NodelessFile {
             device,
             nodes,
         });
-        NodelessFile { dir, bare, writing, whole: OnceLock::new() }
+        NodelessFile { dir, name: name.to_owned(), fd, writing, whole: OnceLock::new() }
     }
 
     /// What was kept, opened for reading.
-    pub fn again(dir: Arc<HostNode>, kept: Arc<Bare>) -> NodelessFile {
-        NodelessFile { dir, bare: kept, writing: None, whole: OnceLock::new() }
+    pub fn again(dir: Arc<HostNode>, name: Name<'_>, kept: Arc<Fd>) -> NodelessFile {
+        NodelessFile { dir, name: name.to_owned(), fd: kept, writing: None, whole: OnceLock::new() }
+    }
+
+    /// Writes what `fd`, which is its own, is to have. None where that is for the whole file to do.
+    #[inline(always)]
+    pub fn write_bytes(&self, fd: &Fd, offset: u64, data: &[u8]) -> Option<Result<usize>> {
+        let writing = self.writing.as_ref()?;
+        if writing.appends || self.whole.get().is_some() {
+            return None;
+        }
+        let written = pwrite(fd, offset, data);
+        if written.is_ok() && self.dir.tree.nodes() != writing.nodes {
+            return Some(written.and_then(|written| self.tell(written)));
+        }
+        Some(written)
+    }
+
+    /// With a node there is somebody to tell of a write, and perhaps a set-id bit to clear.
+    #[cold]
+    fn tell(&self, written: usize) -> Result<usize> {
+        self.whole().written().map(|()| written)
     }
 
     /// The same file with its node.
     fn whole(&self) -> &HostFile {
         self.whole.get_or_init(|| {
-            let Bare { name, fd, .. } = &*self.bare;
+            let NodelessFile { name, fd, .. } = self;
             // As it is now: what its mode is decides what a write does.
             let node = match Seen::of(fd) {
                 Ok(seen) => self.node_of(&seen),
@@ -99,7 +97,7 @@ impl NodelessFile {
 
     fn node_of(&self, seen: &Seen) -> Arc<HostNode> {
         let tree = &self.dir.tree;
-        let Bare { name, fd, .. } = &*self.bare;
+        let NodelessFile { name, fd, .. } = self;
         // A node that lives knows better where it is by now, and what became of it.
         match tree.living(seen.id()).filter(|node| node.is(seen)) {
             Some(node) => {
@@ -128,36 +126,28 @@ impl OpenFile for NodelessFile {
         if let Some(whole) = self.whole.get() {
             return whole.stat();
         }
-        match self.bare.seen() {
+        match self.fd.seen() {
             Ok(seen) => {
                 let path = self.dir.tree.path(seen.id());
-                Seen::stat_again(&self.bare.fd, Kind::File, seen.born(), path, |_, _| {})
+                Seen::stat_again(&*self.fd, Kind::File, seen.born(), path, |_, _| {})
             }
             Err(error) => Op::err(error),
         }
     }
     fn read<'a>(&'a self, offset: u64, buf: &'a mut [u8]) -> Op<'a, usize> {
-        pread(&self.bare.fd, offset, buf).into()
+        pread(&self.fd, offset, buf).into()
     }
-    fn direct(&self) -> Option<Direct> {
-        Some(Direct::new(self.bare.fd.clone()))
+    fn direct(self: Arc<Self>) -> Option<Direct> {
+        Some(Direct::new(self.fd.clone(), self))
     }
     fn backing(&self) -> Option<BorrowedFd<'_>> {
         self.whole().backing()
     }
     fn write<'a>(&'a self, offset: u64, data: &'a [u8]) -> Op<'a, usize> {
-        let (Some(writing), None) = (&self.writing, self.whole.get()) else {
-            return self.whole().write(offset, data);
-        };
-        if writing.appends {
-            return self.whole().write(offset, data);
+        match self.write_bytes(&self.fd, offset, data) {
+            Some(written) => written.into(),
+            None => self.whole().write(offset, data),
         }
-        let written = pwrite(&self.bare.fd, offset, data);
-        // With a node there is somebody to tell, and perhaps a set-id bit to clear.
-        if written.is_ok() && self.dir.tree.nodes() != writing.nodes {
-            return written.and_then(|written| self.whole().written().map(|()| written)).into();
-        }
-        written.into()
     }
     fn append<'a>(&'a self, data: &'a [u8]) -> Op<'a, (usize, u64)> {
         self.whole().append(data)
@@ -176,7 +166,7 @@ impl OpenFile for NodelessFile {
     }
     fn flush(&self) -> Op<'_, ()> {
         match &self.writing {
-            Some(writing) => super::late::tell(&self.dir.tree, writing.device, &self.bare.fd),
+            Some(writing) => super::late::tell(&self.dir.tree, writing.device, &self.fd),
             None => Op::ok(()),
         }
     }

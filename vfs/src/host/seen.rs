@@ -390,7 +390,10 @@ mod tests {
             assert_eq!((c.to_bytes(), c.count_bytes()), (&name[..], len));
         }
         for len in [Name::MAX + 1, Name::MAX + 2, 1024] {
-            assert!(c_name(Name::known(&vec![b'x'; len]), &mut space).unwrap_err().is(Errno::ENAMETOOLONG), "{len}");
+            assert!(
+                c_name(Name::known(&vec![b'x'; len]), &mut space).unwrap_err().is(Errno::ENAMETOOLONG),
+                "{len}"
+            );
         }
     }
 }

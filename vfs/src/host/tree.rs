@@ -2,6 +2,7 @@
 
 use super::HostOptions;
 use super::confine::Confinement;
+use super::fd::Fd;
 use super::follow::Followers;
 use super::handle::{Handle, HandlePool};
 use super::late::Telling;
@@ -13,7 +14,6 @@ use super::seen::{FileId, FileIdHasher, Seen};
 use crate::lock::LockTable;
 use crate::{Errno, Error, Name, Result, TreeTag};
 use parking_lot::Mutex;
-use rustix::fd::OwnedFd;
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::path::Path;
@@ -23,9 +23,9 @@ use std::sync::{Arc, Weak};
 /// The descriptor by which a file was found.
 pub(super) enum By<'a> {
     /// One with O_PATH, which its node keeps as a handle.
-    Path(Arc<OwnedFd>),
+    Path(Arc<Fd>),
     /// One that it is open as: good as a handle while it lasts.
-    Open(&'a Arc<OwnedFd>),
+    Open(&'a Arc<Fd>),
 }
 
 pub(super) struct Tree {
@@ -72,7 +72,7 @@ impl Tree {
             followers: Followers::default(),
             nodes: AtomicU64::new(0),
         });
-        let root = HostNode::new(&tree, &seen, None, Handle::Pinned(Arc::new(fd)), Weak::new());
+        let root = HostNode::new(&tree, &seen, None, Handle::Pinned(Arc::new(fd.into())), Weak::new());
         tree.live.lock().insert(seen.id(), Arc::downgrade(&root));
         Ok(root)
     }

@@ -1,14 +1,18 @@
-//! A file of this machine, used by who holds it open without asking its [`OpenFile`](crate::OpenFile) for each read. A guest's read
-//! of a file that is in memory costs a few hundred nanoseconds; finding a way through three objects to a descriptor is some
-//! of them.
+//! A file of the host, used by who holds it open without asking its [`OpenFile`](crate::OpenFile) for each read or write. A
+//! guest's read of what is in memory takes a few hundred nanoseconds; the way through three objects to a descriptor is some
+//! of them, and so is each return from a system call through a function that was called for it.
 
+use super::fd::Fd;
+use super::file::pread;
+use super::nodeless::NodelessFile;
 use crate::{Result, Stat, Time};
-use rustix::fd::OwnedFd;
-use rustix::io::retry_on_intr;
 use std::sync::Arc;
 
-/// A regular file that is open. What reads it is told what the file would tell, and nobody else need know of it.
-pub struct Direct(Arc<OwnedFd>);
+/// A regular file that is open. Nobody else need know that it is read; who is to hear of its writes does.
+pub struct Direct {
+    fd: Arc<Fd>,
+    file: Arc<NodelessFile>,
+}
 
 /// What of a regular file's stat changes with its bytes and names.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,20 +25,26 @@ pub struct Measure {
 }
 
 impl Direct {
-    pub(crate) fn new(fd: Arc<OwnedFd>) -> Direct {
-        Direct(fd)
+    pub(super) fn new(fd: Arc<Fd>, file: Arc<NodelessFile>) -> Direct {
+        Direct { fd, file }
     }
 
     /// As [`OpenFile::read`](crate::OpenFile::read).
     #[inline(always)]
     pub fn read(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        Ok(retry_on_intr(|| rustix::io::pread(&*self.0, &mut *buf, offset))?)
+        pread(&self.fd, offset, buf)
+    }
+
+    /// As [`OpenFile::write`](crate::OpenFile::write). None where there is more to a write than its bytes.
+    #[inline(always)]
+    pub fn write(&self, offset: u64, data: &[u8]) -> Option<Result<usize>> {
+        self.file.write_bytes(&self.fd, offset, data)
     }
 
     /// As [`OpenFile::stat`](crate::OpenFile::stat).
     #[inline(always)]
     pub fn measure(&self) -> Result<Measure> {
-        let stat = rustix::fs::fstat(&*self.0);
+        let stat = rustix::fs::fstat(&*self.fd);
         // Looked at where it lies.
         let stat = match &stat {
             Ok(stat) => stat,
