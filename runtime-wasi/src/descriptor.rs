@@ -4,6 +4,7 @@
 
 use crate::p1::abi::{FdFlags, Rights};
 use crate::p1::errno::NOTCAPABLE;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use vfs::{Aspect, Direct, Errno, FileRef, Kind, Nature, NodeRef, Place, Qid, Result};
 
@@ -35,9 +36,10 @@ pub(crate) struct Descriptor {
     direct: Shortcut,
 }
 
-/// What is asked of a file once, by whoever reads it or looks at it.
+/// What is asked of a file that is used a second time: most are read or written once.
 #[derive(Default)]
 struct Shortcut {
+    used: AtomicBool,
     direct: OnceLock<Option<Direct>>,
     /// The qid of its node, once it was told.
     node: OnceLock<Qid>,
@@ -211,9 +213,20 @@ impl Descriptor {
         }
     }
 
-    /// How to read its `file` without asking that.
+    /// How to use its `file` without asking that, where that was worth finding out.
     #[inline(always)]
     pub fn direct(&self, file: &FileRef) -> Option<&Direct> {
+        match self.direct.direct.get() {
+            Some(direct) => direct.as_ref(),
+            None => self.find_direct(file),
+        }
+    }
+
+    #[cold]
+    fn find_direct(&self, file: &FileRef) -> Option<&Direct> {
+        if !self.direct.used.swap(true, Ordering::Relaxed) {
+            return None;
+        }
         self.direct.direct.get_or_init(|| file.clone().direct()).as_ref()
     }
 

@@ -26,10 +26,21 @@ pub(crate) struct Guest {
     pub recall: Recall,
     pub control: Arc<Control>,
     pub usage: Arc<Usage>,
+    /// What is to be added to that.
+    pub tally: Tally,
     pub trace: Trace,
     pub limiter: MemoryLimiter,
     /// What the monotonic clock counts from.
     pub began: Instant,
+}
+
+/// What a guest did since its task was told: told before it waits, at every tick of those that do not, and at its end. A count
+/// that others read lies further away than those which only the guest's thread knows.
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub calls: u64,
+    pub read_bytes: u64,
+    pub written_bytes: u64,
 }
 
 /// A directory that a guest finds open at its start, and the name it is told.
@@ -101,6 +112,7 @@ impl Guest {
             recall: Recall::default(),
             control,
             usage: start.usage,
+            tally: Tally::default(),
             trace: start.trace,
             limiter,
             began: Instant::now(),
@@ -113,6 +125,19 @@ impl Guest {
         let open = self.fds.open() as u64;
         self.usage.files.store(open, Ordering::Relaxed);
         self.together.set(open);
+    }
+
+    /// Tells the task what the guest did since it was told last.
+    pub fn tell_tally(&mut self) {
+        let Tally { calls, read_bytes, written_bytes } = std::mem::take(&mut self.tally);
+        let counts = [
+            (&self.usage.calls, calls),
+            (&self.usage.read_bytes, read_bytes),
+            (&self.usage.written_bytes, written_bytes),
+        ];
+        for (counter, more) in counts.into_iter().filter(|(_, more)| *more > 0) {
+            Usage::add(counter, more);
+        }
     }
 
     /// Fails with EMFILE where it, or its container, has as many files open as may be.
@@ -132,6 +157,7 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
+        self.tell_tally();
         self.usage.files.store(0, Ordering::Relaxed);
         self.usage.memory.store(0, Ordering::Relaxed);
     }

@@ -19,6 +19,8 @@ const EXIT_HOST: i32 = 126;
 pub(crate) trait Hosted: Send + 'static {
     fn control(&self) -> &Control;
     fn limiter(&mut self) -> &mut MemoryLimiter;
+    /// A tick of the clock found it computing.
+    fn ticked(&mut self) {}
 }
 
 impl Hosted for Guest {
@@ -27,6 +29,9 @@ impl Hosted for Guest {
     }
     fn limiter(&mut self) -> &mut MemoryLimiter {
         &mut self.limiter
+    }
+    fn ticked(&mut self) {
+        self.tell_tally();
     }
 }
 

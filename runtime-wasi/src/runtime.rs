@@ -209,7 +209,8 @@ impl WasiRuntime {
         let mut store = Store::new(&self.engine, guest);
         store.limiter(|guest| guest.limiter());
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|context| {
+        store.epoch_deadline_callback(|mut context| {
+            context.data_mut().ticked();
             let used_up = context.data().control().used_up();
             Ok(if used_up { UpdateDeadline::Yield(1) } else { UpdateDeadline::Continue(1) })
         });

@@ -27,12 +27,6 @@ impl Usage {
     pub fn add(counter: &AtomicU64, n: u64) {
         counter.fetch_add(n, Ordering::Relaxed);
     }
-    /// [`Usage::add`] for a counter that nobody else adds to at the same time: without the price of an addition that others
-    /// might race.
-    #[inline]
-    pub fn add_alone(counter: &AtomicU64, n: u64) {
-        counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
-    }
     pub fn set_memory(&self, bytes: u64) {
         self.memory.store(bytes, Ordering::Relaxed);
         self.memory_peak.fetch_max(bytes, Ordering::Relaxed);

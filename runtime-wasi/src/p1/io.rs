@@ -2,7 +2,7 @@
 
 use super::Call;
 use super::abi::{FdFlags, Rights};
-use task::{Exit, Usage};
+use task::Exit;
 use vfs::{Errno, Nature, Result};
 
 /// IOV_MAX: more buffers than this are EINVAL, as in readv(2).
@@ -94,7 +94,7 @@ async fn read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u6
             Err(error) => return Err(error),
         }
     }
-    Usage::add_alone(&call.guest.usage.read_bytes, total as u64);
+    call.guest.tally.read_bytes += total as u64;
     Ok(total)
 }
 
@@ -146,6 +146,6 @@ async fn write(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u
             Err(error) => return Err(error),
         }
     }
-    Usage::add_alone(&call.guest.usage.written_bytes, total as u64);
+    call.guest.tally.written_bytes += total as u64;
     Ok((total, end))
 }

@@ -37,7 +37,6 @@ pub(crate) use process::ProcExit;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use task::Usage;
 use vfs::{Error, Result};
 use wasmtime::{Caller, Extern, Linker, Memory};
 
@@ -50,6 +49,8 @@ struct Call<'c> {
 
 impl<'c> Call<'c> {
     fn begin(caller: &'c mut Caller<'_, Guest>, version: Version) -> wasmtime::Result<Call<'c>> {
+        // It may wait in what follows.
+        caller.data_mut().tell_tally();
         let memory = match caller.data().memory {
             Some(memory) => memory,
             None => {
@@ -71,12 +72,12 @@ impl<'c> Call<'c> {
     /// Counts and shows the call, and gives the number that the guest gets.
     #[inline(always)]
     fn end<const N: usize>(
-        &self,
+        &mut self,
         name: &'static str,
         args: impl FnOnce() -> [u64; N],
         result: Result<()>,
     ) -> u32 {
-        Usage::add_alone(&self.guest.usage.calls, 1);
+        self.guest.tally.calls += 1;
         if self.guest.trace.is_on() {
             trace::say(self, name, &args(), &result);
         }

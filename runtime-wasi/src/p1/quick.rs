@@ -10,7 +10,6 @@ use super::fd::put_filestat;
 use super::path::{follow, open_flags};
 use crate::descriptor::{Descriptor, Found};
 use crate::paths;
-use task::Usage;
 use vfs::{Errno, Op, Opened, Result};
 
 /// The value, or the error as the answer of the call.
@@ -53,7 +52,7 @@ fn read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u64>) ->
         Some(direct) => good!(direct.read(offset, buf)),
         None => done!(file.read(offset, buf)),
     };
-    Usage::add_alone(&call.guest.usage.read_bytes, n as u64);
+    call.guest.tally.read_bytes += n as u64;
     Some(Ok(n))
 }
 
@@ -98,7 +97,7 @@ fn write(
         Some(written) => good!(written),
         None => done!(file.write(offset, data)),
     };
-    Usage::add_alone(&call.guest.usage.written_bytes, n as u64);
+    call.guest.tally.written_bytes += n as u64;
     Some(Ok((n, offset + n as u64)))
 }
 

@@ -5,6 +5,7 @@
 //! device. No path is ever kept or put together: a directory that is renamed or replaced while it is used changes what a
 //! name means, never where a descriptor points.
 
+use super::cname::{Space, c_name};
 use crate::{Errno, Error, Name, Result};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, fstatfs, openat, openat2};
@@ -47,8 +48,9 @@ impl Confinement {
 
     /// The entry `name` of `dir`, whatever it is, as an O_PATH descriptor.
     pub fn step(&self, dir: impl AsFd, name: Name<'_>) -> rustix::io::Result<OwnedFd> {
-        let dir = dir.as_fd();
-        retry_on_intr(|| openat2(dir, name.as_bytes(), LOOK, Mode::empty(), self.resolve))
+        let (dir, mut space) = (dir.as_fd(), Space::uninit());
+        let name = c_name(name, &mut space)?;
+        retry_on_intr(|| openat2(dir, name, LOOK, Mode::empty(), self.resolve))
     }
 
     /// Opens the entry `name` of `dir` for use: one that is made by this very call (O_CREAT and O_EXCL) or, where there is no
@@ -61,9 +63,10 @@ impl Confinement {
         flags: OFlags,
         mode: Mode,
     ) -> rustix::io::Result<OwnedFd> {
-        let dir = dir.as_fd();
+        let (dir, mut space) = (dir.as_fd(), Space::uninit());
+        let name = c_name(name, &mut space)?;
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-        retry_on_intr(|| openat2(dir, name.as_bytes(), flags, mode, self.resolve))
+        retry_on_intr(|| openat2(dir, name, flags, mode, self.resolve))
     }
 
     /// The file of the descriptor `fd`, opened again with `flags`: no name is involved, so no race is. ENOSYS without /proc.

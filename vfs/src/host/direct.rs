@@ -7,10 +7,13 @@ use super::file::pread;
 use super::nodeless::NodelessFile;
 use crate::{Result, Stat, Time};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// A regular file that is open. Nobody else need know that it is read; who is to hear of its writes does.
 pub struct Direct {
     fd: Arc<Fd>,
+    /// Its tree's count of nodes.
+    nodes: Arc<AtomicU64>,
     file: Arc<NodelessFile>,
 }
 
@@ -25,8 +28,8 @@ pub struct Measure {
 }
 
 impl Direct {
-    pub(super) fn new(fd: Arc<Fd>, file: Arc<NodelessFile>) -> Direct {
-        Direct { fd, file }
+    pub(super) fn new(fd: Arc<Fd>, nodes: Arc<AtomicU64>, file: Arc<NodelessFile>) -> Direct {
+        Direct { fd, nodes, file }
     }
 
     /// As [`OpenFile::read`](crate::OpenFile::read).
@@ -38,7 +41,7 @@ impl Direct {
     /// As [`OpenFile::write`](crate::OpenFile::write). None where there is more to a write than its bytes.
     #[inline(always)]
     pub fn write(&self, offset: u64, data: &[u8]) -> Option<Result<usize>> {
-        self.file.write_bytes(&self.fd, offset, data)
+        self.file.write_bytes(&self.fd, &self.nodes, offset, data)
     }
 
     /// As [`OpenFile::stat`](crate::OpenFile::stat).

@@ -32,6 +32,7 @@
 //!   [`HostOptions::stay_on_device`] there.
 
 mod attr;
+mod cname;
 mod confine;
 mod dir;
 mod direct;

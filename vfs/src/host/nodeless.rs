@@ -10,6 +10,7 @@ use super::tree::By;
 use crate::lock::{Lock, LockOwner};
 use crate::*;
 use rustix::fd::BorrowedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 pub(super) struct NodelessFile {
@@ -57,15 +58,15 @@ impl NodelessFile {
         NodelessFile { dir, name: name.to_owned(), fd: kept, writing: None, whole: OnceLock::new() }
     }
 
-    /// Writes what `fd`, which is its own, is to have. None where that is for the whole file to do.
+    /// Writes through `fd`, its own. None where that is for the whole file to do. `nodes` is its tree's count of them.
     #[inline(always)]
-    pub fn write_bytes(&self, fd: &Fd, offset: u64, data: &[u8]) -> Option<Result<usize>> {
+    pub fn write_bytes(&self, fd: &Fd, nodes: &AtomicU64, offset: u64, data: &[u8]) -> Option<Result<usize>> {
         let writing = self.writing.as_ref()?;
         if writing.appends || self.whole.get().is_some() {
             return None;
         }
         let written = pwrite(fd, offset, data);
-        if written.is_ok() && self.dir.tree.nodes() != writing.nodes {
+        if written.is_ok() && nodes.load(Ordering::Relaxed) != writing.nodes {
             return Some(written.and_then(|written| self.tell(written)));
         }
         Some(written)
@@ -138,13 +139,13 @@ impl OpenFile for NodelessFile {
         pread(&self.fd, offset, buf).into()
     }
     fn direct(self: Arc<Self>) -> Option<Direct> {
-        Some(Direct::new(self.fd.clone(), self))
+        Some(Direct::new(self.fd.clone(), self.dir.tree.nodes_count().clone(), self))
     }
     fn backing(&self) -> Option<BorrowedFd<'_>> {
         self.whole().backing()
     }
     fn write<'a>(&'a self, offset: u64, data: &'a [u8]) -> Op<'a, usize> {
-        match self.write_bytes(&self.fd, offset, data) {
+        match self.write_bytes(&self.fd, self.dir.tree.nodes_count(), offset, data) {
             Some(written) => written.into(),
             None => self.whole().write(offset, data),
         }

@@ -1,5 +1,6 @@
 //! What the kernel says of a file, and what follows from it: which file it is, its kind, its version.
 
+use super::cname::{Space, c_name};
 use crate::{Device, Errno, Error, Gid, Kind, Mode, Name, Op, Qid, Result, Stat, Time, Uid};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
 use rustix::fs::{AtFlags, Stat as FsStat};
@@ -112,25 +113,6 @@ impl Mark {
                     && (stat.st_ctime, stat.st_ctime_nsec as u32) == (changed.secs, changed.nanos)
             }
         }
-    }
-}
-
-/// For the longest name, as C has it.
-type Space = MaybeUninit<[u8; Name::MAX + 1]>;
-
-/// `name` as C has it. File systems list longer ones than may be (FUSE's up to 1024 bytes): those are ENAMETOOLONG.
-#[inline(always)]
-fn c_name<'a>(name: Name<'_>, space: &'a mut Space) -> Result<&'a CStr> {
-    let name = name.as_bytes();
-    if name.len() > Name::MAX {
-        return Errno::ENAMETOOLONG.into();
-    }
-    let start = space.as_mut_ptr().cast::<u8>();
-    // SAFETY: there is room for `name` and a NUL, both are written before they are read, and no other NUL is in a name.
-    unsafe {
-        start.copy_from_nonoverlapping(name.as_ptr(), name.len());
-        start.add(name.len()).write(0);
-        Ok(CStr::from_bytes_with_nul_unchecked(std::slice::from_raw_parts(start, name.len() + 1)))
     }
 }
 
@@ -274,7 +256,7 @@ impl Seen {
         let mut space = Space::uninit();
         let name = match c_name(name, &mut space) {
             Ok(name) => name,
-            Err(error) => return Some(Err(error)),
+            Err(error) => return Some(Err(error.into())),
         };
         let stat = rustix::fs::statat(dir, name, ENTRY);
         // Looked at where it lies.
@@ -375,25 +357,4 @@ fn version(kind: Kind, mtime: Time, ctime: Time) -> u32 {
 
 fn time(t: &libc::statx_timestamp) -> Time {
     Time { secs: t.tv_sec, nanos: t.tv_nsec }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_that_is_too_long_is_refused_and_others_end_in_nul() {
-        let mut space = Space::uninit();
-        for len in [1, 7, 8, 64, Name::MAX] {
-            let name = vec![b'x'; len];
-            let c = c_name(Name::new(&name).unwrap(), &mut space).unwrap();
-            assert_eq!((c.to_bytes(), c.count_bytes()), (&name[..], len));
-        }
-        for len in [Name::MAX + 1, Name::MAX + 2, 1024] {
-            assert!(
-                c_name(Name::known(&vec![b'x'; len]), &mut space).unwrap_err().is(Errno::ENAMETOOLONG),
-                "{len}"
-            );
-        }
-    }
 }

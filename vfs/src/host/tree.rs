@@ -45,7 +45,8 @@ pub(super) struct Tree {
     pub recent: Recent,
     pub telling: Telling,
     pub followers: Followers,
-    nodes: AtomicU64,
+    /// How many nodes were made, besides the root's.
+    nodes: Arc<AtomicU64>,
 }
 
 impl Tree {
@@ -70,7 +71,7 @@ impl Tree {
             recent,
             telling: Telling::default(),
             followers: Followers::default(),
-            nodes: AtomicU64::new(0),
+            nodes: Arc::default(),
         });
         let root = HostNode::new(&tree, &seen, None, Handle::Pinned(Arc::new(fd.into())), Weak::new());
         tree.live.lock().insert(seen.id(), Arc::downgrade(&root));
@@ -118,9 +119,12 @@ impl Tree {
         node
     }
 
-    /// How many nodes were made, besides the root's.
     pub fn nodes(&self) -> u64 {
         self.nodes.load(Ordering::Relaxed)
+    }
+    /// The count of [`Tree::nodes`], for who looks at it often.
+    pub fn nodes_count(&self) -> &Arc<AtomicU64> {
+        &self.nodes
     }
 
     /// The node of a file, if it lives.
