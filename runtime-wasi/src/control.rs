@@ -15,7 +15,7 @@ use crate::turns::Turn;
 use futures_util::task::AtomicWaker;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -36,6 +36,8 @@ pub(crate) struct Control {
     pub usage: Arc<Usage>,
     /// The thread's cpu clock when the guest got to run last.
     slice: AtomicU64,
+    /// How many ticks it has stayed on its thread since.
+    stayed: AtomicU32,
 }
 
 impl Control {
@@ -47,6 +49,7 @@ impl Control {
             limits: Arc::new(LiveLimits::new(limits)),
             usage,
             slice: AtomicU64::new(0),
+            stayed: AtomicU32::new(0),
         }
     }
 
@@ -76,6 +79,20 @@ impl Control {
     pub fn used_up(&self) -> bool {
         u128::from(self.slice_ns()) >= TURN.as_nanos()
     }
+    /// For a guest that has used up its time, with a thread left for others: whether it may go on where it is. Giving way would
+    /// wake another thread, which takes the guest to another core as often as not. Only asked on the thread that runs it.
+    pub fn stays(&self) -> bool {
+        let limits = self.limits.get();
+        let limited = limits.cpu.is_some() || limits.wall.is_some();
+        let wanted = self.end.get().is_some() || self.stopped.load(Ordering::Acquire);
+        if limited || wanted || self.stayed.load(Ordering::Relaxed) >= STAY {
+            return false;
+        }
+        self.stayed.fetch_add(1, Ordering::Relaxed);
+        Usage::add(&self.usage.user_ns, self.slice_ns());
+        self.slice.store(thread_cpu_ns(), Ordering::Relaxed);
+        true
+    }
     /// All cpu time so far, the running slice included.
     pub fn cpu_ns(&self) -> u64 {
         self.usage.user_ns.load(Ordering::Relaxed) + self.slice_ns()
@@ -84,6 +101,9 @@ impl Control {
 
 /// What a guest has for sure: the epoch moves on for all at once, also for those who have just got to run.
 const TURN: Duration = Duration::from_nanos(TICK.as_nanos() as u64 / 2);
+
+/// At most so many ticks on one thread, whatever is believed about others.
+const STAY: u32 = 10;
 
 /// The calling thread's time on a cpu.
 fn thread_cpu_ns() -> u64 {
@@ -155,6 +175,7 @@ impl<F: Future<Output = Exit>> Future for Driver<F> {
         }
         let running = this.ticker.running();
         this.control.slice.store(thread_cpu_ns(), Ordering::Relaxed);
+        this.control.stayed.store(0, Ordering::Relaxed);
         let life = this.life.as_mut().poll(cx);
         let used = this.control.slice_ns();
         drop(running);

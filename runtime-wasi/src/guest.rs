@@ -28,6 +28,8 @@ pub(crate) struct Guest {
     pub usage: Arc<Usage>,
     /// What is to be added to that.
     pub tally: Tally,
+    /// It has done something since the last tick that can have woken others.
+    pub heard: bool,
     pub trace: Trace,
     pub limiter: MemoryLimiter,
     /// What the monotonic clock counts from.
@@ -113,6 +115,7 @@ impl Guest {
             control,
             usage: start.usage,
             tally: Tally::default(),
+            heard: false,
             trace: start.trace,
             limiter,
             began: Instant::now(),

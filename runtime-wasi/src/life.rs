@@ -19,8 +19,11 @@ const EXIT_HOST: i32 = 126;
 pub(crate) trait Hosted: Send + 'static {
     fn control(&self) -> &Control;
     fn limiter(&mut self) -> &mut MemoryLimiter;
-    /// A tick of the clock found it computing.
-    fn ticked(&mut self) {}
+    /// A tick of the clock found it computing. Whether it has done nothing since the last one that others may wait for: whom a
+    /// guest wakes gets to run on its thread first.
+    fn ticked(&mut self) -> bool {
+        false
+    }
 }
 
 impl Hosted for Guest {
@@ -30,8 +33,9 @@ impl Hosted for Guest {
     fn limiter(&mut self) -> &mut MemoryLimiter {
         &mut self.limiter
     }
-    fn ticked(&mut self) {
+    fn ticked(&mut self) -> bool {
         self.tell_tally();
+        !std::mem::take(&mut self.heard)
     }
 }
 

@@ -209,10 +209,14 @@ impl WasiRuntime {
         let mut store = Store::new(&self.engine, guest);
         store.limiter(|guest| guest.limiter());
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|mut context| {
-            context.data_mut().ticked();
-            let used_up = context.data().control().used_up();
-            Ok(if used_up { UpdateDeadline::Yield(1) } else { UpdateDeadline::Continue(1) })
+        let (ticker, threads) = (self.ticker.clone(), self.threads);
+        store.epoch_deadline_callback(move |mut context| {
+            let unheard = context.data_mut().ticked();
+            let control = context.data().control();
+            // There is a thread more than these.
+            let room = unheard && ticker.guests() <= threads;
+            let goes_on = !control.used_up() || (room && control.stays());
+            Ok(if goes_on { UpdateDeadline::Continue(1) } else { UpdateDeadline::Yield(1) })
         });
         let (tell, exit) = watch::channel(None);
         let end = End { tell, slot: Some(slot) };

@@ -32,6 +32,11 @@ impl Ticker {
         Ok(Ticker { shared, thread: Some(thread) })
     }
 
+    /// How many guests run at this moment.
+    pub fn guests(&self) -> usize {
+        self.shared.running.load(Ordering::Relaxed)
+    }
+
     /// A guest runs until what is given back is dropped.
     pub fn running(&self) -> RunningGuest<'_> {
         // Sequentially consistent with the clock's own look before it sleeps: one of the two sees the other.

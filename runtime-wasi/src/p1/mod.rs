@@ -49,8 +49,10 @@ struct Call<'c> {
 
 impl<'c> Call<'c> {
     fn begin(caller: &'c mut Caller<'_, Guest>, version: Version) -> wasmtime::Result<Call<'c>> {
-        // It may wait in what follows.
-        caller.data_mut().tell_tally();
+        // It may wait in what follows, or wake others.
+        let guest = caller.data_mut();
+        guest.tell_tally();
+        guest.heard = true;
         let memory = match caller.data().memory {
             Some(memory) => memory,
             None => {

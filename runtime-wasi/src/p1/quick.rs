@@ -95,7 +95,10 @@ fn write(
     let data = good!(call.memory.bytes(buf, len));
     let n = match descriptor.direct(file).and_then(|direct| direct.write(offset, data)) {
         Some(written) => good!(written),
-        None => done!(file.write(offset, data)),
+        None => {
+            call.guest.heard = true;
+            done!(file.write(offset, data))
+        }
     };
     call.guest.tally.written_bytes += n as u64;
     Some(Ok((n, offset + n as u64)))
@@ -198,6 +201,7 @@ pub(super) fn path_open(
     let read = base.contains(Rights::FD_READ) || !write;
     good!(call.guest.room());
     let creates = oflags.contains(Oflags::CREAT);
+    call.guest.heard |= creates || oflags.contains(Oflags::TRUNC);
     let mut needed = Rights::PATH_OPEN;
     needed.set(Rights::PATH_CREATE_FILE, creates);
     needed.set(Rights::PATH_FILESTAT_SET_SIZE, oflags.contains(Oflags::TRUNC));
@@ -217,6 +221,7 @@ pub(super) fn path_open(
 }
 
 pub(super) fn fd_close(call: &mut Call<'_>, fd: u32) -> Option<Result<()>> {
+    call.guest.heard = true;
     let flushed = match &good!(call.guest.fds.get(fd)).file {
         Some(file) => file.flush().now()?,
         None => Ok(()),
@@ -246,6 +251,7 @@ pub(super) fn fd_readdir(
 }
 
 pub(super) fn path_unlink_file(call: &mut Call<'_>, fd: u32, path: u32, len: u32) -> Option<Result<()>> {
+    call.guest.heard = true;
     let dir = good!(good!(call.guest.fds.get(fd)).dir(Rights::PATH_UNLINK_FILE));
     let path = good!(call.memory.path(path, len));
     dir.remove_at_once(&call.guest.who, path, &mut call.guest.recall)
