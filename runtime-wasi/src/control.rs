@@ -79,8 +79,8 @@ impl Control {
     pub fn used_up(&self) -> bool {
         u128::from(self.slice_ns()) >= TURN.as_nanos()
     }
-    /// For a guest that has used up its time, with a thread left for others: whether it may go on where it is. Giving way would
-    /// wake another thread, which takes the guest to another core as often as not. Only asked on the thread that runs it.
+    /// For a guest that has used up its time and that nobody waits for: whether it may go on where it is. Giving way would wake
+    /// another thread, which takes the guest to another core as often as not. Only asked on the thread that runs it.
     pub fn stays(&self) -> bool {
         let limits = self.limits.get();
         let limited = limits.cpu.is_some() || limits.wall.is_some();

@@ -152,6 +152,7 @@ impl Descriptor {
         }
     }
 
+    #[inline(always)]
     pub fn opened(found: Found, file: FileRef, flags: FdFlags, read: bool, write: bool) -> Descriptor {
         let kind = file.kind();
         let (rights, inheriting) = if kind.is_dir() {
@@ -287,6 +288,7 @@ impl Descriptors {
         if self.open < limit { Ok(()) } else { Errno::EMFILE.into() }
     }
 
+    #[inline]
     pub fn insert(&mut self, descriptor: Descriptor) -> u32 {
         let slot = (self.lowest..self.slots.len()).find(|i| self.slots[*i].is_none());
         let slot = slot.unwrap_or_else(|| {
@@ -304,6 +306,16 @@ impl Descriptors {
         self.open -= 1;
         self.lowest = self.lowest.min(fd as usize);
         Ok(slot)
+    }
+
+    /// As [`Descriptors::remove`] of one that is closed.
+    pub fn close(&mut self, fd: u32) -> Result<()> {
+        let slot = self.slots.get_mut(fd as usize).filter(|slot| slot.is_some()).ok_or(Errno::EBADF)?;
+        // Where it lies: it is large.
+        *slot = None;
+        self.open -= 1;
+        self.lowest = self.lowest.min(fd as usize);
+        Ok(())
     }
 
     /// Makes `from` be `to`, whose own file is given back to be closed.

@@ -209,13 +209,13 @@ impl WasiRuntime {
         let mut store = Store::new(&self.engine, guest);
         store.limiter(|guest| guest.limiter());
         store.set_epoch_deadline(1);
-        let (ticker, threads) = (self.ticker.clone(), self.threads);
+        let (ticker, turns, threads) = (self.ticker.clone(), self.turns.clone(), self.threads);
         store.epoch_deadline_callback(move |mut context| {
             let unheard = context.data_mut().ticked();
             let control = context.data().control();
-            // There is a thread more than these.
-            let room = unheard && ticker.guests() <= threads;
-            let goes_on = !control.used_up() || (room && control.stays());
+            // Nobody waits for a thread, of which there is one more, nor for a turn, nor for what this guest has done.
+            let alone = || unheard && ticker.guests() <= threads && turns.none_wait();
+            let goes_on = !control.used_up() || (alone() && control.stays());
             Ok(if goes_on { UpdateDeadline::Continue(1) } else { UpdateDeadline::Yield(1) })
         });
         let (tell, exit) = watch::channel(None);

@@ -129,6 +129,70 @@ async fn the_cpu_limit_ends_a_guest_that_computes() {
 }
 
 #[tokio::test]
+async fn limits_that_are_set_while_a_guest_computes_strike() {
+    let host = Host::new();
+    for (limits, ends) in [
+        (Limits { cpu: Some(Duration::from_millis(300)), ..Limits::default() }, "cpu limit 300ms reached"),
+        (Limits { wall: Some(Duration::from_millis(300)), ..Limits::default() }, "wall limit 300ms reached"),
+    ] {
+        let task = host.start("main.wat", SPIN.as_bytes(), With::default()).await.expect("started");
+        sleep(Duration::from_millis(100)).await;
+        task.running.set_limits(limits);
+        assert_eq!(task.end().await.message, ends);
+    }
+}
+
+#[tokio::test]
+async fn what_a_guest_did_is_told_while_it_computes() {
+    const WRITES_AND_SPINS: &str = r#"
+      (func (export "_start")
+        (i32.store (i32.const 0) (i32.const 64))
+        (i32.store (i32.const 4) (i32.const 3))
+        (call $expect (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)) (i32.const 0))
+        (call $expect (call $fd_close (i32.const 99)) (i32.const 8))
+        (loop $l (br $l)))"#;
+    let host = Host::new();
+    let task =
+        host.start("main.wat", wat(WRITES_AND_SPINS).as_bytes(), With::default()).await.expect("started");
+    let told = || {
+        let usage = &task.usage;
+        (usage.calls.load(Ordering::Relaxed), usage.written_bytes.load(Ordering::Relaxed), cpu(&task))
+    };
+    let patience = Instant::now() + Duration::from_secs(10);
+    while !matches!(told(), (2, 3, computed) if computed > Duration::ZERO) {
+        assert!(Instant::now() < patience, "{:?}", told());
+        sleep(Duration::from_millis(5)).await;
+    }
+    // Also while it stays where it is.
+    let before = cpu(&task);
+    while cpu(&task) < before + Duration::from_millis(30) {
+        assert!(Instant::now() < patience, "{:?}", told());
+        sleep(Duration::from_millis(5)).await;
+    }
+    task.running.kill(Exit::killed(137, "SIGKILL"));
+    assert_eq!(task.end().await.code, 137);
+}
+
+#[tokio::test]
+async fn whom_a_guest_wakes_runs_while_it_computes_on() {
+    const WAKES_AND_SPINS: &str = r#"
+      (func (export "_start")
+        (i32.store (i32.const 0) (i32.const 64))
+        (i32.store (i32.const 4) (i32.const 3))
+        (call $expect (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)) (i32.const 0))
+        (loop $l (br $l)))"#;
+    let host = Host::new();
+    for _ in 0..20 {
+        let reader = host.start("read.wat", wat(READ).as_bytes(), With::default()).await.expect("started");
+        let with = With { stdout: Some(reader.stdin.clone()), ..With::default() };
+        let waker = host.start("wake.wat", wat(WAKES_AND_SPINS).as_bytes(), with).await.expect("started");
+        assert_eq!(reader.end().await, Exit::success());
+        waker.running.kill(Exit::killed(137, "SIGKILL"));
+        assert_eq!(waker.end().await.code, 137);
+    }
+}
+
+#[tokio::test]
 async fn the_wall_limit_ends_a_guest_that_waits_and_can_be_set_while_it_does() {
     let host = Host::new();
     let limits = Limits { wall: Some(Duration::from_millis(100)), ..Limits::default() };

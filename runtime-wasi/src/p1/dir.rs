@@ -40,6 +40,7 @@ impl<'b> Listing<'b> {
     }
 
     /// False when the buffer is full, whether or not that entry fitted.
+    #[inline(always)]
     fn push(&mut self, next: u64, name: &[u8], kind: Kind, identity: u64) -> bool {
         let words = abi::dirent(next, identity, name.len(), abi::filetype(kind));
         let rest = &mut self.buf[self.used..];

@@ -48,22 +48,21 @@ struct Call<'c> {
 }
 
 impl<'c> Call<'c> {
+    #[inline(always)]
     fn begin(caller: &'c mut Caller<'_, Guest>, version: Version) -> wasmtime::Result<Call<'c>> {
-        // It may wait in what follows, or wake others.
+        let memory = match caller.data().memory {
+            Some(memory) => memory,
+            None => memory_of(caller)?,
+        };
+        Ok(Call::on(memory, caller, version))
+    }
+
+    /// One that may wait, or wake others.
+    fn begin_waiting(caller: &'c mut Caller<'_, Guest>, version: Version) -> wasmtime::Result<Call<'c>> {
         let guest = caller.data_mut();
         guest.tell_tally();
         guest.heard = true;
-        let memory = match caller.data().memory {
-            Some(memory) => memory,
-            None => {
-                let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
-                    return Err(wasmtime::Error::msg("the module exports no memory named \"memory\""));
-                };
-                caller.data_mut().memory = Some(memory);
-                memory
-            }
-        };
-        Ok(Call::on(memory, caller, version))
+        Call::begin(caller, version)
     }
 
     fn on(memory: Memory, caller: &'c mut Caller<'_, Guest>, version: Version) -> Call<'c> {
@@ -88,6 +87,16 @@ impl<'c> Call<'c> {
             Err(error) => failed(error),
         }
     }
+}
+
+/// The export `memory`, which is remembered.
+#[cold]
+fn memory_of(caller: &mut Caller<'_, Guest>) -> wasmtime::Result<Memory> {
+    let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
+        return Err(wasmtime::Error::msg("the module exports no memory named \"memory\""));
+    };
+    caller.data_mut().memory = Some(memory);
+    Ok(memory)
 }
 
 #[cold]
@@ -117,7 +126,7 @@ macro_rules! define_async {
             $version.module(),
             stringify!($name),
             move |mut caller: Caller<'_, Guest>, ($($arg,)*): ($($ty,)*)| Box::new(async move {
-                let mut call = Call::begin(&mut caller, $version)?;
+                let mut call = Call::begin_waiting(&mut caller, $version)?;
                 let result = $call(&mut call, $($arg),*).await;
                 wasmtime::Result::Ok(call.end(stringify!($name), || [$($arg as u64),*], result))
             }),
@@ -168,7 +177,7 @@ macro_rules! define_quick {
                         shortcut::WAITS,
                         stringify!($name),
                         move |mut caller: Caller<'_, Guest>, ($($arg $(, $other)?,)*): ($($ty $(, both!($other $ty))?,)*)| Box::new(async move {
-                            let mut call = Call::begin(&mut caller, version)?;
+                            let mut call = Call::begin_waiting(&mut caller, version)?;
                             let result = $call(&mut call, $($arg $(, $other)?),*).await;
                             let args = || [$($arg as u64 $(, $other as u64)?),*];
                             wasmtime::Result::Ok(call.end(stringify!($name), args, result))
@@ -189,7 +198,7 @@ macro_rules! define_quick {
                             Ok(Some(errno)) => Box::new(std::future::ready(Ok(errno))),
                             Err(error) => Box::new(std::future::ready(Err(error))),
                             Ok(None) => Box::new(async move {
-                                let mut call = Call::begin(&mut caller, version)?;
+                                let mut call = Call::begin_waiting(&mut caller, version)?;
                                 let result = $call(&mut call, $($arg $(, $other)?),*).await;
                                 wasmtime::Result::Ok(call.end(stringify!($name), args, result))
                             }),

@@ -216,7 +216,7 @@ pub(super) fn path_open(
     };
     let Opened { file, aspect } = good!(opened?);
     let opened = Descriptor::opened(Found::Once(aspect), file, fdflags, read, write);
-    let opened = good!(call.guest.insert(opened));
+    let opened = call.guest.insert_in_room(opened);
     Some(call.memory.put_u32(out, opened))
 }
 
@@ -226,7 +226,7 @@ pub(super) fn fd_close(call: &mut Call<'_>, fd: u32) -> Option<Result<()>> {
         Some(file) => file.flush().now()?,
         None => Ok(()),
     };
-    drop(good!(call.guest.fds.remove(fd)));
+    good!(call.guest.fds.close(fd));
     call.guest.count_files();
     Some(flushed)
 }

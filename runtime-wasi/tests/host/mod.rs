@@ -142,6 +142,8 @@ pub struct With {
     pub limits: Limits,
     pub trace: Trace,
     pub cwd: Option<&'static str>,
+    /// One of its own where there is none.
+    pub stdout: Option<Arc<Stream>>,
 }
 
 impl Host {
@@ -187,7 +189,8 @@ impl Host {
     }
 
     pub async fn start_again(&self, name: &str, with: With) -> Result<Task> {
-        let (stdin, stdout, stderr) = (Stream::new(), Stream::new(), Stream::new());
+        let (stdin, stderr) = (Stream::new(), Stream::new());
+        let stdout = with.stdout.unwrap_or_else(Stream::new);
         let usage = Arc::new(Usage::default());
         let argv = if with.argv.is_empty() { vec![name] } else { with.argv };
         let start = Start {
