@@ -153,8 +153,15 @@ impl Descriptor {
     }
 
     #[inline(always)]
-    pub fn opened(found: Found, file: FileRef, flags: FdFlags, read: bool, write: bool) -> Descriptor {
-        let kind = file.kind();
+    pub fn opened(
+        found: Found,
+        file: FileRef,
+        kind: Kind,
+        flags: FdFlags,
+        read: bool,
+        write: bool,
+    ) -> Descriptor {
+        let nature = file.nature();
         let (rights, inheriting) = if kind.is_dir() {
             (DIR_RIGHTS, Rights::all())
         } else {
@@ -165,15 +172,15 @@ impl Descriptor {
             if write {
                 rights |= WRITE_RIGHTS;
             }
-            if file.nature() == Nature::Stream {
+            if nature == Nature::Stream {
                 rights -= Rights::FD_SEEK | Rights::FD_TELL;
             }
             (rights, Rights::empty())
         };
-        let (stores, file) = (stores(&file), Some(file));
+        let stores = nature == Nature::Storage && !file.is_remote();
         Descriptor {
             found,
-            file,
+            file: Some(file),
             kind,
             stores,
             offset: 0,

@@ -84,7 +84,8 @@ pub(super) async fn path_open(
         let file = place.open(who, flags).await?;
         (place, file)
     };
-    let opened = call.guest.insert(Descriptor::opened(Found::At(place), file, fdflags, read, write))?;
+    let kind = file.kind();
+    let opened = call.guest.insert(Descriptor::opened(Found::At(place), file, kind, fdflags, read, write))?;
     call.memory.put_u32(out, opened)
 }
 

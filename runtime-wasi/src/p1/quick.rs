@@ -10,7 +10,7 @@ use super::fd::put_filestat;
 use super::path::{follow, open_flags};
 use crate::descriptor::{Descriptor, Found};
 use crate::paths;
-use vfs::{Errno, Op, Opened, Result};
+use vfs::{Errno, Kind, Op, Opened, Result};
 
 /// The value, or the error as the answer of the call.
 macro_rules! good {
@@ -215,7 +215,7 @@ pub(super) fn path_open(
         dir.open_at_once(who, path, flags, &mut call.guest.recall)
     };
     let Opened { file, aspect } = good!(opened?);
-    let opened = Descriptor::opened(Found::Once(aspect), file, fdflags, read, write);
+    let opened = Descriptor::opened(Found::Once(aspect), file, Kind::File, fdflags, read, write);
     let opened = call.guest.insert_in_room(opened);
     Some(call.memory.put_u32(out, opened))
 }

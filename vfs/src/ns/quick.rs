@@ -46,6 +46,7 @@ impl Place {
     }
 
     /// The regular file that `path` names, opened, as [`Place::resolve`] and [`Place::open`] do it one after the other.
+    #[inline]
     pub fn open_at_once(
         &self,
         who: &Caller,
@@ -62,6 +63,7 @@ impl Place {
     }
 
     /// The same of a file that is made where there is none, by the name that `path` ends in.
+    #[inline]
     pub fn open_or_create_at_once(
         &self,
         who: &Caller,
@@ -81,6 +83,7 @@ impl Place {
     }
 
     /// Removes what `path` names, which is no directory. Who is not bound by the mode bits is not by the sticky bit either.
+    #[inline]
     pub fn remove_at_once(&self, who: &Caller, path: &[u8], recall: &mut Recall) -> Option<Result<()>> {
         self.at_entry(who, path, recall, |dir, name| {
             if let Some(steps) = dir.mounted_in
@@ -94,6 +97,7 @@ impl Place {
 
     /// Does something with the last name of `path`, in the directory that it is in: one that is no union, whose entries `who` may
     /// use.
+    #[inline]
     fn at_entry<T>(
         &self,
         who: &Caller,
@@ -105,17 +109,20 @@ impl Place {
             return None;
         }
         let (way, name) = Name::last_of(path)?;
-        if let Some((node, view)) = recall.dir(self, who, way) {
-            return work(&Dir { node, view, mounted_in: None }.usable(who)?, name);
-        }
-        let table = self.namespace().table();
-        let mut steps = Steps::start(self, &table, path)?;
-        if let Err(error) = steps.along(who, way)? {
-            return Some(Err(error));
-        }
-        let (node, view) = steps.sole()?;
-        let mounted_in = steps.plain().is_none().then_some(&steps);
-        work(&Dir { node, view, mounted_in }.usable(who)?, name)
+        let (table, mut steps);
+        let dir = match recall.dir(self, who, way) {
+            Some((node, view)) => Dir { node, view, mounted_in: None },
+            None => {
+                table = self.namespace().table();
+                steps = Steps::start(self, &table, path)?;
+                if let Err(error) = steps.along(who, way)? {
+                    return Some(Err(error));
+                }
+                let (node, view) = steps.sole()?;
+                Dir { node, view, mounted_in: steps.plain().is_none().then_some(&steps) }
+            }
+        };
+        work(&dir.usable(who)?, name)
     }
 
     /// Makes and opens a file that is not there yet. An error is left to the long way as well: None.
