@@ -33,12 +33,12 @@ pub(crate) struct Descriptor {
     pub preopen: Option<Arc<[u8]>>,
     /// stdio/1 or 2: every write goes to the end, so that both can be one file.
     pub appends: bool,
-    direct: Shortcut,
+    learned: Learned,
 }
 
 /// What is asked of a file that is used a second time: most are read or written once.
 #[derive(Default)]
-struct Shortcut {
+struct Learned {
     used: AtomicBool,
     direct: OnceLock<Option<Direct>>,
     /// The qid of its node, once it was told.
@@ -131,7 +131,7 @@ impl Descriptor {
             inheriting: Rights::empty(),
             preopen: None,
             appends: output,
-            direct: Shortcut::default(),
+            learned: Learned::default(),
         }
     }
 
@@ -148,7 +148,7 @@ impl Descriptor {
             inheriting: Rights::all(),
             preopen: Some(name.into()),
             appends: false,
-            direct: Shortcut::default(),
+            learned: Learned::default(),
         }
     }
 
@@ -189,7 +189,7 @@ impl Descriptor {
             inheriting,
             preopen: None,
             appends: false,
-            direct: Shortcut::default(),
+            learned: Learned::default(),
         }
     }
 
@@ -224,7 +224,7 @@ impl Descriptor {
     /// How to use its `file` without asking that, where that was worth finding out.
     #[inline(always)]
     pub fn direct(&self, file: &FileRef) -> Option<&Direct> {
-        match self.direct.direct.get() {
+        match self.learned.direct.get() {
             Some(direct) => direct.as_ref(),
             None => self.find_direct(file),
         }
@@ -232,16 +232,16 @@ impl Descriptor {
 
     #[cold]
     fn find_direct(&self, file: &FileRef) -> Option<&Direct> {
-        if !self.direct.used.swap(true, Ordering::Relaxed) {
+        if !self.learned.used.swap(true, Ordering::Relaxed) {
             return None;
         }
-        self.direct.direct.get_or_init(|| file.clone().direct()).as_ref()
+        self.learned.direct.get_or_init(|| file.clone().direct()).as_ref()
     }
 
     /// The same, and the qid of its node, where both are known already.
     #[inline(always)]
     pub fn direct_node(&self) -> Option<(&Direct, Qid)> {
-        Some((self.direct.direct.get()?.as_ref()?, *self.direct.node.get()?))
+        Some((self.learned.direct.get()?.as_ref()?, *self.learned.node.get()?))
     }
 
     /// The node of its file has this qid, so it need not be asked again.
@@ -250,7 +250,7 @@ impl Descriptor {
             && self.direct(file).is_some()
         {
             // Nobody else has it at the same time.
-            let _known = self.direct.node.set(node);
+            let _known = self.learned.node.set(node);
         }
     }
 

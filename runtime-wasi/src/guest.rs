@@ -28,7 +28,7 @@ pub(crate) struct Guest {
     pub usage: Arc<Usage>,
     /// What is to be added to that.
     pub tally: Tally,
-    /// It has done something since the last tick that can have woken others.
+    /// It has done something since it gave way that can have woken others.
     pub heard: bool,
     pub trace: Trace,
     pub limiter: MemoryLimiter,

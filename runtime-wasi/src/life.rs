@@ -19,11 +19,13 @@ const EXIT_HOST: i32 = 126;
 pub(crate) trait Hosted: Send + 'static {
     fn control(&self) -> &Control;
     fn limiter(&mut self) -> &mut MemoryLimiter;
-    /// A tick of the clock found it computing. Whether it has done nothing since the last one that others may wait for: whom a
-    /// guest wakes gets to run on its thread first.
-    fn ticked(&mut self) -> bool {
-        false
+    /// A tick of the clock found it computing.
+    fn ticked(&mut self) {}
+    /// Whether it has done something since it gave way that others may wait for: whom a guest wakes may have to run on its thread.
+    fn is_heard(&self) -> bool {
+        true
     }
+    fn gives_way(&mut self) {}
 }
 
 impl Hosted for Guest {
@@ -33,9 +35,14 @@ impl Hosted for Guest {
     fn limiter(&mut self) -> &mut MemoryLimiter {
         &mut self.limiter
     }
-    fn ticked(&mut self) -> bool {
+    fn ticked(&mut self) {
         self.tell_tally();
-        !std::mem::take(&mut self.heard)
+    }
+    fn is_heard(&self) -> bool {
+        self.heard
+    }
+    fn gives_way(&mut self) {
+        self.heard = false;
     }
 }
 

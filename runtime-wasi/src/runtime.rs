@@ -211,12 +211,15 @@ impl WasiRuntime {
         store.set_epoch_deadline(1);
         let (ticker, turns, threads) = (self.ticker.clone(), self.turns.clone(), self.threads);
         store.epoch_deadline_callback(move |mut context| {
-            let unheard = context.data_mut().ticked();
-            let control = context.data().control();
+            let guest = context.data_mut();
+            guest.ticked();
             // Nobody waits for a thread, of which there is one more, nor for a turn, nor for what this guest has done.
-            let alone = || unheard && ticker.guests() <= threads && turns.none_wait();
-            let goes_on = !control.used_up() || (alone() && control.stays());
-            Ok(if goes_on { UpdateDeadline::Continue(1) } else { UpdateDeadline::Yield(1) })
+            let alone = || !guest.is_heard() && ticker.guests() <= threads && turns.none_wait();
+            if !guest.control().used_up() || (alone() && guest.control().stays()) {
+                return Ok(UpdateDeadline::Continue(1));
+            }
+            guest.gives_way();
+            Ok(UpdateDeadline::Yield(1))
         });
         let (tell, exit) = watch::channel(None);
         let end = End { tell, slot: Some(slot) };

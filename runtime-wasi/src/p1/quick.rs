@@ -128,16 +128,11 @@ pub(super) fn fd_pwrite(
 pub(super) fn fd_filestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Option<Result<()>> {
     let descriptor = good!(call.guest.fds.get(fd));
     good!(descriptor.need(Rights::FD_FILESTAT_GET));
-    if let Some((direct, node)) = descriptor.direct_node() {
-        let measure = good!(direct.measure());
-        return Some(put_filestat(
-            &mut call.memory,
-            call.version,
-            out,
-            node,
-            descriptor.shown(node),
-            measure,
-        ));
+    if let Some((direct, node)) = descriptor.direct_node()
+        && let Some(measure) = direct.measure()
+    {
+        let (measure, shown) = (good!(measure), descriptor.shown(node));
+        return Some(put_filestat(&mut call.memory, call.version, out, node, shown, measure));
     }
     let stat = match &descriptor.file {
         Some(file) => file.stat(),

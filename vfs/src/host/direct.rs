@@ -44,23 +44,26 @@ impl Direct {
         self.file.write_bytes(&self.fd, &self.nodes, offset, data)
     }
 
-    /// As [`OpenFile::stat`](crate::OpenFile::stat).
+    /// As [`OpenFile::stat`](crate::OpenFile::stat). None where there is a node, which takes notice of what is seen.
     #[inline(always)]
-    pub fn measure(&self) -> Result<Measure> {
+    pub fn measure(&self) -> Option<Result<Measure>> {
+        if !self.file.is_nodeless() {
+            return None;
+        }
         let stat = rustix::fs::fstat(&*self.fd);
         // Looked at where it lies.
         let stat = match &stat {
             Ok(stat) => stat,
-            Err(error) => return Err((*error).into()),
+            Err(error) => return Some(Err((*error).into())),
         };
-        Ok(Measure {
+        Some(Ok(Measure {
             #[allow(clippy::unnecessary_cast)] // Half as wide on some machines.
             nlink: stat.st_nlink as u64,
             size: stat.st_size as u64,
             atime: Time { secs: stat.st_atime, nanos: stat.st_atime_nsec as u32 },
             mtime: Time { secs: stat.st_mtime, nanos: stat.st_mtime_nsec as u32 },
             ctime: Time { secs: stat.st_ctime, nanos: stat.st_ctime_nsec as u32 },
-        })
+        }))
     }
 }
 

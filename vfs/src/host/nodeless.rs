@@ -33,8 +33,8 @@ struct Writing {
 }
 
 impl NodelessFile {
-    /// What was found as `name` in `dir`, or made there, on `device`, when its tree had made so many `nodes` and none that lives was of this
-    /// file.
+    /// What was found as `name` in `dir`, or made there, on `device`, when its tree had made so many `nodes` and none that lives was
+    /// of this file.
     pub fn new(
         dir: Arc<HostNode>,
         name: Name<'_>,
@@ -58,11 +58,15 @@ impl NodelessFile {
         NodelessFile { dir, name: name.to_owned(), fd: kept, writing: None, whole: OnceLock::new() }
     }
 
+    pub fn is_nodeless(&self) -> bool {
+        self.whole.get().is_none()
+    }
+
     /// Writes through `fd`, its own. None where that is for the whole file to do. `nodes` is its tree's count of them.
     #[inline(always)]
     pub fn write_bytes(&self, fd: &Fd, nodes: &AtomicU64, offset: u64, data: &[u8]) -> Option<Result<usize>> {
         let writing = self.writing.as_ref()?;
-        if writing.appends || self.whole.get().is_some() {
+        if writing.appends || !self.is_nodeless() {
             return None;
         }
         let written = pwrite(fd, offset, data);
