@@ -362,9 +362,53 @@ fn a_file_that_is_made_and_moved_or_removed_is_still_that_file() {
     }
 }
 
+/// As a guest writes to a file that it uses often.
+fn write_directly(file: &FileRef, offset: u64, data: &[u8]) -> Result<usize> {
+    match file.clone().direct().and_then(|direct| direct.write(offset, data)) {
+        Some(written) => written,
+        None => write(file, offset, data),
+    }
+}
+
+type Write = fn(&FileRef, u64, &[u8]) -> Result<usize>;
+
+/// Every way to write in worlds of its own.
+fn worlds_and_ways() -> impl Iterator<Item = (World, Write)> {
+    let ways: [Write; 2] = [write, write_directly];
+    ways.into_iter().flat_map(|way| worlds().into_iter().map(move |world| (world, way)))
+}
+
+#[test]
+fn a_file_is_used_directly_as_by_itself_until_it_has_a_node() {
+    for world in worlds() {
+        let made = world.make(&world.host.me, "/h/f", 0o600, RW);
+        let direct = made.clone().direct().expect("a file without a node");
+        assert_eq!(direct.write(1, b"text").unwrap().unwrap(), 4);
+        let mut buf = [0; 8];
+        assert_eq!(direct.read(0, &mut buf).unwrap(), 5);
+        assert_eq!(&buf[..5], b"\0text");
+        assert_eq!(direct.read(9, &mut buf).unwrap(), 0);
+        let told = vfs::Measure::from(&now(made.stat()).unwrap());
+        let measured = direct.measure().unwrap().unwrap();
+        assert_eq!(format!("{measured:?}"), format!("{told:?}"));
+        assert_eq!((measured.nlink, measured.size), (1, 5));
+
+        made.node();
+        assert!(direct.measure().is_none() && direct.write(0, b"x").is_none());
+        assert_eq!(direct.read(1, &mut buf[..4]).unwrap(), 4);
+        assert_eq!(&buf[..4], b"text");
+
+        let only_read = world.open("/h/f", READ).unwrap();
+        assert!(only_read.direct().expect("one that reads").write(0, b"x").is_none());
+        let appends = world.make(&world.host.me, "/h/log", 0o600, WRITE | OpenFlags::APPEND);
+        assert!(appends.direct().expect("one that measures").write(0, b"x").is_none());
+        assert_eq!(world.host.get("f"), b"\0text");
+    }
+}
+
 #[test]
 fn what_is_written_to_a_file_that_was_made_is_seen_by_who_has_its_node() {
-    for world in worlds() {
+    for (world, write) in worlds_and_ways() {
         let made = world.make(&world.host.me, "/h/f", 0o600, WRITE);
         write(&made, 0, b"before").unwrap();
         let node = world.host.walk("f").unwrap();
@@ -376,7 +420,7 @@ fn what_is_written_to_a_file_that_was_made_is_seen_by_who_has_its_node() {
 
 #[test]
 fn a_write_to_a_file_that_was_made_takes_its_set_id_bits() {
-    for world in worlds() {
+    for (world, write) in worlds_and_ways() {
         let Some(writer) = world.mere_writer() else { continue };
         let made = world.make(&writer, "/h/f", 0o755, WRITE);
         write(&made, 0, b"one").unwrap();
@@ -432,7 +476,7 @@ fn a_file_that_is_opened_for_the_first_time_is_the_one_that_a_walk_finds() {
 
 #[test]
 fn what_is_written_to_a_file_is_seen_by_who_has_its_node_whoever_came_first() {
-    for world in worlds() {
+    for (world, write) in worlds_and_ways() {
         for first in ["walk", "open"] {
             world.host.put(first, "text");
             let (name, path) = (first, format!("/h/{first}"));
@@ -451,7 +495,7 @@ fn what_is_written_to_a_file_is_seen_by_who_has_its_node_whoever_came_first() {
 
 #[test]
 fn a_write_takes_the_set_id_bits_of_a_file_that_nobody_has_walked_to() {
-    for world in worlds() {
+    for (world, write) in worlds_and_ways() {
         let Some(writer) = world.mere_writer() else { continue };
         world.host.put("there", "text");
         std::fs::set_permissions(world.host.path("there"), PermissionsExt::from_mode(0o6777)).unwrap();
@@ -466,7 +510,7 @@ fn a_write_takes_the_set_id_bits_of_a_file_that_nobody_has_walked_to() {
 
 #[test]
 fn set_id_bits_that_came_and_were_seen_by_nobody_who_stayed_are_cleared_by_a_write() {
-    for world in worlds() {
+    for (world, write) in worlds_and_ways() {
         let Some(writer) = world.mere_writer() else { continue };
         let made = world.make(&writer, "/h/f", 0o755, WRITE);
         assert_eq!(now(made.stat()).unwrap().mode, Mode::new(0o755));
