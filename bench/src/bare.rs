@@ -6,8 +6,8 @@
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, RawDir, ResolveFlags, Stat, StatxFlags, fstat, mkdirat, openat,
-    openat2, statat, statx, unlinkat,
+    AtFlags, CWD, FileType, Mode, OFlags, RawDir, ResolveFlags, Stat, fstat, mkdirat, openat, openat2,
+    statat, unlinkat,
 };
 use rustix::io::{pread, pwrite};
 use rustix::path::DecInt;
@@ -257,7 +257,7 @@ impl Host {
             return Ok(Open::File { fd: fd.clone(), offset: 0 });
         }
         let seen = openat2(&self.dir, name, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty(), BENEATH)?;
-        statx(&seen, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS | StatxFlags::BTIME)?;
+        fstat(&seen)?;
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
         let fd = Rc::new(openat(&self.fds, DecInt::from_fd(&seen), flags, Mode::empty())?);
         self.recent = Some((name.to_vec(), fd.clone()));

@@ -83,7 +83,7 @@ impl HostNode {
         // file is opened then.
         let path = match self.tree.with_room(|| self.tree.confinement.step(&dir, name)) {
             Err(E::NOENT) => return Some(Errno::ENOENT.into()),
-            path => path.ok()?,
+            path => Fd::from(path.ok()?),
         };
         let nodes = self.tree.nodes();
         let glimpse = Glimpse::of(&path).ok()??;

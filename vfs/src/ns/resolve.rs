@@ -156,6 +156,7 @@ impl Place {
     }
 
     /// The same of a path into a directory that is known. None where the long way is to be gone.
+    #[inline(always)]
     fn look_again(
         &self,
         who: &Caller,
