@@ -119,6 +119,10 @@ impl Life {
         }
     }
 
+    /// Whether nobody has begun to start it.
+    pub fn is_new(&self) -> bool {
+        matches!(&*self.phase.lock(), Phase::New)
+    }
     /// Fails, naming `what`, unless the task is new: its program is decided at start.
     pub fn must_be_new(&self, what: &str) -> Result<()> {
         match &*self.phase.lock() {

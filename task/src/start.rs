@@ -53,10 +53,11 @@ impl Task {
             running.set_limits(now);
         }
         let handle = self.table()?.config.handle.clone();
-        handle.spawn(see_to_its_end(self.clone(), running));
+        // Its end is told behind its start.
         if let Some(group) = &self.group {
             group.started(&self, &handle);
         }
+        handle.spawn(see_to_its_end(self.clone(), running));
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use crate::{Caps, Exit, Group, Limits, TaskTable, Template, Trace, Usage};
 use parking_lot::{Mutex, RwLock};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Once, Weak};
 use std::time::Duration;
 use vfs::{
     Caller, Change, Device, Errno, Error, FileRef, Gid, Guard, Mark, Mode, Namespace, Qid, Result, Stat,
@@ -43,6 +43,9 @@ pub struct Task {
     /// Open files that its maker gave it for stdio/0, 1 and 2, until it is started.
     given: Mutex<[Option<FileRef>; 3]>,
     pub life: Life,
+    /// Its group has told of its start, and of its end.
+    pub(crate) announced: Once,
+    pub(crate) mourned: Once,
     /// Open ctl files, and whether the last one's close ends the task.
     ctl_files: AtomicUsize,
     killonclose: AtomicBool,
@@ -85,6 +88,8 @@ impl Task {
             tty: Tty::default(),
             given: Mutex::default(),
             life: Life::new(id),
+            announced: Once::new(),
+            mourned: Once::new(),
             ctl_files: AtomicUsize::new(0),
             killonclose: AtomicBool::new(false),
             last_error: Mutex::new(None),

@@ -1,11 +1,13 @@
 //! Containers as a user has them: through the command and a host root, with archives from elsewhere.
 
 use nine::wire::{Dialect, OpenFlags};
+use std::cell::RefCell;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 use tests::door::Door;
 use tests::engines::engines;
+use tests::inside::Inside;
 use tests::{Server, cannot_run, has_fuse, sh, taskfs, text};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -160,6 +162,41 @@ fn a_node_program_is_the_user_whom_the_containers_files_name() {
         let (_, out, err) = said(&run(Some(&server), &["exec", "1", "--", "node", "-p", program]));
         assert_eq!(out, "true /home\n", "{}: {err}", engine.name);
     }
+}
+
+#[test]
+fn a_process_is_told_to_have_started_before_its_end_and_after_its_parent() {
+    const SHELLS: usize = 200;
+    let server = Server::start(&[]);
+    let door = Door::nine(&server, Dialect::P9P2000U);
+    let mut inside = Inside::new(&door);
+    inside.put("/tmp/none.wat", br#"(module (memory (export "memory") 1) (func (export "_start")))"#);
+    let first = inside.spawn("sh -c 'chmod +x /tmp/none.wat; /tmp/none.wat'");
+    assert_eq!(inside.said(&first), "");
+    for _ in 0..SHELLS {
+        inside.ctl("spawn sh -c /tmp/none.wat");
+    }
+    let told = RefCell::new((Vec::new(), 0));
+    inside.until(|line| {
+        let (started, exited) = &mut *told.borrow_mut();
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            ["process", id, "started", program, ..] => started.push((id.to_owned(), program.to_owned())),
+            ["process", id, "exited", ..] => {
+                assert!(started.iter().any(|(known, _)| known == id), "{line}: it has not started");
+                *exited += 1;
+            }
+            _ => {}
+        }
+        *exited == 2 * SHELLS
+    });
+    // No program is there before the shell that starts it.
+    let (mut shells, mut programs) = (0, 0);
+    for (id, program) in told.into_inner().0 {
+        *if program == "sh" { &mut shells } else { &mut programs } += 1;
+        assert!(programs <= shells, "process {id} started before its parent");
+    }
+    assert_eq!((shells, programs), (SHELLS, SHELLS));
 }
 
 #[test]

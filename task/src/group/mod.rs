@@ -304,7 +304,7 @@ impl Group {
     pub(crate) fn started(self: &Arc<Group>, task: &Arc<Task>, handle: &tokio::runtime::Handle) {
         self.touch();
         self.since.lock().get_or_insert_with(Instant::now);
-        self.say(Event::Started { task: task.id, argv: task.spec().argv });
+        self.announce(task);
         // What was asked for while it started.
         match self.hold() {
             Hold::Open => {}
@@ -313,19 +313,30 @@ impl Group {
         }
         self.guard(handle);
     }
-    /// It has ended, or is gone before it ran: told once.
+    /// Tells of a task's start, once, and before that of its parent's: what that has started may be here first.
+    fn announce(&self, task: &Task) {
+        task.announced.call_once(|| {
+            let parent = task.ppid().and_then(|id| self.members.lock().alive.get(&id.0)?.upgrade());
+            if let Some(parent) = parent.filter(|parent| !parent.life.is_new()) {
+                self.announce(&parent);
+            }
+            self.say(Event::Started { task: task.id, argv: task.spec().argv });
+        });
+    }
+    /// It has ended: told once, also where whoever waited for it has taken it out of the table already.
     pub(crate) fn ended(&self, task: &Task, exit: &Exit) {
-        if self.members.lock().alive.remove(&task.id.0).is_none() {
-            return;
-        }
-        self.touch();
-        self.past.lock().add_ended(task);
-        let struck = Limits::NAMES.iter().find(|name| exit.message.starts_with(&format!("{name} limit ")));
-        if let Some(name) = struck {
-            let message = format!("task {}: {}", task.id, exit.message);
-            self.say(Event::Limit { name: (*name).to_owned(), message });
-        }
-        self.say(Event::Exited { task: task.id, code: exit.code, message: exit.message.clone() });
+        self.members.lock().alive.remove(&task.id.0);
+        task.mourned.call_once(|| {
+            self.touch();
+            self.past.lock().add_ended(task);
+            let struck =
+                Limits::NAMES.iter().find(|name| exit.message.starts_with(&format!("{name} limit ")));
+            if let Some(name) = struck {
+                let message = format!("task {}: {}", task.id, exit.message);
+                self.say(Event::Limit { name: (*name).to_owned(), message });
+            }
+            self.say(Event::Exited { task: task.id, code: exit.code, message: exit.message.clone() });
+        });
         // The last one's end ends the warden's work.
         self.hold.send_modify(|_| ());
     }
