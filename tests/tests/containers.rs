@@ -1,7 +1,7 @@
 //! Containers as a user has them: through the command and a host root, with archives from elsewhere.
 
 use nine::wire::{Dialect, OpenFlags};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -171,28 +171,31 @@ fn a_process_is_told_to_have_started_before_its_end_and_after_its_parent() {
     let door = Door::nine(&server, Dialect::P9P2000U);
     let mut inside = Inside::new(&door);
     inside.put("/tmp/none.wat", br#"(module (memory (export "memory") 1) (func (export "_start")))"#);
-    let first = inside.spawn("sh -c 'chmod +x /tmp/none.wat; /tmp/none.wat'");
-    assert_eq!(inside.said(&first), "");
-    for _ in 0..SHELLS {
-        inside.ctl("spawn sh -c /tmp/none.wat");
-    }
-    let told = RefCell::new((Vec::new(), 0));
-    inside.until(|line| {
-        let (started, exited) = &mut *told.borrow_mut();
+    let started = RefCell::new(Vec::new());
+    let exited = Cell::new(0);
+    // How many have exited with this line.
+    let note = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
+        let mut started = started.borrow_mut();
         match words[..] {
             ["process", id, "started", program, ..] => started.push((id.to_owned(), program.to_owned())),
             ["process", id, "exited", ..] => {
                 assert!(started.iter().any(|(known, _)| known == id), "{line}: it has not started");
-                *exited += 1;
+                exited.set(exited.get() + 1);
             }
             _ => {}
         }
-        *exited == 2 * SHELLS
-    });
+        exited.get()
+    };
+    inside.ctl("spawn sh -c 'chmod +x /tmp/none.wat; /tmp/none.wat'");
+    inside.until(|line| note(line) == 2);
+    for _ in 1..SHELLS {
+        inside.ctl("spawn sh -c /tmp/none.wat");
+    }
+    inside.until(|line| note(line) == 2 * SHELLS);
     // No program is there before the shell that starts it.
     let (mut shells, mut programs) = (0, 0);
-    for (id, program) in told.into_inner().0 {
+    for (id, program) in started.take() {
         *if program == "sh" { &mut shells } else { &mut programs } += 1;
         assert!(programs <= shells, "process {id} started before its parent");
     }
