@@ -1,8 +1,10 @@
 //! What file operations cost a guest on the memory tree and on a host directory, beside the same C source compiled natively.
 
+use crate::component::of_module;
 use crate::process::{guest, me, taskfs, tmpfs};
 use crate::report::{Report, median};
-use crate::{bare, confined};
+use crate::{bare, confined, peer};
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -45,11 +47,41 @@ pub fn run(report: &mut Report) {
             ));
             pair(report, program, bare, dir, NATIVE);
         }
+        for (program, what) in
+            [(FSOPS, "A component's file operations"), (SMALLFILES, "1000 files of 1 KiB in a component")]
+        {
+            components(report, program, &format!("{what} on a host directory"), name, server, dir);
+        }
         report.section(&format!(
             "The same calls natively, confined and with a second thread, beside plain ones: {name}"
         ));
         confined::run(report, dir);
     }
+}
+
+/// The same programs as components, by the adapter between the previews; beside native, and beside wasmtime's own host.
+fn components(
+    report: &mut Report,
+    (program, unit): Program,
+    what: &str,
+    name: &str,
+    server: impl Fn(&Path) -> Command,
+    dir: &Path,
+) {
+    let module = std::fs::read(guest(&format!("{program}.wasm"))).expect("a guest can be read");
+    let mut component = tempfile::NamedTempFile::new().expect("a temporary file");
+    component.write_all(&of_module(&module).expect("a component")).expect("it can be written");
+    let own = || {
+        let mut own = as_little_favoured(me());
+        own.args([peer::WASMTIME.as_ref(), component.path().as_os_str(), dir.as_os_str()]);
+        own
+    };
+    let native = || as_little_favoured(native(program, dir));
+    let took = in_turn(unit, [&|| server(component.path()), &own, &native]);
+    report.section(&format!("{what}, beside native C there: {name}"));
+    beat(report, &took[0], "native", &took[2], NATIVE);
+    report.section(&format!("{what}, beside wasmtime's own host: {name}"));
+    beat(report, &took[0], "wasmtime", &took[1], 1.0);
 }
 
 fn on_server(program: &Path, options: &[&str], dir: &str) -> Command {
@@ -64,8 +96,13 @@ fn as_little_favoured(command: Command) -> Command {
     nice
 }
 
-/// Runs both in turn, so that what the machine does besides falls on both: the guest as `ours` has it, the native program on
-/// `beside`.
+fn native(program: &str, dir: &Path) -> Command {
+    let mut native = Command::new(guest("native").join(program));
+    native.arg(dir);
+    native
+}
+
+/// The guest as `ours` has it, and the native program on `beside`.
 fn pair(
     report: &mut Report,
     (program, unit): Program,
@@ -73,22 +110,32 @@ fn pair(
     beside: &Path,
     goal: f64,
 ) {
-    let (mut guest_took, mut native_took) = (Figures::new(), Figures::new());
+    let module = guest(&format!("{program}.wasm"));
+    let took = in_turn(unit, [&|| ours(&module), &|| as_little_favoured(native(program, beside))]);
+    beat(report, &took[0], "native", &took[1], goal);
+}
+
+/// What each prints. They run in turn, so that what the machine does besides falls on all.
+fn in_turn<const N: usize>(unit: f64, commands: [&dyn Fn() -> Command; N]) -> [Figures; N] {
+    let mut took = [const { Figures::new() }; N];
     for _ in 0..ROUNDS {
-        read(&mut ours(&guest(&format!("{program}.wasm"))), unit, &mut guest_took);
-        let mut native = Command::new(guest("native").join(program));
-        native.arg(beside);
-        read(&mut as_little_favoured(native), unit, &mut native_took);
+        for (command, took) in commands.iter().zip(&mut took) {
+            read(&mut command(), unit, took);
+        }
     }
-    let has_total = guest_took.iter().any(|(name, _)| name == "total");
-    for ((name, ours), (same, native)) in guest_took.into_iter().zip(&native_took) {
-        assert_eq!(name, *same, "one source");
-        let (ours, native) = (median(&ours), median(native));
+    took
+}
+
+fn beat(report: &mut Report, ours: &Figures, name_of_others: &str, others: &Figures, goal: f64) {
+    let has_total = ours.iter().any(|(name, _)| name == "total");
+    for ((name, ours), (same, others)) in ours.iter().zip(others) {
+        assert_eq!(name, same, "one source");
+        let (ours, others) = (median(ours), median(others));
         // What is promised of a program with several steps is their sum.
         if has_total && name != "total" {
-            report.beside(&name, ours, "native", native);
+            report.beside(name, ours, name_of_others, others);
         } else {
-            report.beat(&name, ours, "native", native, goal);
+            report.beat(name, ours, name_of_others, others, goal);
         }
     }
 }

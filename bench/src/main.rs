@@ -7,6 +7,8 @@
 //! build.
 
 mod bare;
+#[path = "../../runtime-wasi/tests/host/component.rs"]
+mod component;
 mod confined;
 mod container;
 mod floor;
@@ -23,6 +25,7 @@ mod node;
 #[allow(dead_code)]
 #[path = "../../nine/examples/nothing.rs"]
 mod nothing;
+mod peer;
 mod plain;
 mod process;
 mod report;
@@ -55,6 +58,10 @@ fn main() -> ExitCode {
         }
         Some(bare::BARE) => {
             bare::run(args[1].as_ref(), args[2].as_ref(), &args[3..]);
+            ExitCode::SUCCESS
+        }
+        Some(peer::WASMTIME) => {
+            peer::run(args[1].as_ref(), args[2].as_ref());
             ExitCode::SUCCESS
         }
         Some(fuse::SIMPLE) => {

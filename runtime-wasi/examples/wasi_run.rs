@@ -3,6 +3,9 @@
 //! `wasi_run [--copy DIR] [--env K=V]… [--cap CAP]… [--component] [--trace] PROGRAM [ARG…]`: with `--copy`, what is in DIR is
 //! copied into the tree first; with `--component`, a preview 1 module is made a preview 2 component; with `--trace`, its calls are shown.
 
+#[path = "../tests/host/component.rs"]
+mod component;
+
 use runtime_wasi::{Config, WasiRuntime};
 use std::io::Write;
 use std::path::Path;
@@ -34,18 +37,6 @@ async fn copy(from: &Path, to: &Place, who: &Caller) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The preview 1 command `module` as a preview 2 component.
-fn component(module: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
-    use wasi_preview1_component_adapter_provider as adapter;
-    Ok(wit_component::ComponentEncoder::default()
-        .module(module)?
-        .adapter(
-            adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME,
-            adapter::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
-        )?
-        .encode()?)
 }
 
 /// Everything in a file of the memory tree.
@@ -98,7 +89,8 @@ async fn main() -> Result<()> {
     let name = Path::new(&program).file_name().map_or(&b"program"[..], |name| name.as_encoded_bytes());
     let mut bytes = std::fs::read(&program)?;
     if wrap {
-        bytes = component(&bytes).map_err(|error| Error::new(Errno::ENOEXEC, error.to_string()))?;
+        bytes =
+            component::of_module(&bytes).map_err(|error| Error::new(Errno::ENOEXEC, error.to_string()))?;
     }
     let (place, _) = put(&outside, &who, name, &bytes).await?;
     let (_, stdin) = put(&outside, &who, b"stdin", b"").await?;

@@ -2,29 +2,15 @@
 //!
 //! Descriptors 0, 1 and 2 are the task's stdio, 3 is the directory `/`; what is opened takes the lowest number free.
 
+use crate::open::{Found, Open};
 use crate::p1::abi::{FdFlags, Rights};
 use crate::p1::errno::NOTCAPABLE;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use vfs::{Aspect, Direct, Errno, FileRef, Kind, Nature, NodeRef, Place, Qid, Result};
+use std::sync::Arc;
+use vfs::{Errno, FileRef, Kind, Nature, Place, Qid, Result};
 
-/// Where what is open was found.
-pub(crate) enum Found {
-    /// Nowhere in the guest's namespace.
-    Stdio,
-    At(Place),
-    /// A regular file that was opened in one step: of its place this is all that is kept.
-    Once(Aspect),
-}
-
-/// An open file or directory.
+/// An open file or directory, by the number that it has in the guest.
 pub(crate) struct Descriptor {
-    pub found: Found,
-    /// None for a directory that was given, not opened, until it is listed.
-    pub file: Option<FileRef>,
-    pub kind: Kind,
-    /// The file gives and takes bytes at offsets at once.
-    pub stores: bool,
+    pub open: Open,
     pub offset: u64,
     pub flags: FdFlags,
     pub rights: Rights,
@@ -33,16 +19,6 @@ pub(crate) struct Descriptor {
     pub preopen: Option<Arc<[u8]>>,
     /// stdio/1 or 2: every write goes to the end, so that both can be one file.
     pub appends: bool,
-    learned: Learned,
-}
-
-/// What is asked of a file that is used a second time: most are read or written once.
-#[derive(Default)]
-struct Learned {
-    used: AtomicBool,
-    direct: OnceLock<Option<Direct>>,
-    /// The qid of its node, once it was told.
-    node: OnceLock<Qid>,
 }
 
 const FILE_RIGHTS: Rights = Rights::FD_DATASYNC
@@ -77,40 +53,10 @@ const DIR_RIGHTS: Rights = Rights::FD_FDSTAT_SET_FLAGS
     .union(Rights::PATH_UNLINK_FILE)
     .union(Rights::POLL_FD_READWRITE);
 
-/// Whether `file` gives and takes bytes at offsets at once.
-fn stores(file: &FileRef) -> bool {
-    file.nature() == Nature::Storage && !file.is_remote()
-}
-
 impl Descriptor {
-    /// Whether it is one that the program was started with: it was not opened by a name.
-    pub fn is_stdio(&self) -> bool {
-        matches!(self.found, Found::Stdio)
-    }
-
-    fn place(&self) -> Option<&Place> {
-        match &self.found {
-            Found::At(place) => Some(place),
-            Found::Stdio | Found::Once(_) => None,
-        }
-    }
-
-    pub fn node(&self) -> &NodeRef {
-        match (&self.file, &self.found) {
-            (Some(file), _) => file.node(),
-            (None, Found::At(place)) => place.node(),
-            (None, Found::Stdio | Found::Once(_)) => unreachable!("what has no place was opened"),
-        }
-    }
-
     /// The kind and identity that the guest is shown, where the node has this qid.
     pub fn shown(&self, node: Qid) -> (Kind, u64) {
-        let identity = match &self.found {
-            Found::At(place) => place.qid().path,
-            Found::Once(aspect) => aspect.identity(node),
-            Found::Stdio => node.path,
-        };
-        (self.shown_kind(node.kind), identity)
+        (self.shown_kind(node.kind), self.open.identity(node))
     }
 
     /// One of the task's stdio files: 0 is read, 1 and 2 are written.
@@ -120,35 +66,28 @@ impl Descriptor {
         if file.nature() == Nature::Stream {
             rights -= Rights::FD_SEEK | Rights::FD_TELL;
         }
+        let kind = file.kind();
         Descriptor {
-            found: Found::Stdio,
-            kind: file.kind(),
-            stores: stores(&file),
-            file: Some(file),
+            open: Open::opened(Found::Stdio, file, kind),
             offset: 0,
             flags: FdFlags::empty(),
             rights,
             inheriting: Rights::empty(),
             preopen: None,
             appends: output,
-            learned: Learned::default(),
         }
     }
 
     /// A directory that the guest finds open at its start.
     pub fn preopen(place: Place, name: &[u8]) -> Descriptor {
         Descriptor {
-            kind: place.kind(),
-            found: Found::At(place),
-            file: None,
-            stores: false,
+            open: Open::given(place),
             offset: 0,
             flags: FdFlags::empty(),
             rights: DIR_RIGHTS,
             inheriting: Rights::all(),
             preopen: Some(name.into()),
             appends: false,
-            learned: Learned::default(),
         }
     }
 
@@ -161,7 +100,7 @@ impl Descriptor {
         read: bool,
         write: bool,
     ) -> Descriptor {
-        let nature = file.nature();
+        let open = Open::opened(found, file, kind);
         let (rights, inheriting) = if kind.is_dir() {
             (DIR_RIGHTS, Rights::all())
         } else {
@@ -172,38 +111,19 @@ impl Descriptor {
             if write {
                 rights |= WRITE_RIGHTS;
             }
-            if nature == Nature::Stream {
+            if open.is_stream() {
                 rights -= Rights::FD_SEEK | Rights::FD_TELL;
             }
             (rights, Rights::empty())
         };
-        let stores = nature == Nature::Storage && !file.is_remote();
-        Descriptor {
-            found,
-            file: Some(file),
-            kind,
-            stores,
-            offset: 0,
-            flags,
-            rights,
-            inheriting,
-            preopen: None,
-            appends: false,
-            learned: Learned::default(),
-        }
-    }
-
-    /// A directory that was given is opened, to be listed.
-    pub fn open_as(&mut self, file: FileRef) -> &FileRef {
-        self.stores = stores(&file);
-        self.file.insert(file)
+        Descriptor { open, offset: 0, flags, rights, inheriting, preopen: None, appends: false }
     }
 
     /// What the guest is told that it is, which is of that kind. A stream on stdio is shown as a terminal, so that C programs write
     /// line by line and whoever follows the output sees it live.
     pub fn shown_kind(&self, kind: Kind) -> Kind {
         match kind {
-            Kind::File if self.is_stdio() && self.is_stream() => Kind::CharDevice,
+            Kind::File if self.open.is_stdio() && self.open.is_stream() => Kind::CharDevice,
             kind => kind,
         }
     }
@@ -214,59 +134,22 @@ impl Descriptor {
 
     /// The file, where it was opened for `right` (EBADF, as POSIX has it for the wrong access mode).
     pub fn open_for(&self, right: Rights) -> Result<&FileRef> {
-        match &self.file {
+        match &self.open.file {
             Some(file) if self.rights.contains(right) => Ok(file),
-            Some(_) if self.kind.is_dir() => Errno::EISDIR.into(),
+            Some(_) if self.open.kind.is_dir() => Errno::EISDIR.into(),
             _ => Errno::EBADF.into(),
-        }
-    }
-
-    /// How to use its `file` without asking that, where that was worth finding out.
-    #[inline(always)]
-    pub fn direct(&self, file: &FileRef) -> Option<&Direct> {
-        match self.learned.direct.get() {
-            Some(direct) => direct.as_ref(),
-            None => self.find_direct(file),
-        }
-    }
-
-    #[cold]
-    fn find_direct(&self, file: &FileRef) -> Option<&Direct> {
-        if !self.learned.used.swap(true, Ordering::Relaxed) {
-            return None;
-        }
-        self.learned.direct.get_or_init(|| file.clone().direct()).as_ref()
-    }
-
-    /// The same, and the qid of its node, where both are known already.
-    #[inline(always)]
-    pub fn direct_node(&self) -> Option<(&Direct, Qid)> {
-        Some((self.learned.direct.get()?.as_ref()?, *self.learned.node.get()?))
-    }
-
-    /// The node of its file has this qid, so it need not be asked again.
-    pub fn is_of(&self, node: Qid) {
-        if let Some(file) = &self.file
-            && self.direct(file).is_some()
-        {
-            // Nobody else has it at the same time.
-            let _known = self.learned.node.set(node);
         }
     }
 
     /// The directory that paths start from.
     pub fn dir(&self, right: Rights) -> Result<&Place> {
-        match self.place() {
-            Some(place) if self.kind.is_dir() => {
+        match self.open.place() {
+            Some(place) if self.open.kind.is_dir() => {
                 self.need(right)?;
                 Ok(place)
             }
             _ => Errno::ENOTDIR.into(),
         }
-    }
-
-    pub fn is_stream(&self) -> bool {
-        self.file.as_ref().map_or_else(|| self.node().nature(), |file| file.nature()) == Nature::Stream
     }
 }
 

@@ -21,6 +21,7 @@ mod engine;
 mod guest;
 mod life;
 mod limits;
+mod open;
 mod p1;
 mod p2;
 mod paths;

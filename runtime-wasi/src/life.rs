@@ -53,6 +53,9 @@ impl Hosted for p2::Guest {
     fn limiter(&mut self) -> &mut MemoryLimiter {
         &mut self.limiter
     }
+    fn ticked(&mut self) {
+        p2::Guest::ticked(self);
+    }
 }
 
 /// A program's way from a store to its own end, which may come as the error [`ProcExit`].

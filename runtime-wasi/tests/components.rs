@@ -1,11 +1,8 @@
 //! Preview 2 command components: how they start, what they are given, how they end, and that they are held as modules are.
 
-#[path = "host/component.rs"]
-mod component;
 mod host;
 
-use component::component;
-use host::{Host, Task, With, wat};
+use host::{Host, Task, With, component, wat};
 use parking_lot::Mutex;
 use runtime_wasi::Config;
 use std::sync::Arc;

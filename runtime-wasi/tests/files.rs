@@ -4,13 +4,16 @@ mod host;
 #[path = "host/script.rs"]
 mod script;
 
-use host::{Host, With};
+use host::{Host, With, component};
+use runtime_wasi::Config;
 use script::A::{I, L, Out, S};
 use script::{CREAT, DIRECTORY, EXCL, READ, Script, TRUNC, WRITE};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use task::{Exit, Trace};
+use vfs::host::HostTree;
+use vfs::mem::MemTree;
 
 const EBADF: u32 = 8;
 const EEXIST: u32 = 20;
@@ -24,25 +27,52 @@ const ENOTSOCK: u32 = 57;
 const ESPIPE: u32 = 70;
 const ENOTCAPABLE: u32 = 76;
 
+/// Where `filestat` has the inode number, the number of links and the size.
+const INODE: u32 = 8;
+const LINKS: u32 = 24;
+const SIZE: u32 = 32;
+
 /// Runs a script in a namespace that has /tmp; every step must come out as it says.
-async fn comes_out(script: Script) -> Host {
-    let host = Host::new();
+async fn runs(host: &Host, form: &str, program: impl AsRef<[u8]>) {
     host.mkdir("/tmp").await;
-    let (exit, task) = host.run(&script.wat(), With::default()).await;
-    assert_eq!(
-        exit,
-        Exit::success(),
-        "step {} came to {}; {}",
-        exit.code / 100,
-        exit.code % 100,
-        task.stderr.text()
-    );
-    host
+    let (exit, task) = host.run(program, With::default()).await;
+    let (step, errno) = (exit.code / 100, exit.code % 100);
+    assert_eq!(exit, Exit::success(), "{form}: step {step} came to {errno}; {}", task.stderr.text());
+}
+
+/// Runs a script that only a module can be.
+async fn comes_out_of_a_module(script: Script) {
+    runs(&Host::new(), "a module", script.wat()).await;
+}
+
+/// Runs a script as a module and as a component, on a memory tree and on a host directory. Each time /tmp/`name` is to have
+/// these bytes at the end.
+async fn leaves(script: Script, name: &str, bytes: &[u8]) {
+    let path = format!("/tmp/{name}");
+    comes_out_and(script, async |host| assert_eq!(host.get(&path).await.expect("there"), bytes)).await;
+}
+
+async fn comes_out(script: Script) {
+    comes_out_and(script, async |_| ()).await;
+}
+
+async fn comes_out_and(script: Script, afterwards: impl AsyncFn(&Host)) {
+    let module = script.wat().into_bytes();
+    let component = component(str::from_utf8(&module).expect("text"));
+    for (kind, program) in [("a module", &module), ("a component", &component)] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let tree = HostTree::open(dir.path()).expect("a tree");
+        for (where_, root) in [("memory", MemTree::new().root()), ("a host directory", tree.root())] {
+            let host = Host::over(root, Config::default());
+            runs(&host, &format!("{kind} on {where_}"), program).await;
+            afterwards(&host).await;
+        }
+    }
 }
 
 #[tokio::test]
 async fn a_file_is_made_written_read_and_truncated() {
-    let host = comes_out(
+    leaves(
         Script::new()
             .open("tmp/f", 0, READ, Err(ENOENT))
             .open("tmp/f", CREAT, READ | WRITE, Ok(4))
@@ -65,14 +95,15 @@ async fn a_file_is_made_written_read_and_truncated() {
             .open("tmp/f", 0, READ, Ok(4))
             .read(4, "new\0\0")
             .call("fd_filestat_set_size", &[I(4), L(5)], EBADF),
+        "f",
+        b"new\0\0",
     )
     .await;
-    assert_eq!(host.get("/tmp/f").await.expect("there"), b"new\0\0");
 }
 
 #[tokio::test]
 async fn an_appending_descriptor_writes_at_the_end_wherever_it_stands() {
-    let host = comes_out(
+    leaves(
         Script::new()
             .open("tmp/f", CREAT, WRITE, Ok(4))
             .write(4, "one")
@@ -85,9 +116,10 @@ async fn an_appending_descriptor_writes_at_the_end_wherever_it_stands() {
             .call("fd_fdstat_set_flags", &[I(5), I(0)], 0)
             .call("fd_seek", &[I(5), L(0), I(0), Out], 0)
             .write(5, "ONE"),
+        "f",
+        b"ONEtwothree",
     )
     .await;
-    assert_eq!(host.get("/tmp/f").await.expect("there"), b"ONEtwothree");
 }
 
 #[tokio::test]
@@ -105,9 +137,15 @@ async fn kinds_are_checked_when_opening() {
             .open("tmp/f/x", 0, READ, Err(ENOTDIR))
             .open("tmp/.", CREAT, READ, Err(EISDIR))
             .open("/", CREAT | EXCL, READ, Err(EEXIST))
-            .call("path_open", &[I(5), I(0), S("x"), I(0), L(READ), L(0), I(0), Out], ENOTDIR)
-            .call("fd_read", &[I(4), I(0), I(0), Out], EISDIR),
+            .call("path_open", &[I(5), I(0), S("x"), I(0), L(READ), L(0), I(0), Out], ENOTDIR),
     )
+    .await;
+    // The adapter between the previews answers this by itself.
+    comes_out_of_a_module(Script::new().open("tmp", DIRECTORY, READ, Ok(4)).call(
+        "fd_read",
+        &[I(4), I(0), I(0), Out],
+        EISDIR,
+    ))
     .await;
 }
 
@@ -129,7 +167,7 @@ async fn paths_start_at_the_root_and_nothing_is_above_it() {
 
 #[tokio::test]
 async fn links_are_followed_where_asked_and_files_are_made_behind_dangling_ones() {
-    let host = comes_out(
+    leaves(
         Script::new()
             .call("path_symlink", &[S("/tmp/target"), I(3), S("tmp/link")], 0)
             .call("path_symlink", &[S("link"), I(3), S("tmp/second")], 0)
@@ -151,9 +189,57 @@ async fn links_are_followed_where_asked_and_files_are_made_behind_dangling_ones(
             .call("path_link", &[I(3), I(0), S("tmp/target"), I(3), S("tmp/hard")], 0)
             .call("path_filestat_get", &[I(3), I(0), S("tmp/hard"), Out], 0)
             .has(24, 2),
+        "target",
+        b"made",
     )
     .await;
-    assert_eq!(host.get("/tmp/target").await.expect("there"), b"made");
+}
+
+#[tokio::test]
+async fn a_name_is_asked_for_what_it_means_now() {
+    comes_out(
+        Script::new()
+            .open("tmp/a", CREAT, WRITE, Ok(4))
+            .open("tmp/b", CREAT, WRITE, Ok(5))
+            .call("path_filestat_get", &[I(3), I(0), S("tmp/a"), Out], 0)
+            .keep(INODE)
+            .call("fd_filestat_get", &[I(4), Out], 0)
+            .has_kept(INODE, true)
+            .call("path_filestat_get", &[I(3), I(0), S("tmp/b"), Out], 0)
+            .has_kept(INODE, false)
+            .call("path_rename", &[I(3), S("tmp/b"), I(3), S("tmp/a")], 0)
+            .call("path_filestat_get", &[I(3), I(0), S("tmp/a"), Out], 0)
+            .has_kept(INODE, false)
+            .call("path_filestat_get", &[I(3), I(0), S("tmp/b"), Out], ENOENT)
+            .call("fd_filestat_get", &[I(4), Out], 0)
+            .has_kept(INODE, true)
+            .has(LINKS, 0),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_used_again_and_again_is_what_was_done_to_it_last() {
+    let mut script = Script::new().open("tmp/f", CREAT, READ | WRITE, Ok(4));
+    for size in 1..5 {
+        script = script
+            .write(4, "x")
+            .call("fd_filestat_get", &[I(4), Out], 0)
+            .has(SIZE, size)
+            .call("fd_pread", &[I(4), I(0), I(1), L(size as i64 - 1), Out], 0)
+            .gives(1)
+            .call("fd_pread", &[I(4), I(0), I(1), L(size as i64), Out], 0)
+            .gives(0);
+    }
+    let script = script
+        .call("fd_filestat_set_size", &[I(4), L(2)], 0)
+        .call("path_unlink_file", &[I(3), S("tmp/f")], 0)
+        .open("tmp/f", CREAT, WRITE, Ok(5))
+        .write(5, "another file")
+        .call("fd_filestat_get", &[I(4), Out], 0)
+        .has(SIZE, 2)
+        .has(LINKS, 0);
+    leaves(script, "f", b"another file").await;
 }
 
 #[tokio::test]
@@ -207,7 +293,7 @@ async fn a_listing_has_dots_continues_at_its_cookies_and_fills_small_buffers() {
 
 #[tokio::test]
 async fn descriptors_are_renumbered_and_rights_are_only_given_up() {
-    comes_out(
+    comes_out_of_a_module(
         Script::new()
             .open("tmp/a", CREAT, WRITE, Ok(4))
             .open("tmp/b", CREAT, WRITE, Ok(5))
@@ -245,7 +331,7 @@ async fn times_are_set_and_both_ways_at_once_are_refused() {
 
 #[tokio::test]
 async fn streams_have_no_offsets_and_nothing_is_a_socket() {
-    comes_out(
+    comes_out_of_a_module(
         Script::new()
             .call("fd_seek", &[I(1), L(0), I(1), Out], ESPIPE)
             .call("fd_pwrite", &[I(1), I(0), I(0), L(0), Out], ESPIPE)
@@ -259,7 +345,7 @@ async fn streams_have_no_offsets_and_nothing_is_a_socket() {
 
 #[tokio::test]
 async fn preview_0_has_its_own_layouts_and_whences() {
-    comes_out(
+    comes_out_of_a_module(
         Script::preview0()
             // Its libc asked for all rights when it opened a directory.
             .open("tmp", DIRECTORY, READ | WRITE, Ok(4))

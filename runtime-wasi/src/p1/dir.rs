@@ -75,11 +75,11 @@ pub(super) async fn fd_readdir(
     let who = call.guest.who.clone();
     let descriptor = call.guest.fds.get_mut(fd)?;
     let place = descriptor.dir(Rights::FD_READDIR)?.clone();
-    let file = match &descriptor.file {
+    let file = match &descriptor.open.file {
         Some(file) => file.clone(),
         None => {
             let file = place.open(&who, OpenFlags::READ | OpenFlags::DIRECTORY).await?;
-            descriptor.open_as(file).clone()
+            descriptor.open.open_as(file).clone()
         }
     };
     let mut listing = Listing::new(call.memory.bytes_mut(buf, len as usize)?);

@@ -3,7 +3,7 @@
 use super::Call;
 use super::abi::{self, FdFlags, FstFlags, Rights, Version, Whence};
 use super::memory::GuestMemory;
-use crate::descriptor::Found;
+use crate::open::Found;
 use vfs::{Allocate, Errno, FileRef, Kind, Measure, Nature, Qid, Result, SetStat, SetTime, Time};
 
 /// Writes a `filestat` of `node`, which is shown as that kind of file with that identity. Its device is the tree's part of the
@@ -46,10 +46,10 @@ pub(super) fn times(atime: u64, mtime: u64, which: u32) -> Result<SetStat> {
 
 pub(super) fn fd_advise(call: &mut Call<'_>, fd: u32, offset: u64, len: u64, advice: u32) -> Result<()> {
     let descriptor = call.guest.fds.get(fd)?;
-    if descriptor.kind.is_dir() {
+    if descriptor.open.kind.is_dir() {
         return Errno::EBADF.into();
     }
-    if descriptor.is_stream() {
+    if descriptor.open.is_stream() {
         return Errno::ESPIPE.into();
     }
     descriptor.need(Rights::FD_ADVISE)?;
@@ -73,7 +73,7 @@ pub(super) async fn fd_allocate(call: &mut Call<'_>, fd: u32, offset: u64, len: 
 pub(super) async fn fd_close(call: &mut Call<'_>, fd: u32) -> Result<()> {
     let closed = call.guest.fds.remove(fd)?;
     call.guest.count_files();
-    match &closed.file {
+    match &closed.open.file {
         Some(file) => file.flush().await,
         None => Ok(()),
     }
@@ -83,7 +83,7 @@ pub(super) async fn fd_renumber(call: &mut Call<'_>, from: u32, to: u32) -> Resu
     let replaced = call.guest.fds.renumber(from, to)?;
     call.guest.count_files();
     // As with dup2(2), errors of the replaced file's late writes have no one to go to.
-    if let Some(file) = replaced.and_then(|descriptor| descriptor.file) {
+    if let Some(file) = replaced.and_then(|descriptor| descriptor.open.file) {
         let _ = file.flush().await;
     }
     Ok(())
@@ -92,7 +92,7 @@ pub(super) async fn fd_renumber(call: &mut Call<'_>, from: u32, to: u32) -> Resu
 async fn sync(call: &mut Call<'_>, fd: u32, right: Rights, data_only: bool) -> Result<()> {
     let descriptor = call.guest.fds.get(fd)?;
     descriptor.need(right)?;
-    match descriptor.file.clone() {
+    match descriptor.open.file.clone() {
         Some(file) => file.fsync(data_only).await,
         None => Ok(()),
     }
@@ -109,7 +109,7 @@ pub(super) async fn fd_sync(call: &mut Call<'_>, fd: u32) -> Result<()> {
 pub(super) fn fd_fdstat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Result<()> {
     let descriptor = call.guest.fds.get(fd)?;
     let stat = abi::fdstat(
-        abi::filetype(descriptor.shown_kind(descriptor.kind)),
+        abi::filetype(descriptor.shown_kind(descriptor.open.kind)),
         descriptor.flags,
         descriptor.rights,
         descriptor.inheriting,
@@ -146,9 +146,9 @@ pub(super) fn fd_fdstat_set_rights(call: &mut Call<'_>, fd: u32, base: u64, inhe
 pub(super) async fn fd_filestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Result<()> {
     let descriptor = call.guest.fds.get(fd)?;
     descriptor.need(Rights::FD_FILESTAT_GET)?;
-    let stat = match descriptor.file.clone() {
+    let stat = match descriptor.open.file.clone() {
         Some(file) => file.stat().await?,
-        None => descriptor.node().clone().stat().await?,
+        None => descriptor.open.node().clone().stat().await?,
     };
     let shown = call.guest.fds.get(fd)?.shown(stat.qid);
     put_filestat(&mut call.memory, call.version, out, stat.qid, shown, &stat)
@@ -179,10 +179,10 @@ pub(super) async fn fd_filestat_set_times(
     let descriptor = call.guest.fds.get(fd)?;
     descriptor.need(Rights::FD_FILESTAT_SET_TIMES)?;
     let who = &call.guest.who;
-    match &descriptor.found {
+    match &descriptor.open.found {
         Found::At(place) => place.setstat(who, set).await,
-        Found::Once(_) => vfs::setstat(descriptor.node(), who, set).await,
-        Found::Stdio => descriptor.node().setstat(who, set).await,
+        Found::Once(_) => vfs::setstat(descriptor.open.node(), who, set).await,
+        Found::Stdio => descriptor.open.node().setstat(who, set).await,
     }
 }
 
@@ -202,14 +202,14 @@ pub(super) fn fd_prestat_dir_name(call: &mut Call<'_>, fd: u32, buf: u32, len: u
 /// What has an offset to move: no directory (EBADF), no stream (ESPIPE).
 fn seekable(call: &Call<'_>, fd: u32, right: Rights) -> Result<FileRef> {
     let descriptor = call.guest.fds.get(fd)?;
-    if descriptor.kind.is_dir() {
+    if descriptor.open.kind.is_dir() {
         return Errno::EBADF.into();
     }
-    if descriptor.is_stream() {
+    if descriptor.open.is_stream() {
         return Errno::ESPIPE.into();
     }
     descriptor.need(right)?;
-    descriptor.file.clone().ok_or_else(|| Errno::EBADF.into())
+    descriptor.open.file.clone().ok_or_else(|| Errno::EBADF.into())
 }
 
 pub(super) async fn fd_seek(call: &mut Call<'_>, fd: u32, by: i64, whence: u32, out: u32) -> Result<()> {

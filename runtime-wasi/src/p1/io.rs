@@ -30,7 +30,8 @@ pub(super) async fn fd_pread(
 
 pub(super) async fn fd_write(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, out: u32) -> Result<()> {
     let written = write(call, fd, iovs, count, None).await;
-    if written.as_ref().is_err_and(|error| error.is(Errno::EPIPE)) && call.guest.fds.get(fd)?.is_stdio() {
+    if written.as_ref().is_err_and(|error| error.is(Errno::EPIPE)) && call.guest.fds.get(fd)?.open.is_stdio()
+    {
         // No module can say that it wants to hear of it: what SIGPIPE does by itself is what happens.
         call.guest.control.kill(broken_pipe());
         std::future::pending::<()>().await;
@@ -58,7 +59,7 @@ async fn read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u6
     }
     let descriptor = call.guest.fds.get(fd)?;
     let file = descriptor.open_for(Rights::FD_READ)?.clone();
-    if at.is_some() && descriptor.is_stream() {
+    if at.is_some() && descriptor.open.is_stream() {
         return Errno::ESPIPE.into();
     }
     let start = at.unwrap_or(descriptor.offset);
@@ -110,7 +111,7 @@ async fn write(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u
     }
     let descriptor = call.guest.fds.get(fd)?;
     let file = descriptor.open_for(Rights::FD_WRITE)?.clone();
-    if at.is_some() && descriptor.is_stream() {
+    if at.is_some() && descriptor.open.is_stream() {
         return Errno::ESPIPE.into();
     }
     let append = at.is_none() && (descriptor.appends || descriptor.flags.contains(FdFlags::APPEND));

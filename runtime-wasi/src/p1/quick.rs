@@ -8,7 +8,8 @@ use super::abi::{FdFlags, Oflags, Rights, Version};
 use super::dir::Listing;
 use super::fd::put_filestat;
 use super::path::{follow, open_flags};
-use crate::descriptor::{Descriptor, Found};
+use crate::descriptor::Descriptor;
+use crate::open::Found;
 use crate::paths;
 use vfs::{Errno, Kind, Op, Opened, Result};
 
@@ -42,13 +43,13 @@ macro_rules! done {
 fn read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u64>) -> Option<Result<usize>> {
     let descriptor = good!(call.guest.fds.get(fd));
     let file = good!(descriptor.open_for(Rights::FD_READ));
-    if count != 1 || !descriptor.stores {
+    if count != 1 || !descriptor.open.stores {
         return None;
     }
     let (buf, len) = good!(call.memory.iovec(iovs, 0));
     let offset = at.unwrap_or(descriptor.offset);
     let buf = good!(call.memory.bytes_mut(buf, len));
-    let n = match descriptor.direct(file) {
+    let n = match descriptor.open.direct(file) {
         Some(direct) => good!(direct.read(offset, buf)),
         None => done!(file.read(offset, buf)),
     };
@@ -87,13 +88,13 @@ fn write(
     let descriptor = good!(call.guest.fds.get(fd));
     let file = good!(descriptor.open_for(Rights::FD_WRITE));
     let appends = at.is_none() && (descriptor.appends || descriptor.flags.contains(FdFlags::APPEND));
-    if count != 1 || appends || !descriptor.stores {
+    if count != 1 || appends || !descriptor.open.stores {
         return None;
     }
     let (buf, len) = good!(call.memory.iovec(iovs, 0));
     let offset = at.unwrap_or(descriptor.offset);
     let data = good!(call.memory.bytes(buf, len));
-    let n = match descriptor.direct(file).and_then(|direct| direct.write(offset, data)) {
+    let n = match descriptor.open.direct(file).and_then(|direct| direct.write(offset, data)) {
         Some(written) => good!(written),
         None => {
             call.guest.heard = true;
@@ -128,20 +129,20 @@ pub(super) fn fd_pwrite(
 pub(super) fn fd_filestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> Option<Result<()>> {
     let descriptor = good!(call.guest.fds.get(fd));
     good!(descriptor.need(Rights::FD_FILESTAT_GET));
-    if let Some((direct, node)) = descriptor.direct_node()
+    if let Some((direct, node)) = descriptor.open.direct_node()
         && let Some(measure) = direct.measure()
     {
         let (measure, shown) = (good!(measure), descriptor.shown(node));
         return Some(put_filestat(&mut call.memory, call.version, out, node, shown, measure));
     }
-    let stat = match &descriptor.file {
+    let stat = match &descriptor.open.file {
         Some(file) => file.stat(),
-        None => descriptor.node().stat(),
+        None => descriptor.open.node().stat(),
     };
     // A stat is large: it is looked at where it lies.
     match &stat {
         Op::Done(Ok(stat)) => {
-            descriptor.is_of(stat.qid);
+            descriptor.open.is_of(stat.qid);
             let shown = descriptor.shown(stat.qid);
             Some(put_filestat(&mut call.memory, call.version, out, stat.qid, shown, stat))
         }
@@ -217,7 +218,7 @@ pub(super) fn path_open(
 
 pub(super) fn fd_close(call: &mut Call<'_>, fd: u32) -> Option<Result<()>> {
     call.guest.heard = true;
-    let flushed = match &good!(call.guest.fds.get(fd)).file {
+    let flushed = match &good!(call.guest.fds.get(fd)).open.file {
         Some(file) => file.flush().now()?,
         None => Ok(()),
     };
@@ -236,7 +237,7 @@ pub(super) fn fd_readdir(
 ) -> Option<Result<()>> {
     let descriptor = good!(call.guest.fds.get(fd));
     let place = good!(descriptor.dir(Rights::FD_READDIR));
-    let file = descriptor.file.as_ref().filter(|_| descriptor.stores)?;
+    let file = descriptor.open.file.as_ref().filter(|_| descriptor.open.stores)?;
     let mut listing = Listing::new(good!(call.memory.bytes_mut(buf, len as usize)));
     if let Some(cookie) = listing.begin(place, cookie) {
         good!(file.readdir(cookie, &mut listing.sink(place)).now()?);
@@ -256,7 +257,7 @@ pub(super) fn fd_seek(call: &mut Call<'_>, fd: u32, by: i64, whence: u32, out: u
     let descriptor = good!(call.guest.fds.get_mut(fd));
     // What is neither is for the end to be asked for, or refused.
     let current = super::abi::Whence::decode(call.version, whence)? == super::abi::Whence::Current;
-    if !current || !descriptor.stores || descriptor.kind.is_dir() {
+    if !current || !descriptor.open.stores || descriptor.open.kind.is_dir() {
         return None;
     }
     good!(descriptor.need(Rights::FD_SEEK));

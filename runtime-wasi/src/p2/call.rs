@@ -4,6 +4,7 @@
 use super::Guest;
 use super::fault::{self, Fault, Result};
 use std::fmt::Write;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use vfs::Errno;
 use wasmtime::component::Resource;
@@ -12,21 +13,49 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
     NewTimestamp, OpenFlags, PathFlags,
 };
 
-/// Defines calls of `wasi:filesystem`, each an async function of the guest and its parameters.
+/// Defines calls of `wasi:filesystem`, each an async function of the guest and its parameters. One that is named
+/// behind `at once` is asked before: it has the parameters as a tuple, answers what can be done at once, and has changed nothing where it answers None.
 macro_rules! define {
-    ($instance:ident $($name:literal ($($arg:ident: $ty:ty),*) -> $answer:ty = $call:path;)*) => {$(
+    ($instance:ident $(
+        $name:literal ($($arg:ident: $ty:ty),*) -> $answer:ty = $call:path $(, at once $at_once:path)?;
+    )*) => {$(
         $instance.func_wrap_async(
             $name,
-            move |mut store: wasmtime::StoreContextMut<'_, Guest>, ($($arg,)*): ($($ty,)*)| Box::new(async move {
+            move |mut store: wasmtime::StoreContextMut<'_, Guest>, args: ($($ty,)*)| {
                 let guest = store.data_mut();
-                let shown = guest.trace.is_on().then(|| $crate::p2::call::show(&[$(&$arg),*]));
-                let result: $crate::p2::fault::Result<$answer> = $call(guest, $($arg),*).await;
-                $crate::p2::call::end(guest, $name, shown, result)
-            }),
+                let ($($arg,)*) = &args;
+                let shown = guest.trace.is_on().then(|| $crate::p2::call::show(&[$($arg),*]));
+                $(if let Some(result) = $at_once(guest, &args).transpose() {
+                    let answer = $crate::p2::call::end(guest, $name, shown, result);
+                    return Box::new(std::future::ready(answer));
+                })?
+                Box::new(async move {
+                    let guest = store.data_mut();
+                    let ($($arg,)*) = args;
+                    let result: $crate::p2::fault::Result<$answer> = $call(guest, $($arg),*).await;
+                    $crate::p2::call::end(guest, $name, shown, result)
+                })
+            },
         )?;
     )*};
 }
 pub(super) use define;
+
+/// The same for calls that never wait: each a function of the guest and its parameters.
+macro_rules! define_at_once {
+    ($instance:ident $($name:literal ($($arg:ident: $ty:ty),*) -> $answer:ty = $call:path;)*) => {$(
+        $instance.func_wrap(
+            $name,
+            move |mut store: wasmtime::StoreContextMut<'_, Guest>, ($($arg,)*): ($($ty,)*)| {
+                let guest = store.data_mut();
+                let shown = guest.trace.is_on().then(|| $crate::p2::call::show(&[$(&$arg),*]));
+                let result: $crate::p2::fault::Result<$answer> = $call(guest, $($arg),*);
+                $crate::p2::call::end(guest, $name, shown, result)
+            },
+        )?;
+    )*};
+}
+pub(super) use define_at_once;
 
 /// How a parameter or an answer is shown.
 pub(super) trait Shown {
@@ -61,7 +90,7 @@ impl<T> Shown for Resource<T> {
     }
 }
 /// What was read, and whether that was the end.
-impl Shown for (Vec<u8>, bool) {
+impl Shown for (Arc<Vec<u8>>, bool) {
     fn show(&self, out: &mut String) {
         let _ = write!(out, "{}{}", self.0.len(), if self.1 { ", end" } else { "" });
     }

@@ -2,8 +2,9 @@
 
 use super::Guest;
 use super::fault::Result;
+use crate::open::{Found, Open};
 use std::sync::Arc;
-use vfs::{Caller, Errno, FileRef, Nature, NodeRef, OpenFlags, Place};
+use vfs::{Caller, Errno, FileRef, NodeRef, OpenFlags, Place};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{LinkerInstance, Resource};
 use wasmtime_wasi::p2::bindings::filesystem::types::DescriptorFlags;
@@ -13,46 +14,43 @@ use wasmtime_wasi::p2::bindings::filesystem::types::DescriptorFlags;
 pub(super) struct Descriptor(Arc<Inner>);
 
 struct Inner {
-    place: Place,
-    /// None for a directory that was given, not opened.
-    file: Option<FileRef>,
-    node: NodeRef,
+    open: Open,
     flags: DescriptorFlags,
 }
 
 impl Descriptor {
-    pub fn opened(place: Place, file: FileRef, flags: DescriptorFlags) -> Descriptor {
-        let node = file.node().clone();
-        Descriptor(Arc::new(Inner { place, file: Some(file), node, flags }))
+    pub fn new(open: Open, flags: DescriptorFlags) -> Descriptor {
+        Descriptor(Arc::new(Inner { open, flags }))
     }
 
     /// A directory that the guest finds open at its start.
     pub fn given(place: Place) -> Descriptor {
-        let node = place.node().clone();
-        let flags = DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY;
-        Descriptor(Arc::new(Inner { place, file: None, node, flags }))
+        Descriptor::new(Open::given(place), DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY)
     }
 
-    pub fn place(&self) -> &Place {
-        &self.0.place
+    pub fn open(&self) -> &Open {
+        &self.0.open
+    }
+    pub fn found(&self) -> &Found {
+        &self.0.open.found
     }
     pub fn node(&self) -> &NodeRef {
-        &self.0.node
+        self.0.open.node()
     }
     pub fn file(&self) -> Option<&FileRef> {
-        self.0.file.as_ref()
+        self.0.open.file.as_ref()
     }
     pub fn flags(&self) -> DescriptorFlags {
         self.0.flags
     }
-    pub fn is_stream(&self) -> bool {
-        self.0.node.nature() == Nature::Stream
+    pub fn is_dir(&self) -> bool {
+        self.0.open.kind.is_dir()
     }
 
     /// The file, where it was opened for `mode` (EBADF, as POSIX has it for the wrong access mode).
     pub fn open_for(&self, mode: DescriptorFlags) -> Result<&FileRef, vfs::Error> {
-        match &self.0.file {
-            _ if self.0.node.kind().is_dir() => Errno::EISDIR.into(),
+        match &self.0.open.file {
+            _ if self.is_dir() => Errno::EISDIR.into(),
             Some(file) if self.0.flags.contains(mode) => Ok(file),
             _ => Errno::EBADF.into(),
         }
@@ -60,13 +58,16 @@ impl Descriptor {
 
     /// The directory that paths start from.
     pub fn dir(&self) -> Result<&Place, vfs::Error> {
-        if self.0.node.kind().is_dir() { Ok(&self.0.place) } else { Errno::ENOTDIR.into() }
+        match self.0.open.place() {
+            Some(place) if self.is_dir() => Ok(place),
+            _ => Errno::ENOTDIR.into(),
+        }
     }
 
     /// The open directory: one that was given is opened when it is listed.
     pub async fn listed(&self, who: &Caller) -> Result<FileRef, vfs::Error> {
         let place = self.dir()?;
-        match &self.0.file {
+        match self.file() {
             Some(file) => Ok(file.clone()),
             None => place.open(who, OpenFlags::READ | OpenFlags::DIRECTORY).await,
         }

@@ -1,15 +1,20 @@
 //! Calls on a descriptor itself: reading, writing, its size, times, flags and identity, its streams and its end.
 
 use super::Guest;
-use super::call::{self, define};
+use super::call::{self, define, define_at_once};
 use super::descriptor::{Descriptor, Handle};
 use super::fault::{self, Result};
 use super::input::FileInput;
+use super::looked::Subject;
 use super::output::{FileOutput, Position};
+use super::quick;
+use crate::open::Found;
+use std::future::ready;
+use std::sync::Arc;
 use task::Usage;
-use vfs::{Errno, Kind, Qid, SetStat, SetTime, Stat, Time};
-use wasmtime::StoreContextMut;
+use vfs::{Errno, Kind, Measure, Qid, SetStat, SetTime, Time};
 use wasmtime::component::{LinkerInstance, Resource, ResourceType, WasmList};
+use wasmtime::{AsContext, StoreContextMut};
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
     Advice, DescriptorFlags, DescriptorStat, DescriptorType, MetadataHashValue, NewTimestamp,
@@ -23,29 +28,37 @@ pub(super) fn define(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Resu
     instance.resource_async("descriptor", ResourceType::host::<Descriptor>(), |mut store, rep| {
         Box::new(async move { drop_descriptor(store.data_mut(), Resource::new_own(rep)).await })
     })?;
-    define! { instance
+    define_at_once! { instance
         "[method]descriptor.advise"(this: Handle, offset: u64, length: u64, advice: Advice) -> () = advise;
         "[method]descriptor.append-via-stream"(this: Handle) -> Resource<DynOutputStream> = append_via_stream;
         "[method]descriptor.get-flags"(this: Handle) -> DescriptorFlags = get_flags;
         "[method]descriptor.get-type"(this: Handle) -> DescriptorType = get_type;
         "[method]descriptor.metadata-hash"(this: Handle) -> MetadataHashValue = metadata_hash;
-        "[method]descriptor.read"(this: Handle, length: u64, offset: u64) -> (Vec<u8>, bool) = read;
         "[method]descriptor.read-via-stream"(this: Handle, offset: u64) -> Resource<DynInputStream> = read_via_stream;
+        "[method]descriptor.write-via-stream"(this: Handle, offset: u64) -> Resource<DynOutputStream> = write_via_stream;
+    }
+    define! { instance
+        "[method]descriptor.read"(this: Handle, length: u64, offset: u64) -> (Arc<Vec<u8>>, bool) = read, at once quick::read;
         "[method]descriptor.set-size"(this: Handle, size: u64) -> () = set_size;
         "[method]descriptor.set-times"(this: Handle, atime: NewTimestamp, mtime: NewTimestamp) -> () = set_times;
-        "[method]descriptor.stat"(this: Handle) -> DescriptorStat = stat;
+        "[method]descriptor.stat"(this: Handle) -> DescriptorStat = stat, at once quick::stat;
         "[method]descriptor.sync"(this: Handle) -> () = sync;
         "[method]descriptor.sync-data"(this: Handle) -> () = sync_data;
-        "[method]descriptor.write-via-stream"(this: Handle, offset: u64) -> Resource<DynOutputStream> = write_via_stream;
     }
     instance.func_wrap_async(
         "[method]descriptor.write",
         |mut store: StoreContextMut<'_, Guest>, (this, data, offset): (Handle, WasmList<u8>, u64)| {
+            let shown = store.data().trace.is_on();
+            let shown = shown.then(|| call::show(&[&this, &(data.len() as u64), &offset]));
+            if let Some(result) = quick::write(store.as_context(), &this, &data, offset).transpose() {
+                return Box::new(ready(call::end(store.data(), "write", shown, result)));
+            }
+            // What has to wait is copied out of the guest's memory.
+            let data = data.as_le_slice(&store).to_vec();
             Box::new(async move {
-                let shown =
-                    store.data().trace.is_on().then(|| call::show(&[&this, &(data.len() as u64), &offset]));
-                let result = write(&mut store, this, data, offset).await;
-                call::end(store.data(), "write", shown, result)
+                let guest = store.data_mut();
+                let result = write(guest, this, data, offset).await;
+                call::end(guest, "write", shown, result)
             })
         },
     )?;
@@ -80,12 +93,12 @@ async fn drop_descriptor(guest: &mut Guest, this: Handle) -> wasmtime::Result<()
     Ok(())
 }
 
-async fn advise(guest: &mut Guest, this: Handle, offset: u64, length: u64, _advice: Advice) -> Result<()> {
+fn advise(guest: &mut Guest, this: Handle, offset: u64, length: u64, _advice: Advice) -> Result<()> {
     let descriptor = guest.descriptor(&this)?;
-    if descriptor.node().kind().is_dir() {
+    if descriptor.is_dir() {
         return Err(Errno::EBADF.into());
     }
-    if descriptor.is_stream() {
+    if descriptor.open().is_stream() {
         return Err(Errno::ESPIPE.into());
     }
     // No advice helps this namespace, but some is wrong (posix_fadvise(2)).
@@ -95,12 +108,12 @@ async fn advise(guest: &mut Guest, this: Handle, offset: u64, length: u64, _advi
     Ok(())
 }
 
-async fn get_flags(guest: &mut Guest, this: Handle) -> Result<DescriptorFlags> {
+fn get_flags(guest: &mut Guest, this: Handle) -> Result<DescriptorFlags> {
     Ok(guest.descriptor(&this)?.flags())
 }
 
-async fn get_type(guest: &mut Guest, this: Handle) -> Result<DescriptorType> {
-    Ok(shown_kind(guest.descriptor(&this)?.node().kind()))
+fn get_type(guest: &mut Guest, this: Handle) -> Result<DescriptorType> {
+    Ok(shown_kind(guest.descriptor(&this)?.open().kind))
 }
 
 pub(super) fn shown_kind(kind: Kind) -> DescriptorType {
@@ -115,52 +128,40 @@ pub(super) fn shown_kind(kind: Kind) -> DescriptorType {
     }
 }
 
-async fn read(guest: &mut Guest, this: Handle, length: u64, offset: u64) -> Result<(Vec<u8>, bool)> {
+pub(super) fn read_length(wanted: u64) -> usize {
+    usize::try_from(wanted).unwrap_or(MAX_READ).min(MAX_READ)
+}
+
+async fn read(guest: &mut Guest, this: Handle, length: u64, offset: u64) -> Result<(Arc<Vec<u8>>, bool)> {
     let descriptor = guest.descriptor(&this)?;
     let file = descriptor.open_for(DescriptorFlags::READ)?;
-    let length = usize::try_from(length).unwrap_or(MAX_READ).min(MAX_READ);
+    let length = read_length(length);
     let mut data = vec![0; length];
     let n = file.read(offset, &mut data).await?;
     data.truncate(n);
     Usage::add(&guest.usage.read_bytes, n as u64);
-    Ok((data, n == 0 && length > 0))
+    Ok((Arc::new(data), n == 0 && length > 0))
 }
 
-/// Writes straight from the guest's memory; only what has to wait is copied out of it.
-async fn write(
-    store: &mut StoreContextMut<'_, Guest>,
-    this: Handle,
-    data: WasmList<u8>,
-    offset: u64,
-) -> Result<u64> {
-    let descriptor = store.data().descriptor(&this)?;
-    let file = descriptor.open_for(DescriptorFlags::WRITE)?;
-    let data = data.as_le_slice(&*store);
-    // What is asked of a peer is not asked twice.
-    let done = if file.is_remote() { None } else { file.write(offset, data).now() };
-    let n = match done {
-        Some(done) => done?,
-        None => {
-            let data = data.to_vec();
-            file.write(offset, &data).await?
-        }
-    };
-    Usage::add(&store.data().usage.written_bytes, n as u64);
+async fn write(guest: &mut Guest, this: Handle, data: Vec<u8>, offset: u64) -> Result<u64> {
+    let descriptor = guest.descriptor(&this)?;
+    let n = descriptor.open_for(DescriptorFlags::WRITE)?.write(offset, &data).await?;
+    Usage::add(&guest.usage.written_bytes, n as u64);
     Ok(n as u64)
 }
 
-async fn read_via_stream(guest: &mut Guest, this: Handle, offset: u64) -> Result<Resource<DynInputStream>> {
+fn read_via_stream(guest: &mut Guest, this: Handle, offset: u64) -> Result<Resource<DynInputStream>> {
     let descriptor = guest.descriptor(&this)?;
     let file = descriptor.open_for(DescriptorFlags::READ)?.clone();
     let stream: DynInputStream = Box::new(FileInput::new(guest, file, this.rep(), offset));
     Ok(guest.table.push(stream)?)
 }
 
-async fn write_via_stream(guest: &mut Guest, this: Handle, offset: u64) -> Result<Resource<DynOutputStream>> {
+fn write_via_stream(guest: &mut Guest, this: Handle, offset: u64) -> Result<Resource<DynOutputStream>> {
     output(guest, &this, Position::At(offset))
 }
 
-async fn append_via_stream(guest: &mut Guest, this: Handle) -> Result<Resource<DynOutputStream>> {
+fn append_via_stream(guest: &mut Guest, this: Handle) -> Result<Resource<DynOutputStream>> {
     output(guest, &this, Position::End)
 }
 
@@ -198,26 +199,35 @@ pub(super) fn times(atime: NewTimestamp, mtime: NewTimestamp) -> Result<SetStat,
 async fn set_times(guest: &mut Guest, this: Handle, atime: NewTimestamp, mtime: NewTimestamp) -> Result<()> {
     let set = times(atime, mtime)?;
     let descriptor = guest.descriptor(&this)?;
-    Ok(descriptor.place().setstat(&guest.who, set).await?)
+    let changed = match descriptor.found() {
+        Found::At(place) => place.setstat(&guest.who, set).await,
+        Found::Once(_) | Found::Stdio => vfs::setstat(descriptor.node(), &guest.who, set).await,
+    };
+    Ok(changed?)
 }
 
 async fn stat(guest: &mut Guest, this: Handle) -> Result<DescriptorStat> {
     let descriptor = guest.descriptor(&this)?;
-    Ok(describe(&descriptor.node().stat().await?))
+    let stat = match descriptor.file() {
+        Some(file) => file.stat().await?,
+        None => descriptor.node().stat().await?,
+    };
+    Ok(describe(stat.kind(), &stat))
 }
 
 /// What a guest is told of a file. A time before the epoch cannot be said, and is left out.
-pub(super) fn describe(stat: &Stat) -> DescriptorStat {
+pub(super) fn describe(kind: Kind, measure: impl Into<Measure>) -> DescriptorStat {
+    let Measure { nlink, size, atime, mtime, ctime } = measure.into();
     let time = |time: Time| {
         u64::try_from(time.secs).ok().map(|seconds| Datetime { seconds, nanoseconds: time.nanos })
     };
     DescriptorStat {
-        type_: shown_kind(stat.kind()),
-        link_count: stat.nlink,
-        size: stat.size,
-        data_access_timestamp: time(stat.atime),
-        data_modification_timestamp: time(stat.mtime),
-        status_change_timestamp: time(stat.ctime),
+        type_: shown_kind(kind),
+        link_count: nlink,
+        size,
+        data_access_timestamp: time(atime),
+        data_modification_timestamp: time(mtime),
+        status_change_timestamp: time(ctime),
     }
 }
 
@@ -237,11 +247,18 @@ async fn fsync(descriptor: Descriptor, data_only: bool) -> Result<()> {
 }
 
 /// Libraries make inode and device numbers of the two halves: they are the file's identity, and that of its tree.
-pub(super) fn identity(seen: Qid, node: Qid) -> MetadataHashValue {
-    MetadataHashValue { lower: seen.path, upper: node.path >> 48 }
+pub(super) fn identity(seen: u64, node: Qid) -> MetadataHashValue {
+    MetadataHashValue { lower: seen, upper: node.path >> 48 }
 }
 
-async fn metadata_hash(guest: &mut Guest, this: Handle) -> Result<MetadataHashValue> {
-    let descriptor = guest.descriptor(&this)?;
-    Ok(identity(descriptor.place().qid(), descriptor.node().qid()))
+fn metadata_hash(guest: &mut Guest, this: Handle) -> Result<MetadataHashValue> {
+    if let Some(known) = guest.looked.identity(guest.calls(), Subject::itself(&this)) {
+        return Ok(known);
+    }
+    let open = guest.table.get(&this)?.open();
+    let node = match &open.file {
+        Some(file) => file.qid(),
+        None => open.node().qid(),
+    };
+    Ok(identity(open.identity(node), node))
 }

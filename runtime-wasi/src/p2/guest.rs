@@ -2,7 +2,9 @@
 
 use super::descriptor::{Descriptor, Handle};
 use super::http::Hooks;
+use super::looked::Looked;
 use super::net::{Net, Sockets};
+use super::passing::Passing;
 use super::sockets::Held;
 use crate::budget::Budget;
 use crate::control::Control;
@@ -12,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 use task::{OpenFiles, Reach, Start, Trace, Usage};
-use vfs::{Caller, Errno, Error, FileRef, Place, Result};
+use vfs::{Caller, Errno, Error, FileRef, Place, Recall, Result};
 use wasmtime::component::{ResourceTable, ResourceTableError};
 use wasmtime_wasi::sockets::WasiSocketsCtx;
 use wasmtime_wasi_http::WasiHttpCtx;
@@ -30,6 +32,10 @@ pub(crate) struct Guest {
     pub given: Arc<[(Place, String)]>,
     pub stdio: [FileRef; 3],
     pub who: Caller,
+    /// Where its paths lead.
+    pub(super) recall: Recall,
+    pub(super) looked: Looked,
+    pub(super) passing: Passing,
     pub control: Arc<Control>,
     pub usage: Arc<Usage>,
     pub trace: Trace,
@@ -82,6 +88,9 @@ impl Guest {
             given: given.into_iter().map(|given| (given.place, text(&given.name))).collect(),
             stdio: start.stdio,
             who: start.who,
+            recall: Recall::default(),
+            looked: Looked::default(),
+            passing: Passing::default(),
             control,
             usage: start.usage,
             trace: start.trace,
@@ -97,6 +106,16 @@ impl Guest {
         };
         guest.count_files();
         guest
+    }
+
+    /// The calls of `wasi:filesystem` that it has made.
+    pub(super) fn calls(&self) -> u64 {
+        self.usage.calls.load(Ordering::Relaxed)
+    }
+
+    /// A tick of the clock found it computing.
+    pub fn ticked(&mut self) {
+        self.looked.forget();
     }
 
     fn count_files(&self) {

@@ -32,42 +32,95 @@ pub(super) fn define(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Resu
         "[method]descriptor.read-directory"(this: Handle) -> Resource<Listing> = read_directory;
         "[method]directory-entry-stream.read-directory-entry"(
             this: Resource<Listing>
-        ) -> Option<DirectoryEntry> = read_directory_entry;
+        ) -> Option<DirectoryEntry> = read_directory_entry, at once entry_at_once;
     }
     Ok(())
 }
 
 async fn read_directory(guest: &mut Guest, this: Handle) -> Result<Resource<Listing>> {
     let dir = guest.descriptor(&this)?.listed(&guest.who).await?;
-    Ok(guest.table.push(Listing { dir, cookie: 0, fetched: VecDeque::new(), ended: false })?)
+    Ok(guest.table.push(Listing::new(dir))?)
 }
 
 impl Listing {
+    fn new(dir: FileRef) -> Listing {
+        Listing { dir, cookie: 0, fetched: VecDeque::new(), ended: false }
+    }
+
+    fn wants_more(&self) -> bool {
+        self.fetched.is_empty() && !self.ended
+    }
+
     async fn fetch(&mut self) -> Result<(), vfs::Error> {
-        let Listing { dir, cookie, fetched, .. } = self;
-        let mut full = false;
-        let from = *cookie;
-        let mut take = |entry: DirEntry<'_>| {
-            full = fetched.len() == BATCH;
-            if !full {
-                *cookie = entry.cookie;
-                fetched.push_back((entry.name.as_bytes().to_vec(), entry.qid.kind));
-            }
-            !full
-        };
-        dir.readdir(from, &mut take).await?;
-        self.ended = !full;
+        let mut batch = Batch::default();
+        self.dir.readdir(self.cookie, &mut |entry| batch.take(entry)).await?;
+        self.add(batch);
         Ok(())
+    }
+
+    /// The same, where nothing has to be waited for. What is asked of a peer is not asked twice.
+    fn fetch_at_once(&mut self) -> Option<Result<(), vfs::Error>> {
+        if self.dir.is_remote() {
+            return None;
+        }
+        let mut batch = Batch::default();
+        let read = self.dir.readdir(self.cookie, &mut |entry| batch.take(entry)).now()?;
+        Some(read.map(|()| self.add(batch)))
+    }
+
+    fn add(&mut self, batch: Batch) {
+        self.cookie = batch.cookie.unwrap_or(self.cookie);
+        self.ended = !batch.full;
+        self.fetched = batch.entries;
+    }
+
+    fn next(&mut self) -> Result<Option<DirectoryEntry>> {
+        let Some((name, kind)) = self.fetched.pop_front() else { return Ok(None) };
+        // One whose name is no UTF-8 cannot be said; the next can.
+        let name = String::from_utf8(name).map_err(|_| Errno::EILSEQ)?;
+        Ok(Some(DirectoryEntry { type_: shown_kind(kind), name }))
+    }
+}
+
+/// Entries as the tree gives them.
+#[derive(Default)]
+struct Batch {
+    entries: VecDeque<(Vec<u8>, Kind)>,
+    /// Where the tree goes on behind them.
+    cookie: Option<u64>,
+    full: bool,
+}
+
+impl Batch {
+    /// False where there is no room for the entry.
+    fn take(&mut self, entry: DirEntry<'_>) -> bool {
+        self.full = self.entries.len() == BATCH;
+        if !self.full {
+            self.cookie = Some(entry.cookie);
+            self.entries.push_back((entry.name.as_bytes().to_vec(), entry.qid.kind));
+        }
+        !self.full
     }
 }
 
 async fn read_directory_entry(guest: &mut Guest, this: Resource<Listing>) -> Result<Option<DirectoryEntry>> {
     let listing = guest.table.get_mut(&this)?;
-    if listing.fetched.is_empty() && !listing.ended {
+    if listing.wants_more() {
         listing.fetch().await?;
     }
-    let Some((name, kind)) = listing.fetched.pop_front() else { return Ok(None) };
-    // One whose name is no UTF-8 cannot be said; the next can.
-    let name = String::from_utf8(name).map_err(|_| Errno::EILSEQ)?;
-    Ok(Some(DirectoryEntry { type_: shown_kind(kind), name }))
+    listing.next()
+}
+
+fn entry_at_once(
+    guest: &mut Guest,
+    (this,): &(Resource<Listing>,),
+) -> Result<Option<Option<DirectoryEntry>>> {
+    let listing = guest.table.get_mut(this)?;
+    if listing.wants_more() {
+        match listing.fetch_at_once() {
+            Some(fetched) => fetched?,
+            None => return Ok(None),
+        }
+    }
+    listing.next().map(Some)
 }

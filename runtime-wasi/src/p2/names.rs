@@ -5,6 +5,8 @@ use super::call::define;
 use super::descriptor::{Descriptor, Handle};
 use super::fault::Result;
 use super::files::{describe, identity, times};
+use super::quick;
+use crate::open::{Found, Open};
 use crate::paths;
 use vfs::{Errno, Error, Follow, OpenFlags};
 use wasmtime::component::LinkerInstance;
@@ -20,19 +22,19 @@ pub(super) fn define(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Resu
         ) -> () = link_at;
         "[method]descriptor.metadata-hash-at"(
             this: Handle, flags: PathFlags, path: String
-        ) -> MetadataHashValue = metadata_hash_at;
+        ) -> MetadataHashValue = metadata_hash_at, at once quick::metadata_hash_at;
         "[method]descriptor.open-at"(
             this: Handle, lookup: PathFlags, path: String, how: Oflags, flags: DescriptorFlags
-        ) -> Handle = open_at;
+        ) -> Handle = open_at, at once quick::open_at;
         "[method]descriptor.readlink-at"(this: Handle, path: String) -> String = readlink_at;
         "[method]descriptor.remove-directory-at"(this: Handle, path: String) -> () = remove_directory_at;
         "[method]descriptor.rename-at"(this: Handle, old: String, to: Handle, new: String) -> () = rename_at;
         "[method]descriptor.set-times-at"(
             this: Handle, flags: PathFlags, path: String, atime: NewTimestamp, mtime: NewTimestamp
         ) -> () = set_times_at;
-        "[method]descriptor.stat-at"(this: Handle, flags: PathFlags, path: String) -> DescriptorStat = stat_at;
+        "[method]descriptor.stat-at"(this: Handle, flags: PathFlags, path: String) -> DescriptorStat = stat_at, at once quick::stat_at;
         "[method]descriptor.symlink-at"(this: Handle, target: String, path: String) -> () = symlink_at;
-        "[method]descriptor.unlink-file-at"(this: Handle, path: String) -> () = unlink_file_at;
+        "[method]descriptor.unlink-file-at"(this: Handle, path: String) -> () = unlink_file_at, at once quick::unlink_file_at;
     }
     Ok(())
 }
@@ -40,12 +42,29 @@ pub(super) fn define(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Resu
 /// PATH_MAX.
 const MAX_PATH: usize = 4096;
 
-fn checked(path: &str) -> Result<&[u8], Error> {
+pub(super) fn checked(path: &str) -> Result<&[u8], Error> {
     if path.len() > MAX_PATH { Errno::ENAMETOOLONG.into() } else { Ok(path.as_bytes()) }
 }
 
-fn follow(flags: PathFlags) -> Follow {
+pub(super) fn follow(flags: PathFlags) -> Follow {
     if flags.contains(PathFlags::SYMLINK_FOLLOW) { Follow::Yes } else { Follow::No }
+}
+
+/// How a file is opened, in the words of this server.
+pub(super) fn opening(how: Oflags, flags: DescriptorFlags) -> OpenFlags {
+    let write = flags.contains(DescriptorFlags::WRITE);
+    let sync = DescriptorFlags::FILE_INTEGRITY_SYNC
+        | DescriptorFlags::DATA_INTEGRITY_SYNC
+        | DescriptorFlags::REQUESTED_WRITE_SYNC;
+    let mut open = OpenFlags::empty();
+    // What is opened for neither can still be looked at.
+    open.set(OpenFlags::READ, flags.contains(DescriptorFlags::READ) || !write);
+    open.set(OpenFlags::WRITE, write);
+    open.set(OpenFlags::SYNC, flags.intersects(sync));
+    open.set(OpenFlags::TRUNCATE, how.contains(Oflags::TRUNCATE));
+    open.set(OpenFlags::EXCLUSIVE, how.contains(Oflags::EXCLUSIVE));
+    open.set(OpenFlags::DIRECTORY, how.contains(Oflags::DIRECTORY));
+    open
 }
 
 async fn open_at(
@@ -62,19 +81,7 @@ async fn open_at(
     guest.room()?;
     let descriptor = guest.descriptor(&this)?;
     let (dir, path) = (descriptor.dir()?, checked(&path)?);
-    let write = flags.contains(DescriptorFlags::WRITE);
-    let sync = DescriptorFlags::FILE_INTEGRITY_SYNC
-        | DescriptorFlags::DATA_INTEGRITY_SYNC
-        | DescriptorFlags::REQUESTED_WRITE_SYNC;
-    let mut open = OpenFlags::empty();
-    // What is opened for neither can still be looked at.
-    open.set(OpenFlags::READ, flags.contains(DescriptorFlags::READ) || !write);
-    open.set(OpenFlags::WRITE, write);
-    open.set(OpenFlags::SYNC, flags.intersects(sync));
-    open.set(OpenFlags::TRUNCATE, how.contains(Oflags::TRUNCATE));
-    open.set(OpenFlags::EXCLUSIVE, how.contains(Oflags::EXCLUSIVE));
-    open.set(OpenFlags::DIRECTORY, how.contains(Oflags::DIRECTORY));
-    let follow = follow(lookup);
+    let (open, follow) = (opening(how, flags), follow(lookup));
     let (place, file) = if how.contains(Oflags::CREATE) {
         // Apart, so that who only opens does not pay for its size.
         Box::pin(paths::create(&guest.who, dir, path, open, follow)).await?
@@ -83,13 +90,15 @@ async fn open_at(
         let file = place.open(&guest.who, open).await?;
         (place, file)
     };
-    Ok(guest.open(Descriptor::opened(place, file, flags))?)
+    let kind = file.kind();
+    let opened = Open::opened(Found::At(place), file, kind);
+    Ok(guest.open(Descriptor::new(opened, flags))?)
 }
 
 async fn stat_at(guest: &mut Guest, this: Handle, flags: PathFlags, path: String) -> Result<DescriptorStat> {
     let descriptor = guest.descriptor(&this)?;
     let (_, stat) = descriptor.dir()?.look(&guest.who, checked(&path)?, follow(flags)).await?;
-    Ok(describe(&stat))
+    Ok(describe(stat.kind(), &stat))
 }
 
 async fn metadata_hash_at(
@@ -100,7 +109,7 @@ async fn metadata_hash_at(
 ) -> Result<MetadataHashValue> {
     let descriptor = guest.descriptor(&this)?;
     let (node, stat) = descriptor.dir()?.look(&guest.who, checked(&path)?, follow(flags)).await?;
-    Ok(identity(stat.qid, node))
+    Ok(identity(stat.qid.path, node))
 }
 
 async fn set_times_at(

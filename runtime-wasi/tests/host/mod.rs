@@ -1,6 +1,8 @@
 //! What a test needs to run a guest: a memory tree as its namespace, stdio that can be read back, and a runtime.
 #![allow(dead_code)]
 
+mod component;
+
 use parking_lot::Mutex;
 use runtime_wasi::{Config, WasiRuntime};
 use std::sync::Arc;
@@ -151,8 +153,12 @@ impl Host {
         Host::with(Config::default())
     }
     pub fn with(config: Config) -> Host {
+        Host::over(MemTree::new().root(), config)
+    }
+    /// With this tree as the namespace.
+    pub fn over(root: NodeRef, config: Config) -> Host {
         let runtime = WasiRuntime::new(config).expect("a runtime");
-        Host { runtime, ns: Namespace::new(MemTree::new().root(), "mem"), who: Caller::me() }
+        Host { runtime, ns: Namespace::new(root, "root"), who: Caller::me() }
     }
 
     pub async fn put(&self, path: &str, bytes: &[u8]) {
@@ -214,9 +220,9 @@ impl Host {
         Ok(Task { running, stdin, stdout, stderr, usage })
     }
 
-    /// Runs a WAT program to its end.
-    pub async fn run(&self, wat: &str, with: With) -> (Exit, Task) {
-        let task = self.start("main.wat", wat.as_bytes(), with).await.expect("started");
+    /// Runs a WAT program, or a binary one, to its end.
+    pub async fn run(&self, program: impl AsRef<[u8]>, with: With) -> (Exit, Task) {
+        let task = self.start("main.wat", program.as_ref(), with).await.expect("started");
         (task.end().await, task)
     }
     /// The error of a program that cannot be started.
@@ -265,4 +271,9 @@ pub fn wat(body: &str) -> String {
     (call $expect (call $fd_write (local.get $fd) (i32.const 0) (i32.const 1) (i32.const 8)) (i32.const 0)))
   {body})"#
     )
+}
+
+/// The preview 1 command `wat` as a preview 2 command component.
+pub fn component(wat: &str) -> Vec<u8> {
+    component::of_module(&wat::parse_str(wat).expect("a module")).expect("a component")
 }

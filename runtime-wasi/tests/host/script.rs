@@ -14,6 +14,7 @@ pub enum A {
 }
 
 const OUT: u32 = 16;
+const KEPT: u32 = 0x800;
 const BUF: u32 = 0x8000;
 const STRINGS: u32 = 0x1000;
 
@@ -93,6 +94,19 @@ impl Script {
         let low = OUT + offset;
         self.check(&format!("(i32.load (i32.const {low}))"), wanted as u32)
             .check(&format!("(i32.load (i32.const {}))", low + 4), (wanted >> 32) as u32)
+    }
+
+    /// Keeps the 64-bit number at `offset` of what the call before put at its result.
+    pub fn keep(mut self, offset: u32) -> Script {
+        let at = OUT + offset;
+        self.body.push_str(&format!("(i64.store (i32.const {KEPT}) (i64.load (i32.const {at})))\n"));
+        self
+    }
+    /// Whether the number at `offset` now must be the one that was kept, or another.
+    pub fn has_kept(self, offset: u32, same: bool) -> Script {
+        let at = OUT + offset;
+        let equal = format!("(i64.eq (i64.load (i32.const {KEPT})) (i64.load (i32.const {at})))");
+        self.check(&equal, u32::from(same))
     }
 
     /// Opens `path` below / and gets `fd`, or fails with `errno`.

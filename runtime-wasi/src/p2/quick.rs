@@ -1,0 +1,145 @@
+//! The calls that components make most, done at once where nothing has to be waited for: no future of their own, no reference
+//! counted, no node for a file that is only opened.
+//!
+//! Each is the same call as its asynchronous namesake, for the common case. None says that it is not that, or that there is
+//! something to wait for; nothing was changed then, and the namesake does it from the start.
+
+use super::Guest;
+use super::descriptor::{Descriptor, Handle};
+use super::fault::Result;
+use super::files::{describe, identity, read_length};
+use super::looked::Subject;
+use super::names::{checked, follow, opening};
+use crate::open::{Found, Open};
+use crate::paths;
+use std::sync::Arc;
+use task::Usage;
+use vfs::{Kind, OpenFlags, Opened};
+use wasmtime::StoreContext;
+use wasmtime::component::WasmList;
+use wasmtime_wasi::p2::bindings::filesystem::types::{
+    DescriptorFlags, DescriptorStat, MetadataHashValue, OpenFlags as Oflags, PathFlags,
+};
+
+/// The value of an operation that was done at once.
+macro_rules! done {
+    ($operation:expr) => {
+        match $operation {
+            Some(done) => done?,
+            None => return Ok(None),
+        }
+    };
+}
+
+pub(super) fn read(
+    guest: &mut Guest,
+    (this, length, offset): &(Handle, u64, u64),
+) -> Result<Option<(Arc<Vec<u8>>, bool)>> {
+    let descriptor = guest.table.get(this)?;
+    let (open, file) = (descriptor.open(), descriptor.open_for(DescriptorFlags::READ)?);
+    if !open.stores {
+        return Ok(None);
+    }
+    let length = read_length(*length);
+    let data = guest.passing.room(length);
+    let n = match open.direct(file) {
+        Some(direct) => direct.read(*offset, data)?,
+        None => done!(file.read(*offset, data).now()),
+    };
+    Usage::add(&guest.usage.read_bytes, n as u64);
+    Ok(Some((guest.passing.give(n), n == 0 && length > 0)))
+}
+
+pub(super) fn write(
+    store: StoreContext<'_, Guest>,
+    this: &Handle,
+    data: &WasmList<u8>,
+    offset: u64,
+) -> Result<Option<u64>> {
+    let guest = store.data();
+    let descriptor = guest.table.get(this)?;
+    let (open, file) = (descriptor.open(), descriptor.open_for(DescriptorFlags::WRITE)?);
+    // What is asked of a peer is not asked twice.
+    if file.is_remote() {
+        return Ok(None);
+    }
+    let data = data.as_le_slice(&store);
+    let n = match open.direct(file).and_then(|direct| direct.write(offset, data)) {
+        Some(written) => written?,
+        None => done!(file.write(offset, data).now()),
+    };
+    Usage::add(&guest.usage.written_bytes, n as u64);
+    Ok(Some(n as u64))
+}
+
+pub(super) fn stat(guest: &mut Guest, (this,): &(Handle,)) -> Result<Option<DescriptorStat>> {
+    let open = guest.table.get(this)?.open();
+    let (node, stat) = match open.direct_node() {
+        Some((direct, node)) if let Some(measure) = direct.measure() => (node, describe(node.kind, measure?)),
+        _ => {
+            let stat = match &open.file {
+                Some(file) => file.stat().now(),
+                None => open.node().stat().now(),
+            };
+            let stat = done!(stat);
+            open.is_of(stat.qid);
+            (stat.qid, describe(stat.kind(), &stat))
+        }
+    };
+    let identity = identity(open.identity(node), node);
+    guest.looked.at(guest.calls(), Subject::itself(this), identity);
+    Ok(Some(stat))
+}
+
+pub(super) fn open_at(
+    guest: &mut Guest,
+    (this, _lookup, path, how, flags): &(Handle, PathFlags, String, Oflags, DescriptorFlags),
+) -> Result<Option<Handle>> {
+    if how.contains(Oflags::DIRECTORY) {
+        return Ok(None);
+    }
+    guest.room()?;
+    let (dir, path) = (guest.table.get(this)?.dir()?, checked(path)?);
+    let (who, open): (_, OpenFlags) = (&guest.who, opening(*how, *flags));
+    let opened = if how.contains(Oflags::CREATE) {
+        dir.open_or_create_at_once(who, path, paths::FILE_MODE, open, &mut guest.recall)
+    } else {
+        dir.open_at_once(who, path, open, &mut guest.recall)
+    };
+    let Opened { file, aspect } = done!(opened);
+    let opened = Open::opened(Found::Once(aspect), file, Kind::File);
+    Ok(Some(guest.open(Descriptor::new(opened, *flags))?))
+}
+
+pub(super) fn stat_at(
+    guest: &mut Guest,
+    (this, flags, path): &(Handle, PathFlags, String),
+) -> Result<Option<DescriptorStat>> {
+    let dir = guest.table.get(this)?.dir()?;
+    let mut stat = None;
+    let name = checked(path)?;
+    let node = done!(dir.look_at_once(&guest.who, name, follow(*flags), &mut guest.recall, &mut stat));
+    let Some(stat) = stat else { return Ok(None) };
+    let identity = identity(stat.qid.path, node);
+    guest.looked.at(guest.calls(), Subject::named(this, *flags, path), identity);
+    Ok(Some(describe(stat.kind(), &stat)))
+}
+
+pub(super) fn metadata_hash_at(
+    guest: &mut Guest,
+    (this, flags, path): &(Handle, PathFlags, String),
+) -> Result<Option<MetadataHashValue>> {
+    if let Some(known) = guest.looked.identity(guest.calls(), Subject::named(this, *flags, path)) {
+        return Ok(Some(known));
+    }
+    let dir = guest.table.get(this)?.dir()?;
+    let mut stat = None;
+    let name = checked(path)?;
+    let node = done!(dir.look_at_once(&guest.who, name, follow(*flags), &mut guest.recall, &mut stat));
+    Ok(stat.map(|stat| identity(stat.qid.path, node)))
+}
+
+pub(super) fn unlink_file_at(guest: &mut Guest, (this, path): &(Handle, String)) -> Result<Option<()>> {
+    let dir = guest.table.get(this)?.dir()?;
+    dir.remove_at_once(&guest.who, checked(path)?, &mut guest.recall).transpose().map_err(Into::into)
+}
