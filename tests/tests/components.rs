@@ -1,5 +1,5 @@
-//! Preview 2 components as users meet them: made by componentize-py and componentize-js, run by a server, with files of the
-//! task's directory, standard input, and a network that is there only where a capability says so.
+//! Preview 2 components as users meet them: made by componentize-py, by componentize-js, and of a module in Rust; run by a server,
+//! with files of the task's directory, standard input, and a network that is there only where a capability says so.
 
 use nine::wire::{Dialect, OpenFlags};
 use std::io::{Read, Write};
@@ -119,12 +119,12 @@ impl Here {
         );
     }
 
-    fn sockets_connect_only_where_a_capability_says(&self) {
+    fn sockets_connect_only_where_a_capability_says(&self, refusal: &str) {
         let port = answering("pong\n");
         let number = port.to_string();
         let go = |cap: &str, host| self.go(cap, &["tcp", host, &number]);
         let refused = format!(
-            "failed PermissionError\nconnect(127.0.0.1:{port}) = access-denied (permission denied: no capability \
+            "failed {refusal}\nconnect(127.0.0.1:{port}) = access-denied (permission denied: no capability \
              \"net:connect 127.0.0.1:{port}\")\nstatus 1\n"
         );
         assert_eq!(go("", "127.0.0.1"), refused);
@@ -148,7 +148,7 @@ fn a_component_in_python_works_on_its_files_and_reaches_what_its_capabilities_sa
     here.sees_its_task_and_works_on_files(
         "read ['one', 'TWO']\nstat 7 86400\nlink f 7\nlist ['g', 'hard', 'link'] [True]\ngone\n",
     );
-    here.sockets_connect_only_where_a_capability_says();
+    here.sockets_connect_only_where_a_capability_says("PermissionError");
     here.requests_go_only_where_a_capability_says("HttpRequestDenied");
 }
 
@@ -158,5 +158,15 @@ fn a_component_in_javascript_works_on_its_files_and_reaches_what_its_capabilitie
     here.sees_its_task_and_works_on_files(
         "read one TWO\nstat 7 86400\nlink f true\nlist g hard link symbolic-link\ngone no-entry\n",
     );
+    here.requests_go_only_where_a_capability_says("HTTP-request-denied");
+}
+
+#[test]
+fn a_component_in_rust_works_on_its_files_and_reaches_what_its_capabilities_say() {
+    let Some(here) = Here::with("component-rs.wasm") else { return };
+    here.sees_its_task_and_works_on_files(
+        "read one TWO\nstat 7\nlink f 7\nlist g file\nlist hard file\nlist link link\ngone NotFound\n",
+    );
+    here.sockets_connect_only_where_a_capability_says("access-denied");
     here.requests_go_only_where_a_capability_says("HTTP-request-denied");
 }
