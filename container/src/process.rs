@@ -52,20 +52,18 @@ impl Container {
 }
 
 impl Container {
-    /// Sends every process a signal; those whose runtime delivers none end by it, as by its default action.
+    /// Sends every process a signal.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         self.must_be_there()?;
-        let running: Vec<_> =
-            self.group.alive().into_iter().filter_map(|task| Some((task.life.running()?, task))).collect();
+        let mut running = self.group.alive();
+        running.retain(|task| task.life.running().is_some());
         if running.is_empty() {
             let text = format!("kill: nothing runs in container {}", self.id);
             return Err(Error::new(Errno::EBUSY, text));
         }
-        for (running, task) in running {
-            if !running.signal(signal.number()) {
-                // It may have ended meanwhile.
-                let _ = task.life.kill(signal.exit());
-            }
+        for task in running {
+            // It may have ended meanwhile; or, for STOP and CONT, be stopped or running already.
+            let _ = task.signal(signal);
         }
         Ok(())
     }

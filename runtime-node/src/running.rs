@@ -29,7 +29,7 @@ impl Running for RunningWorker {
         self.0.kill(exit);
     }
     fn signal(&self, signal: i32) -> bool {
-        Signal::parse(&signal.to_string()).is_ok_and(|signal| self.0.link.signal(signal))
+        Signal::numbered(signal).is_some_and(|signal| self.0.link.signal(signal))
     }
     fn measure(&self) {
         self.0.count();

@@ -1,5 +1,6 @@
 //! Background jobs: what `&` set going, how it ended, and how it is reached by `kill`, `wait` and `$!`.
 
+use crate::traps;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
@@ -96,7 +97,11 @@ impl Job {
         let tasks: Vec<Arc<Task>> = self.tasks.lock().iter().filter_map(Weak::upgrade).collect();
         let alive: Vec<&Arc<Task>> = tasks.iter().filter(|task| task.life.end().is_none()).collect();
         for task in &alive {
-            deliver_together(task, signal);
+            match signal {
+                // What is typed for a job stops it, whatever it would do about it.
+                libc::SIGTSTP => drop(task.stop_together()),
+                _ => deliver_together(task, signal),
+            }
         }
         match signal {
             libc::SIGSTOP | libc::SIGTSTP => {
@@ -113,21 +118,14 @@ impl Job {
     }
 }
 
-/// Sends a task a signal, as `kill` of its ctl does. False where it has ended.
+/// Sends a task a signal, as `kill` of its ctl does; 0 only asks. False where it has ended.
 pub(crate) fn deliver(task: &Arc<Task>, signal: i32) -> bool {
     let Some(running) = task.life.running() else { return false };
-    match signal {
-        0 => return true,
-        libc::SIGSTOP | libc::SIGTSTP => return task.life.stop().is_ok(),
-        libc::SIGCONT => return task.life.cont().is_ok(),
-        libc::SIGKILL => {}
-        _ if running.signal(signal) => return true,
-        _ => {}
+    match Signal::numbered(signal) {
+        _ if signal == 0 => true,
+        Some(signal) => task.signal(signal).is_ok(),
+        None => running.signal(signal) || task.life.kill(traps::end_by(signal)).is_ok(),
     }
-    let exit = Signal::parse(&signal.to_string()).map(Signal::exit);
-    let exit =
-        exit.unwrap_or_else(|_| task::Exit::killed(128 + signal, format!("killed by signal {signal}")));
-    task.life.kill(exit).is_ok()
 }
 
 /// Sends it to a task and to the others of its process group, who hear of it first: their maker's end is theirs.

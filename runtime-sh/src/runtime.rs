@@ -136,8 +136,7 @@ impl Running for RunningShell {
         self.0.finish(exit);
     }
     fn signal(&self, signal: i32) -> bool {
-        self.0.signal(signal);
-        true
+        self.0.signal(signal)
     }
     fn set_limits(&self, limits: Limits) {
         self.0.set_limits(limits);

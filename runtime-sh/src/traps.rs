@@ -3,6 +3,7 @@
 use crate::shell::{Outcome, Shell};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use task::{Exit, Signal};
 use tokio::sync::Notify;
 
 /// signal(7), as Linux numbers them on x86-64 and arm64.
@@ -32,9 +33,19 @@ pub(crate) fn name(signal: i32) -> &'static str {
     }
 }
 
-/// What signals do that nothing was set for: nothing, for these.
-fn is_harmless(signal: i32) -> bool {
-    matches!(signal, libc::SIGCHLD | libc::SIGCONT | libc::SIGURG | libc::SIGWINCH)
+/// What signals do that nothing was set for.
+fn own_action(signal: i32) -> Answer {
+    match signal {
+        libc::SIGCHLD | libc::SIGCONT | libc::SIGURG | libc::SIGWINCH => Answer::Taken,
+        libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU => Answer::Stop,
+        _ => Answer::End,
+    }
+}
+
+/// The end of a task by any signal.
+pub(crate) fn end_by(signal: i32) -> Exit {
+    let unknown = || Exit::killed(128 + signal, format!("killed by signal {signal}"));
+    Signal::numbered(signal).map_or_else(unknown, Signal::exit)
 }
 
 /// Signals on their way from outside to the shell.
@@ -51,6 +62,8 @@ pub(crate) struct Signals {
 pub(crate) enum Answer {
     /// It is seen to.
     Taken,
+    /// Its default action: the task stops.
+    Stop,
     /// Its default action: the end.
     End,
 }
@@ -66,7 +79,7 @@ impl Signals {
             self.came.notify_waiters();
             return Answer::Taken;
         }
-        if is_harmless(signal) { Answer::Taken } else { Answer::End }
+        own_action(signal)
     }
     pub fn set(&self, signal: i32, caught: bool, ignored: bool) {
         let bit = 1u64 << (signal & 63);

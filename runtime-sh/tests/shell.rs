@@ -157,6 +157,16 @@ async fn signals_run_traps_or_end_the_shell_by_their_number() {
     let ran = house.said(&task).await;
     assert_eq!(ran.stdout, "woke\n138\n");
 
+    let task = house.make(&[
+        "sh",
+        "-c",
+        "trap 'echo asked to stop' TSTP; echo ready; kill -TSTP $$; trap - TSTP; kill -TTIN $$; echo on",
+    ]);
+    house.start(&task).await;
+    until("it stops itself", || task.life.state() == State::Stopped).await;
+    house.ctl(&task, "cont").await;
+    assert_eq!(house.said(&task).await.stdout, "ready\nasked to stop\non\n");
+
     let task = house.make(&["sh", "-c", "sleep 1000"]);
     house.start(&task).await;
     house.ctl(&task, "kill INT").await;

@@ -5,7 +5,7 @@ mod house;
 use house::House;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use task::Task;
+use task::{State, Task};
 use vfs::{Follow, OpenFlags, Terminal};
 
 /// Somebody at the terminal: types, and reads what is shown.
@@ -126,6 +126,23 @@ async fn control_z_stops_a_program_and_fg_and_bg_let_it_go_on() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     person.types("word\r").await;
     person.sees("got word\r\n$ ").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn control_z_stops_a_script_that_is_no_job_of_a_shell() {
+    let house = House::new().await;
+    let person = Person::at(&house, &["sh", "-c", "echo ready; cat; echo over"]).await;
+    person.sees("ready\r\n").await;
+    person.types("\x1a").await;
+    let began = Instant::now();
+    while person.task.life.state() != State::Stopped {
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", person.task.life.state());
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+    house.ctl(&person.task, "cont").await;
+    person.types("word\r\x04").await;
+    person.sees("word\r\nword\r\nover\r\n").await;
+    assert_eq!(house.ended(&person.task).await.code, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

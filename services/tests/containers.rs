@@ -170,6 +170,29 @@ async fn a_process_directory_is_a_task_directory_and_a_file_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_signal_for_a_container_does_to_each_process_what_it_does_by_itself() {
+    let server = Server::new().await;
+    let container = server.new_container().await;
+    let (one, two) = (server.process(&container, "sleep").await, server.process(&container, "sleep").await);
+    let status = async |process: &str| server.cat(&format!("{process}/status")).await.expect("status");
+    let both = |state: &str| (format!("{state}\n"), format!("{state}\n"));
+    for (signal, then) in [
+        ("STOP", "stopped"),
+        ("CONT", "running"),
+        ("WINCH", "running"),
+        ("TSTP", "stopped"),
+        ("CONT", "running"),
+    ] {
+        server.ctl(&container, &format!("kill {signal}")).await.expect(signal);
+        assert_eq!((status(&one).await, status(&two).await), both(then), "after {signal}");
+    }
+    server.ctl(&container, "kill HUP").await.expect("HUP");
+    for process in [one, two] {
+        assert_eq!(server.end(&process).await.0, "killed by SIGHUP");
+    }
+}
+
+#[tokio::test]
 async fn stop_freezes_every_process_and_cont_goes_on_with_those_that_ran() {
     let server = Server::new().await;
     let container = server.new_container().await;

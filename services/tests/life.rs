@@ -294,3 +294,23 @@ async fn stopping_the_server_ends_every_task() {
         assert_eq!(server.end(task).await.0, "killed: the server stops");
     }
 }
+
+#[tokio::test]
+async fn signals_that_end_nothing_by_themselves_stop_it_or_are_let_go() {
+    let server = Server::new().await;
+    let task = server.start("sleep").await;
+    let (ctl, status) = (format!("{task}/ctl"), format!("{task}/status"));
+    for (signal, then) in [
+        ("CHLD", "running\n"),
+        ("WINCH", "running\n"),
+        ("URG", "running\n"),
+        ("TSTP", "stopped\n"),
+        ("TTIN", "stopped\n"),
+        ("CONT", "running\n"),
+        ("TTOU", "stopped\n"),
+        ("TERM", "exited\n"),
+    ] {
+        server.echo(&format!("kill {signal}"), &ctl).await.expect(signal);
+        assert_eq!(server.cat(&status).await.as_deref(), Ok(then), "after {signal}");
+    }
+}

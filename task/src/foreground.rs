@@ -21,24 +21,12 @@ impl Task {
 
     /// A signal is typed: for it and the others of its group, who hear of it first, since their maker's end is theirs.
     pub(crate) fn typed(&self, signal: i32) {
+        let Some(signal) = Signal::numbered(signal) else { return };
         for other in self.together() {
-            other.interrupt(signal);
+            // It may have ended in the meantime, as may this one.
+            let _ = other.signal(signal);
         }
-        self.interrupt(signal);
-    }
-
-    /// One that takes no such signal is ended by it, or stopped.
-    fn interrupt(&self, signal: i32) {
-        let Some(running) = self.life.running() else { return };
-        if running.signal(signal) {
-            return;
-        }
-        if signal == libc::SIGTSTP {
-            // It may have stopped or ended in the meantime.
-            let _ = self.life.stop();
-        } else if let Ok(signal) = Signal::parse(&signal.to_string()) {
-            let _ = self.life.kill(signal.exit());
-        }
+        let _ = self.signal(signal);
     }
 
     /// Stops it and its group.

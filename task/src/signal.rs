@@ -1,10 +1,10 @@
 //! Signals by name and number, as kill(1) knows them.
 
-use crate::Exit;
+use crate::{Exit, Task};
 use vfs::{Errno, Error, Result};
 
 /// Those of POSIX that a task can be sent (signal(7), Linux numbers).
-const NAMES: [(&str, i32); 14] = [
+const NAMES: [(&str, i32); 18] = [
     ("HUP", 1),
     ("INT", 2),
     ("QUIT", 3),
@@ -15,14 +15,27 @@ const NAMES: [(&str, i32); 14] = [
     ("PIPE", 13),
     ("ALRM", 14),
     ("TERM", 15),
+    ("CHLD", 17),
     ("CONT", 18),
     ("STOP", 19),
     ("TSTP", 20),
+    ("TTIN", 21),
+    ("TTOU", 22),
+    ("URG", 23),
     ("WINCH", 28),
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Signal(i32);
+
+/// What a signal does to a program that does nothing about it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Action {
+    End,
+    Stop,
+    Continue,
+    Nothing,
+}
 
 impl Signal {
     pub const KILL: Signal = Signal(9);
@@ -41,6 +54,19 @@ impl Signal {
             .ok_or_else(|| Error::new(Errno::EINVAL, format!("unknown signal {word:?}")))
     }
 
+    pub fn numbered(number: i32) -> Option<Signal> {
+        NAMES.iter().any(|(_, known)| *known == number).then_some(Signal(number))
+    }
+
+    pub fn action(self) -> Action {
+        match self.name() {
+            "STOP" | "TSTP" | "TTIN" | "TTOU" => Action::Stop,
+            "CONT" => Action::Continue,
+            "CHLD" | "URG" | "WINCH" => Action::Nothing,
+            _ => Action::End,
+        }
+    }
+
     pub fn number(self) -> i32 {
         self.0
     }
@@ -55,6 +81,32 @@ impl Signal {
     }
 }
 
+impl Task {
+    /// Sends it a signal: its program sees to that, or the signal's own action is done. Says whether that is its end.
+    ///
+    /// # Errors
+    /// It is not running; it is not stopped, and is to continue.
+    pub fn signal(&self, signal: Signal) -> Result<bool> {
+        if signal != Signal::KILL && signal != Signal::STOP && signal != Signal::CONT {
+            let Some(running) = self.life.running() else {
+                return Err(Error::new(Errno::EBUSY, format!("kill: task {} is not running", self.id)));
+            };
+            if running.signal(signal.number()) {
+                return Ok(false);
+            }
+        }
+        match signal.action() {
+            Action::End => self.life.kill(signal.exit())?,
+            // One that is stopped already stays so.
+            Action::Stop if signal != Signal::STOP => drop(self.life.stop()),
+            Action::Stop => self.life.stop()?,
+            Action::Continue => self.life.cont()?,
+            Action::Nothing => {}
+        }
+        Ok(signal.action() == Action::End)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +118,7 @@ mod tests {
         }
         assert_eq!(Signal::parse("FOO").expect_err("no signal").text(), "unknown signal \"FOO\"");
         assert!(Signal::parse("0").is_err());
+        assert_eq!(Signal::numbered(15), Signal::parse("TERM").ok());
+        assert_eq!(Signal::numbered(0), None);
     }
 }

@@ -54,7 +54,8 @@ impl Command<Container> for Turn {
             Turn::Cont => container.cont().into(),
             Turn::Kill(Signal::KILL) => Op::started(container.kill()),
             Turn::Kill(Signal::STOP) => container.stop().into(),
-            Turn::Kill(Signal::CONT) => container.cont().into(),
+            // One that goes on may have processes that were stopped by themselves.
+            Turn::Kill(Signal::CONT) => container.cont().or_else(|_| container.signal(Signal::CONT)).into(),
             Turn::Kill(signal) => container.signal(*signal).into(),
             Turn::Destroy => Op::started(container.destroy()),
         }

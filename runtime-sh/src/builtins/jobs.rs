@@ -163,16 +163,11 @@ pub(super) async fn kill(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> {
 async fn own(shell: &mut Shell, signal: i32) -> Outcome {
     match signal {
         0 => Ok(()),
-        libc::SIGSTOP => {
-            if let Some(task) = shell.setting.task(shell.setting.id) {
-                deliver(&task, signal);
-            }
-            tokio::task::yield_now().await;
-            Ok(())
-        }
+        libc::SIGSTOP => stop(shell).await,
         libc::SIGKILL => Err(Stop::Signal(signal)),
         _ => match shell.process().signals.take(signal) {
             traps::Answer::Taken => shell.turn().await,
+            traps::Answer::Stop => stop(shell).await,
             traps::Answer::End if shell.is_subshell => {
                 shell.process().end_by(signal);
                 Ok(())
@@ -180,6 +175,15 @@ async fn own(shell: &mut Shell, signal: i32) -> Outcome {
             traps::Answer::End => Err(Stop::Signal(signal)),
         },
     }
+}
+
+async fn stop(shell: &mut Shell) -> Outcome {
+    if let Some(task) = shell.setting.task(shell.setting.id) {
+        // It may be stopped or ended already.
+        let _ = task.life.stop();
+    }
+    tokio::task::yield_now().await;
+    Ok(())
 }
 
 async fn list(shell: &mut Shell, words: &[Vec<u8>]) -> Outcome<u8> {

@@ -15,7 +15,7 @@ pub(crate) use files::Counted;
 pub use memory::{Held, Memory};
 pub(crate) use strand::{Strand, used_up};
 
-use crate::traps::{Answer, Signals};
+use crate::traps::{self, Answer, Signals};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -128,14 +128,17 @@ impl Process {
     }
     /// Ends the task as a signal does.
     pub fn end_by(&self, signal: i32) {
-        let known = task::Signal::parse(&signal.to_string()).map(task::Signal::exit);
-        let exit = known.unwrap_or_else(|_| Exit::killed(128 + signal, format!("killed by signal {signal}")));
-        self.finish(exit);
+        self.finish(traps::end_by(signal));
     }
-    /// A signal came from outside.
-    pub fn signal(&self, signal: i32) {
-        if self.signals.take(signal) == Answer::End {
-            self.end_by(signal);
+    /// A signal came from outside. False where its own action is to stop the task.
+    pub fn signal(&self, signal: i32) -> bool {
+        match self.signals.take(signal) {
+            Answer::Taken => true,
+            Answer::Stop => false,
+            Answer::End => {
+                self.end_by(signal);
+                true
+            }
         }
     }
     pub fn end(&self) -> Option<&Exit> {
