@@ -1,5 +1,6 @@
 //! Somebody at a terminal, who types when what he waits for is shown.
 
+use crate::cannot_run;
 use crate::door::{Door, Opened};
 use nine::wire::OpenFlags;
 use std::io::{Read, Write};
@@ -34,6 +35,16 @@ pub struct Typist {
     shown: Vec<u8>,
     /// How much of it was waited for already.
     seen: usize,
+}
+
+/// Whether there is script(1), and the shell `with` in it; says so where they are not.
+pub fn has_script(what: &str, with: &str) -> bool {
+    let is_there = |name: &str| Command::new(name).arg("--version").stdout(Stdio::null()).status().is_ok();
+    let there = is_there("script") && (with == "sh" || is_there(with));
+    if !there {
+        cannot_run(what, &format!("script(1) or {with} is not installed"));
+    }
+    there
 }
 
 impl Typist {

@@ -1,11 +1,10 @@
 //! Node programs at a terminal: what they know of it, keys and lines, the signals that are typed, and that it is left as it was.
 
 use nine::wire::Dialect;
-use std::process::{Command, Stdio};
 use tests::door::Door;
 use tests::engines::{Engine, engines};
-use tests::typist::Typist;
-use tests::{Server, cannot_run, taskfs};
+use tests::typist::{Typist, has_script};
+use tests::{Server, taskfs};
 
 /// A server of this engine's, and somebody at the terminal of a task on it that runs `cmd`, of 33 rows and 99 columns. `text` is
 /// /tmp/program.mjs.
@@ -342,16 +341,6 @@ fn node_without_a_script_runs_what_is_typed() {
         seat.typist.types(".exit\r");
         assert_eq!(seat.end().0, "", "{}", engine.name);
     }
-}
-
-/// Whether there is script(1), and the shell `with` in it; says so where they are not.
-fn has_script(what: &str, with: &str) -> bool {
-    let is_there = |name: &str| Command::new(name).arg("--version").stdout(Stdio::null()).status().is_ok();
-    let there = is_there("script") && (with == "sh" || is_there(with));
-    if !there {
-        cannot_run(what, &format!("script(1) or {with} is not installed"));
-    }
-    there
 }
 
 /// Somebody at a terminal of this machine's, where a shell runs `line`; `$T` is taskfs, `$W` the worker, `$P` a program of this text.

@@ -1,7 +1,10 @@
 //! The shell from outside: as a task through a mount, and at the user's own terminal.
 
+use nine::wire::Dialect;
 use std::process::{Command, Stdio};
 use std::time::Duration;
+use tests::door::Door;
+use tests::typist::{Typist, has_script};
 use tests::{Server, cannot_run, has_fuse, sh, taskfs, text};
 
 #[test]
@@ -100,6 +103,42 @@ fn a_command_at_a_terminal_in_a_container_keeps_the_containers_environment_and_i
     assert!(shown.contains("kept dumb\r\n"), "{shown:?}");
     assert!(shown.contains("typed^C") && !shown.contains("not reached"), "{shown:?}");
     assert!(shown.ends_with("status 130\r\nrestored\r\n"), "{shown:?}");
+}
+
+#[test]
+fn control_z_stops_a_containers_command_with_the_users_and_fg_lets_both_go_on() {
+    if !has_script("^Z at taskfs container exec -t", "bash") {
+        return;
+    }
+    let server = Server::start(&[]);
+    let door = Door::nine(&server, Dialect::P9P2000L);
+    let process = "/web/container/1/processes/1/status";
+    let taskfs = taskfs();
+    let vars = [("T", taskfs.to_str().expect("UTF-8")), ("TASKFS_SERVER", &server.unix()), ("TERM", "xterm")];
+    let mut typist = Typist::at_script("PS1='sh> ' exec bash --norc --noprofile -i", &vars);
+    typist.sees("sh> ");
+    typist.types("id=$($T container new)\r");
+    typist.sees("sh> ");
+    typist.types("$T container exec -t $id -- sh -c 'echo up; cat; exit 6'\r");
+    typist.sees("up\r\n");
+    for word in ["one", "two"] {
+        typist.types("\u{1a}");
+        typist.sees("Stopped");
+        typist.sees("sh> ");
+        assert_eq!(door.text(process), "stopped\n");
+        typist.types("fg\r");
+        // The terminal is the command's again by then.
+        while door.text(process) != "running\n" {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        typist.types(&format!("{word}\r"));
+        typist.sees(&format!("{word}\r\n{word}\r\n"));
+    }
+    typist.types("\u{4}");
+    typist.sees("sh> ");
+    typist.types("echo status $?; exit\r");
+    typist.sees("status 6\r\n");
+    typist.ends();
 }
 
 #[test]
