@@ -8,7 +8,7 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use tests::{Server, has_fuse};
+use tests::{Import, Server, has_fuse};
 
 /// Does `test` on tmpfs and on each tree's mount, in an empty directory.
 fn everywhere(what: &str, test: impl Fn(&str, &Path)) {
@@ -301,6 +301,41 @@ fn mapped_pages_are_the_files_bytes_both_ways() {
         file.read_exact_at(&mut buf, 50_000).unwrap();
         assert_eq!(&buf, b"hello", "{on}");
     });
+}
+
+/// Bytes that are written through a map of a file that is open to append, and after O_APPEND was taken off, go where they are written.
+/// $1 is the file; with a second word nothing is taken off.
+const APPENDED: &str = "import fcntl, mmap, os, sys\n\
+    f = os.open(sys.argv[1], os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)\n\
+    os.write(f, b'.' * 3000)\n\
+    m = mmap.mmap(f, 3000)\nm[10:16] = b'mapped'\nm.flush()\nm.close()\n\
+    os.pwrite(f, b'end', 0)\n\
+    if len(sys.argv) < 3:\n    \
+        fcntl.fcntl(f, fcntl.F_SETFL, 0)\n    os.pwrite(f, b'start', 0)\n    fcntl.fcntl(f, fcntl.F_SETFL, os.O_APPEND)\n    os.pwrite(f, b'!', 0)\n\
+    os.close(f)\n\
+    print(open(sys.argv[1]).read().replace('.', ''), os.stat(sys.argv[1]).st_size)\n";
+
+#[test]
+fn a_map_of_a_file_that_is_open_to_append_is_written_in_its_place() {
+    let run = |dir: &Path, word: &[&str]| {
+        let path = dir.join("appended");
+        let done = std::process::Command::new("python3").args(["-c", APPENDED]).arg(path).args(word).output();
+        String::from_utf8(done.expect("python3").stdout).expect("UTF-8")
+    };
+    everywhere("mmap of files that are appended to", |on, dir| {
+        // The kernel goes on with the flags of the opening where it passes a file through (docs/posix.md).
+        let (word, shown): (&[_], _) = match on {
+            "host" => (&["kept"], "mappedend 3003\n"),
+            _ => (&[], "startmappedend! 3004\n"),
+        };
+        assert_eq!(run(dir, word), shown, "{on}");
+    });
+    if !has_fuse("mmap of files that are appended to on an import") {
+        return;
+    }
+    let (server, mount) = (Server::start(&[]), tempfile::tempdir().expect("a mount point"));
+    let _import = Import::of(&server, mount.path());
+    assert_eq!(run(&mount.path().join("tmp"), &[]), "startmappedend! 3004\n", "import");
 }
 
 #[test]

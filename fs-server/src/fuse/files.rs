@@ -139,7 +139,7 @@ pub(super) async fn flush(open: Arc<Open>, holder: Holder) -> Result<()> {
 #[derive(Clone, Copy)]
 pub(super) struct Write {
     pub(super) offset: u64,
-    /// open(2)'s, as they are now.
+    /// open(2)'s, as they are now; none with pages that the kernel kept.
     pub(super) flags: i32,
     /// The writer may not keep set-id bits alive.
     pub(super) kill_set_id: bool,
@@ -157,7 +157,7 @@ pub(super) fn write_at_once(open: &Open, who: &Caller, how: Write, data: &[u8]) 
         return None;
     }
     let written = if how.flags & libc::O_APPEND != 0 {
-        open.file.append(data).now()?.map(|(written, _)| written)
+        open.appender().append(data).now()?.map(|(written, _)| written)
     } else {
         open.file.write(how.offset, data).now()?
     };
@@ -167,7 +167,7 @@ pub(super) fn write_at_once(open: &Open, who: &Caller, how: Write, data: &[u8]) 
 pub(super) async fn write(open: Arc<Open>, who: Caller, how: Write, data: Buffer) -> Result<u32> {
     let nonblocking = how.flags & libc::O_NONBLOCK != 0 && !open.file.is_remote();
     let written = if how.flags & libc::O_APPEND != 0 {
-        now_or_later(open.file.append(&data), nonblocking).await?.0
+        now_or_later(open.appender().append(&data), nonblocking).await?.0
     } else {
         now_or_later(open.file.write(how.offset, &data), nonblocking).await?
     };

@@ -11,9 +11,24 @@ use tokio::task::AbortHandle;
 use vfs::lock::LockOwner;
 use vfs::{Errno, FileRef, Nature, Place, Result};
 
+/// A file, opened so that a write goes where it says. That it goes to the end is said with each (O_APPEND can be put on and taken
+/// off by fcntl(2)), and is not so of pages of a file that is mapped.
+pub(super) struct Opened {
+    pub(super) file: FileRef,
+    /// What is appended to, where only another open file can do that in one step.
+    pub(super) appender: Option<FileRef>,
+}
+
+impl From<FileRef> for Opened {
+    fn from(file: FileRef) -> Opened {
+        Opened { file, appender: None }
+    }
+}
+
 /// An open file, and the place it was opened at.
 pub(super) struct Open {
     pub(super) file: FileRef,
+    appender: Option<FileRef>,
     pub(super) place: Place,
     /// How its bytes reach the kernel, until it is closed.
     _way: Option<Way>,
@@ -29,6 +44,10 @@ pub(super) struct Open {
 }
 
 impl Open {
+    pub(super) fn appender(&self) -> &FileRef {
+        self.appender.as_ref().unwrap_or(&self.file)
+    }
+
     /// `owner` may hold locks through this file from now on.
     pub(super) fn holds_locks_of(&self, owner: LockOwner) {
         let mut holders = self.holders.lock();
@@ -75,11 +94,12 @@ impl Handles {
     /// `by` is the inode, and the process that opens it.
     pub(super) fn insert(
         &self,
-        file: FileRef,
+        opened: impl Into<Opened>,
         place: Place,
         way: Option<Way>,
         by: (INodeNo, u32),
     ) -> FileHandle {
+        let Opened { file, appender } = opened.into();
         let handle = self.next.fetch_add(1, Ordering::Relaxed);
         // A process of another number space has no number here.
         let opener = (file.nature() == Nature::Stream && by.1 != 0).then_some((by.0.0, by.1));
@@ -90,6 +110,7 @@ impl Handles {
             handle,
             Arc::new(Open {
                 file,
+                appender,
                 place,
                 _way: way,
                 poll: Mutex::default(),

@@ -215,8 +215,8 @@ impl Filesystem for Session {
             Asked::of("open", request, ino).of_content().unlocked(),
             reply,
             work,
-            move |reply, (place, file)| {
-                opening.opened(reply, ino, place, file);
+            move |reply, (place, opened)| {
+                opening.opened(reply, ino, place, opened);
             },
         );
     }
@@ -240,9 +240,14 @@ impl Filesystem for Session {
             let dir = Dir::new(&inodes, parent, dir);
             opening::create(dir, who, name?.as_name(), Mode::new(mode), flags).await
         };
-        self.at(Asked::of("create", request, parent).changing(), reply, work, move |reply, (found, file)| {
-            opening.created(reply, found, file);
-        });
+        self.at(
+            Asked::of("create", request, parent).changing(),
+            reply,
+            work,
+            move |reply, (found, opened)| {
+                opening.created(reply, found, opened);
+            },
+        );
     }
 
     fn read(
