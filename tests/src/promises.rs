@@ -170,6 +170,7 @@ if os.fork() == 0:
 os.read(r, 1); os.chmod("f", 0o6777); os.write(w2, b"1"); os.wait(); print("late", oct(os.stat("f").st_mode))
 for mode in [0o6755, 0o2745, 0o6644]:
     made(0); os.chmod("f", mode); os.chown("f", 1000, 1000); print("chown", oct(os.stat("f").st_mode))
+    os.mkfifo("p"); os.chmod("p", mode); os.chown("p", 1000, 1000); print("fifo", oct(os.stat("p").st_mode)); os.unlink("p")
 capability = struct.pack("<IIIII", 0x2000001, 1 << 10, 0, 0, 0)
 for what in [write, truncate, trunc_open, lambda fd: os.chown("f", 1, 1)]:
     made(0); no(os.setxattr, "f", "security.capability", capability); no(os.getxattr, "f", "security.capability")

@@ -88,7 +88,7 @@ impl<B> State<B> {
 
     /// Sets what `set` says, but for the size. Never fails, so that the size can be set before it.
     pub(crate) fn set(&mut self, space: &Space, who: &Caller, kind: Kind, set: SetStat) {
-        if (set.uid.is_some() || set.gid.is_some()) && kind == Kind::File {
+        if (set.uid.is_some() || set.gid.is_some()) && !kind.is_dir() {
             // Whoever gives a program away; where the caller says a mode too, that follows below (chown(2)).
             let writer = Writer::new(who);
             self.mode = writer.gives_away(Mode::new(self.mode), self.gid).bits();
