@@ -25,6 +25,28 @@ async fn a_file_that_was_made_unwritable_is_cut_through_the_fid_that_made_it() {
     assert_eq!(refused.expect_err("nobody may write to it").errno(), Some(libc::EACCES as u32));
 }
 
+/// Linux's open(2) with O_RDONLY | O_TRUNC: it opens, and then cuts by what it has opened.
+#[tokio::test]
+async fn a_file_that_is_open_to_be_read_is_cut_by_who_may_write_it() {
+    let server = Server::start(&[]);
+    let stream = tokio::net::UnixStream::connect(server.path("sock")).await.expect("it listens");
+    let client = Client::connect(stream, Dialect::P9P2000L, Msize(1 << 16)).await.expect("it speaks .L");
+    let root = client.attach(b"", Some(Uid(65534)), b"/").await.expect("a root");
+    let cut = SetAttrFields { valid: SetAttrMask::SIZE, size: 3, ..SetAttrFields::default() };
+    for (mode, errno) in [(0o600, None), (0o400, Some(libc::EACCES as u32))] {
+        let name = format!("cut{mode:o}");
+        let mut made = root.walk(["tmp"]).await.expect("/tmp");
+        let flags = OpenFlags::from_bits_retain((libc::O_WRONLY | libc::O_CREAT) as u32);
+        made.create(name.as_bytes(), flags, Mode(mode)).await.expect("everyone may make files there");
+        made.write(0, b"content").await.expect("it was opened for writing");
+        let mut read = root.walk(["tmp", &name]).await.expect("the file");
+        read.open(OpenFlags::empty()).await.expect("it may be read");
+        assert_eq!(read.setattr(cut).await.err().and_then(|refused| refused.errno()), errno, "{mode:o}");
+        let size = read.getattr(AttrMask::BASIC).await.expect("its attributes").size;
+        assert_eq!(size, if errno.is_some() { 7 } else { 3 });
+    }
+}
+
 /// In the dialects that remove by fid, the fid may be older than the name.
 #[tokio::test]
 async fn a_file_is_removed_through_a_fid_that_knows_its_old_name() {

@@ -74,6 +74,7 @@ pub struct Node {
 pub struct Open {
     place: Place,
     file: FileRef,
+    writes: bool,
     append: bool,
     /// Plan 9's ORCLOSE is the session's; here is only whose locks are to be given up.
     owners: Mutex<Vec<LockOwner>>,
@@ -181,6 +182,7 @@ impl Node {
         let open = Open {
             place,
             file,
+            writes: flags.contains(OpenFlags::WRITE),
             append,
             owners: Mutex::default(),
             connection: self.connection,
@@ -388,9 +390,10 @@ impl<D: Doorkeeper> FileServer for Export<D> {
     fn setattr<'a>(&'a self, node: &'a Node, open: Option<&'a Open>, change: SetAttr) -> Answer<'a, ()> {
         let set = words::set_stat(change);
         let call = || format!("setattr({})", path(&node.place, None));
-        // ftruncate(2) asks nothing of the mode bits: the file was opened for writing.
-        let (Some(open), Some(size)) = (open.filter(|open| open.file.nature() == Nature::Storage), set.size)
-        else {
+        // ftruncate(2) asks nothing of the mode bits: the file was opened for writing. By one that was not, Linux's client cuts what
+        // it opens with O_RDONLY | O_TRUNC, as it may where it may write.
+        let open = open.filter(|open| open.writes && open.file.nature() == Nature::Storage);
+        let (Some(open), Some(size)) = (open, set.size) else {
             return self.answer(node.oversight.show(call, nothing, node.place.setstat(&node.who, set)));
         };
         // Linux sends the times of the change along, which come by themselves.
