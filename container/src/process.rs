@@ -62,7 +62,7 @@ impl Container {
             return Err(Error::new(Errno::EBUSY, text));
         }
         for task in running {
-            // It may have ended meanwhile; or, for STOP and CONT, be stopped or running already.
+            // It may have ended meanwhile.
             let _ = task.signal(signal);
         }
         Ok(())

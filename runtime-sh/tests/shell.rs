@@ -255,7 +255,7 @@ async fn ps_shows_the_tasks_that_are_seen_and_kill_is_a_program_too() {
     let house = House::new().await;
     house.write("/tmp/child", "#!/bin/sh\nsleep 1000\n", 0o755).await;
     let script = "./child & x=$!; ps -p $x -o ppid=,stat=,args=; ps -e | head -n 1; ps | grep -c child
-        env kill -0 $x; echo $?; env kill -s TERM $x; wait $x; echo $?; env kill $x; echo $?; env kill -l 9 TERM 137";
+        env kill -0 $x && env kill -s CONT $x; echo $?; env kill -s TERM $x; wait $x; echo $?; env kill $x; echo $?; env kill -l 9 TERM 137";
     let ran = house.sh(script).await;
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert!(lines[0].starts_with("1 S ") && lines[0].ends_with("child"), "{ran:?}");

@@ -306,6 +306,8 @@ async fn signals_that_end_nothing_by_themselves_stop_it_or_are_let_go() {
         ("URG", "running\n"),
         ("TSTP", "stopped\n"),
         ("TTIN", "stopped\n"),
+        ("STOP", "stopped\n"),
+        ("CONT", "running\n"),
         ("CONT", "running\n"),
         ("TTOU", "stopped\n"),
         ("TERM", "exited\n"),

@@ -85,22 +85,22 @@ impl Task {
     /// Sends it a signal: its program sees to that, or the signal's own action is done. Says whether that is its end.
     ///
     /// # Errors
-    /// It is not running; it is not stopped, and is to continue.
+    /// It is not running.
     pub fn signal(&self, signal: Signal) -> Result<bool> {
-        if signal != Signal::KILL && signal != Signal::STOP && signal != Signal::CONT {
+        if signal != Signal::KILL {
             let Some(running) = self.life.running() else {
                 return Err(Error::new(Errno::EBUSY, format!("kill: task {} is not running", self.id)));
             };
-            if running.signal(signal.number()) {
+            let own = signal == Signal::STOP || signal == Signal::CONT;
+            if !own && running.signal(signal.number()) {
                 return Ok(false);
             }
         }
         match signal.action() {
             Action::End => self.life.kill(signal.exit())?,
-            // One that is stopped already stays so.
-            Action::Stop if signal != Signal::STOP => drop(self.life.stop()),
-            Action::Stop => self.life.stop()?,
-            Action::Continue => self.life.cont()?,
+            // One that is stopped already stays so, and one that runs goes on.
+            Action::Stop => drop(self.life.stop()),
+            Action::Continue => drop(self.life.cont()),
             Action::Nothing => {}
         }
         Ok(signal.action() == Action::End)

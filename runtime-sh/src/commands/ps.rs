@@ -339,12 +339,10 @@ async fn deliver(call: &mut Invocation<'_>, id: u32, signal: i32) -> Result<(), 
     if matches!(status.trim(), "exited" | "new") {
         return Err(gone());
     }
-    let line = match signal {
-        0 => return Ok(()),
-        libc::SIGSTOP => "stop\n".to_owned(),
-        libc::SIGCONT => "cont\n".to_owned(),
-        signal => format!("kill {}\n", traps::name(signal)),
-    };
+    if signal == 0 {
+        return Ok(());
+    }
+    let line = format!("kill {}\n", traps::name(signal));
     let told = async {
         let place = call.place(format!("/task/{id}/ctl").as_bytes(), Follow::Yes).await?;
         let ctl = place.open(call.who, OpenFlags::WRITE).await?;

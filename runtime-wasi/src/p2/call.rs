@@ -13,8 +13,9 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
     NewTimestamp, OpenFlags, PathFlags,
 };
 
-/// Defines calls of `wasi:filesystem`, each an async function of the guest and its parameters. One that is named
-/// behind `at once` is asked before: it has the parameters as a tuple, answers what can be done at once, and has changed nothing where it answers None.
+/// Defines calls of `wasi:filesystem`, each an async function of the guest and its parameters. One that is named behind `at once`
+/// is asked before: it has the parameters as a tuple, answers what can be done at once, and has changed nothing where it
+/// answers None.
 macro_rules! define {
     ($instance:ident $(
         $name:literal ($($arg:ident: $ty:ty),*) -> $answer:ty = $call:path $(, at once $at_once:path)?;

@@ -1,6 +1,6 @@
 //! The file that a guest was shown last: libraries ask for its identity next (`metadata-hash`, the inode number of stat(2)),
 //! and are to get that of the file they were shown, even where another has its name by then. It need not be looked for again.
-//! It is known until the guest's next call, or the next tick of the clock.
+//! It is known until the guest's next call of `wasi:filesystem`, or a tick of the clock that finds it computing.
 
 use super::descriptor::Handle;
 use wasmtime_wasi::p2::bindings::filesystem::types::{MetadataHashValue, PathFlags};
