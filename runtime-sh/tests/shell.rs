@@ -157,12 +157,13 @@ async fn signals_run_traps_or_end_the_shell_by_their_number() {
     let ran = house.said(&task).await;
     assert_eq!(ran.stdout, "woke\n138\n");
 
-    let task = house.make(&[
-        "sh",
-        "-c",
-        "trap 'echo asked to stop' TSTP; echo ready; kill -TSTP $$; trap - TSTP; kill -TTIN $$; echo on",
-    ]);
+    let script = "trap 'echo asked to stop' TSTP; trap 'kill -TTIN $$; echo on; exit' USR1; echo ready; while :; do sleep 0; done";
+    let task = house.make(&["sh", "-c", script]);
     house.start(&task).await;
+    until("it is ready", || task.stdio.stdout.len().0 >= 6).await;
+    house.ctl(&task, "kill TSTP").await;
+    until("it was asked to stop", || task.stdio.stdout.len().0 >= 20).await;
+    house.ctl(&task, "kill USR1").await;
     until("it stops itself", || task.life.state() == State::Stopped).await;
     house.ctl(&task, "cont").await;
     assert_eq!(house.said(&task).await.stdout, "ready\nasked to stop\non\n");
