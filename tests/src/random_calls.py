@@ -8,7 +8,7 @@ it does in REFERENCE. The first difference of a round is shown with the round's 
 Not compared, or not done, is what docs/posix.md names: times of last access, times of fifos, where holes are, chown(2) of neither
 owner, FALLOC_FL_ZERO_RANGE, O_TMPFILE, set-id bits of what is mapped, and devices, which a mount does not open. What differs on some
 trees only is left out by `without`: a call by its name, set-id (bits are not compared), unappend (O_APPEND is not taken off),
-replace-by-nothing (of an attribute's value).
+replace-by-nothing (of an attribute's value), own-locks (an open file is not asked for them).
 """
 
 import ctypes
@@ -19,7 +19,9 @@ import os
 import random
 import shutil
 import stat
+import struct
 import sys
+import time
 
 CALLS = 120
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -32,6 +34,10 @@ ATTRIBUTES = ["user.a", "user.b", "trusted.c", "user.", "foo.x", "user." + "k" *
 FIFO_OR_SUCH = [stat.S_IFIFO, stat.S_IFREG, stat.S_IFSOCK, stat.S_IFCHR]
 # Times that were set are long ago.
 SET = 10 ** 18
+RWF_APPEND = 0x10
+# What may change times, or must not.
+TIMED = ["write", "pwrite", "map", "append", "truncate", "ftruncate", "chmod", "fchmod", "chown", "setxattr", "removexattr",
+         "fallocate", "copy_file_range", "read", "stat", "listdir", "link", "access", "fsync", "writev", "open"]
 
 
 class Skipped(Exception):
@@ -45,11 +51,29 @@ def system_call(name, *args):
     return "done"
 
 
+def in_child(call):
+    """What a process of its own gets for a call."""
+    end, start = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            said = repr(call())
+        except OSError as error:
+            said = errno.errorcode.get(error.errno, "?")
+        os.write(start, said.encode())
+        os._exit(0)
+    os.close(start)
+    with open(end, "rb") as answer:
+        said = answer.read()
+    os.waitpid(child, 0)
+    return said
+
+
 class Calls:
     """What can be called, in one directory. Each has the round's dice; all directories are thrown the same numbers."""
 
     def __init__(self, root, set_id):
-        self.root, self.set_id, self.files = root, set_id, {}
+        self.root, self.set_id, self.files, self.maps = root, set_id, {}, {}
 
     def path(self, dice):
         return os.path.join(self.root, dice.choice(NAMES))
@@ -114,6 +138,128 @@ class Calls:
             at = int(at * (about.st_size - 5))
             pages[at:at + 5] = b"paged"
             return bytes(pages)
+
+    def keep_map(self, dice):
+        """A map that outlives its descriptor, and what else is written meanwhile."""
+        file, slot = self.regular(dice), dice.randrange(3)
+        about = os.fstat(file)
+        if about.st_size < 10 or self.set_id and about.st_mode & 0o6000:
+            raise Skipped
+        pages = mmap.mmap(file, about.st_size)
+        self.let_go(slot)
+        # By a descriptor of its own it is seen how long the file still is.
+        self.maps[slot] = pages, os.open(f"/proc/self/fd/{file}", os.O_RDONLY)
+
+    def use_map(self, dice):
+        pages, file = self.maps.get(dice.randrange(3)) or (None, None)
+        at, sync = dice.random(), dice.random() < 0.5
+        if pages is None or os.fstat(file).st_size < len(pages) or self.set_id and os.fstat(file).st_mode & 0o6000:
+            raise Skipped
+        at = int(at * (len(pages) - 5))
+        pages[at:at + 5] = b"kept!"
+        if sync:
+            pages.flush()
+        return bytes(pages)
+
+    def let_go(self, slot):
+        pages, file = self.maps.pop(slot, (None, None))
+        if pages is not None:
+            pages.close()
+            os.close(file)
+
+    def writev(self, dice):
+        pieces = [bytes([dice.randrange(256)]) * dice.randrange(3000) for _ in range(dice.randrange(5))]
+        at, how = dice.randrange(20000), dice.choice([0, 0, os.RWF_DSYNC, RWF_APPEND])
+        return os.pwritev(self.file(dice), pieces, at, how)
+
+    def readv(self, dice):
+        into = [bytearray(dice.randrange(3000)) for _ in range(dice.randrange(5))]
+        return os.preadv(self.file(dice), into, dice.randrange(20000)), into
+
+    def sendfile(self, dice):
+        target, source = self.file(dice), self.file(dice)
+        # From a file to itself: what is sent on may have been written a moment ago, or not.
+        if os.path.samestat(os.fstat(target), os.fstat(source)):
+            raise Skipped
+        return os.sendfile(target, source, dice.randrange(9000), dice.randrange(9000))
+
+    def seek(self, dice):
+        file, how = self.file(dice), dice.choice([os.SEEK_SET, os.SEEK_CUR, os.SEEK_END])
+        if stat.S_ISDIR(os.fstat(file).st_mode):
+            raise Skipped
+        at = os.lseek(file, dice.randrange(-3000, 9000), how)
+        return at, os.read(file, dice.randrange(3000)), os.lseek(file, 0, os.SEEK_CUR)
+
+    def flock(self, dice):
+        fcntl.flock(self.file(dice), dice.choice([fcntl.LOCK_SH, fcntl.LOCK_EX, fcntl.LOCK_UN]) | fcntl.LOCK_NB)
+
+    def lock(self, dice):
+        """A lock of the open file, which the other slots' are in the way of."""
+        file, how = self.file(dice), dice.choice([fcntl.F_RDLCK, fcntl.F_WRLCK, fcntl.F_UNLCK])
+        asked = struct.pack("hhqqi4x", how, os.SEEK_SET, dice.randrange(50), dice.randrange(50), 0)
+        command = dice.choice([fcntl.F_OFD_SETLK, fcntl.F_OFD_SETLK, fcntl.F_OFD_GETLK])
+        if (command, how) == (fcntl.F_OFD_GETLK, fcntl.F_UNLCK) and "own-locks" in WITHOUT:
+            raise Skipped
+        found = fcntl.fcntl(file, command, asked)
+        return found[:24]
+
+    def child_locks(self, dice):
+        """Another process asks for what may be locked here, and has it until it ends."""
+        path, how = self.path(dice), dice.choice([fcntl.LOCK_SH, fcntl.LOCK_EX])
+        length, start = dice.randrange(50), dice.randrange(50)
+
+        def asks():
+            with open(path, "r+b", 0) as file:
+                fcntl.lockf(file, how | fcntl.LOCK_NB, length, start)
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise Skipped
+        return in_child(asks)
+
+    def child_writes(self, dice):
+        """Another process writes by a descriptor that both have, and their offset is one."""
+        file = self.file(dice)
+        return in_child(lambda: os.write(file, b"child" * 20))
+
+    def at(self, dice):
+        """Below an open directory, wherever that is by now."""
+        file, name, how = self.file(dice), dice.choice(["x", "y", ".", "..", "new"]), dice.randrange(5)
+        if not stat.S_ISDIR(os.fstat(file).st_mode):
+            raise Skipped
+        if how == 0:
+            os.mkdir(name, 0o755, dir_fd=file)
+        elif how == 1:
+            os.close(os.open(name, os.O_CREAT | os.O_WRONLY | os.O_NONBLOCK, 0o644, dir_fd=file))
+        elif how == 2:
+            return oct(os.stat(name, dir_fd=file, follow_symlinks=False).st_mode)
+        elif how == 3:
+            os.rename(name, "other", src_dir_fd=file, dst_dir_fd=file)
+        else:
+            return sorted(os.listdir(file))
+
+    def times(self, dice):
+        """Whether a call changes a file's times, and its directory's."""
+        path, name, seed = self.path(dice), dice.choice([name for name in TIMED if name not in WITHOUT]), dice.random()
+        if not stat.S_ISREG(os.stat(path).st_mode) and not stat.S_ISDIR(os.stat(path).st_mode):
+            raise Skipped
+        above = os.path.dirname(path.rstrip("/"))
+        time.sleep(0.012)
+        before = os.stat(path), os.stat(above)
+        answer = self.on(path, name, random.Random(seed))
+        after = os.stat(path), os.stat(above)
+        return name, answer, [(was.st_mtime_ns != now.st_mtime_ns, was.st_ctime_ns != now.st_ctime_ns)
+                              for was, now in zip(before, after)]
+
+    def on(self, path, name, dice):
+        own = type(self)(self.root, self.set_id)
+        own.path = lambda _: path
+        try:
+            own.files = {slot: os.open(path, os.O_RDWR | os.O_NONBLOCK) for slot in range(6)}
+        except OSError:
+            pass
+        try:
+            return own.do(name, dice.random())
+        finally:
+            own.close_all()
 
     def append(self, dice):
         """O_APPEND is put on, or taken off, and something written."""
@@ -207,7 +353,10 @@ class Calls:
         return os.copy_file_range(source, target, dice.randrange(8000), dice.randrange(5000), dice.randrange(5000))
 
     def mknod(self, dice):
-        os.mknod(self.path(dice), dice.choice(FIFO_OR_SUCH) | 0o644, os.makedev(1, 3))
+        path, kind = self.path(dice), dice.choice(FIFO_OR_SUCH)
+        if kind == stat.S_IFSOCK and "sockets" in WITHOUT:
+            raise Skipped
+        os.mknod(path, kind | 0o644, os.makedev(1, 3))
 
     def access(self, dice):
         return os.access(self.path(dice), dice.choice([0, 1, 2, 4, 7]))
@@ -242,15 +391,21 @@ class Calls:
                 left[os.path.relpath(path, self.root)] = about, content
         return left
 
-    def end(self):
+    def close_all(self):
         for file in self.files.values():
             os.close(file)
+        for slot in list(self.maps):
+            self.let_go(slot)
+
+    def end(self):
+        self.close_all()
         shutil.rmtree(self.root, ignore_errors=True)
 
 
+OWN = ("path", "file", "regular", "about", "let_go", "on", "do", "tree", "close_all", "end")
 WEIGHTS = {"open": 8, "mkdir": 2, "unlink": 2, "rename": 2, "write": 4, "append": 3, "map": 6}
 KNOWN = [name for name, call in vars(Calls).items()
-         if callable(call) and not name.startswith("_") and name not in ("path", "file", "regular", "about", "do", "tree", "end")]
+         if callable(call) and not name.startswith("_") and name not in OWN]
 
 
 def shown(value):

@@ -1,9 +1,11 @@
-//! Random calls on every tree's mount, beside the same calls on tmpfs: each must come to the same, and leave the same.
+//! Random calls on every tree's mount, and on mounts of the Linux kernel's own 9P client in QEMU, beside the same calls on tmpfs:
+//! each must come to the same, and leave the same.
 
 use rustix::process::geteuid;
 use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tests::kernel::{Kernel, third};
 use tests::{Import, Server, has_fuse};
 
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/random_calls.py");
@@ -16,8 +18,11 @@ const OTHERWISE: [(&str, &str); 4] = [
     ("memory", "without="),
     ("host", "without=set-id,unappend"),
     ("overlay", "without="),
-    ("import", "without=renameat2,fallocate,replace-by-nothing"),
+    ("import", "without=renameat2,fallocate,replace-by-nothing,flock,own-locks"),
 ];
+
+/// The same of the kernel's client, without a cache: what 9P has no message for, or the client none of its own.
+const OTHERWISE_OVER_9P: &str = "without=renameat2,fallocate,map,keep_map,append,set-id,utime,flock";
 
 fn alike(what: &str, from: u64, rounds: u64) {
     if !has_fuse(what) {
@@ -71,9 +76,41 @@ fn random_calls_come_to_what_they_do_on_tmpfs() {
     alike("random calls", 1, 100);
 }
 
+fn alike_over_9p(kernel: &str, rounds: u64) {
+    let Some(kernel) = Kernel::boot_with(kernel, "random calls over the kernel's 9p", &["--memory", "512"]) else { return };
+    let host = tempfile::tempdir_in("/dev/shm").expect("tmpfs");
+    let bind = format!("{}:/host", host.path().display());
+    let server = Server::start(&["--listen", "tcp://127.0.0.1:0", "--bind", &bind]);
+    kernel.mount("/mnt/t", server.port(), "version=9p2000.L,cache=none,msize=262144");
+    let from = now();
+    // Linux's tmpfs has had attributes of users since 6.6.
+    let attributes = if kernel.is_before(6, 6) { ",setxattr,getxattr,listxattr,removexattr" } else { "" };
+    for tree in ["tmp", "host"] {
+        let script = format!(
+            "cat > /tmp/calls.py <<'END OF CALLS'\n{}\nEND OF CALLS\nmkdir -p /tmp/native /mnt/t/{tree}/r\n\
+             python3 /tmp/calls.py {from} {rounds} {OTHERWISE_OVER_9P}{attributes} /tmp/native /mnt/t/{tree}/r && echo alike",
+            include_str!("../src/random_calls.py")
+        );
+        let (said, why) = kernel.bash(&script, &[], 0, 3600);
+        eprintln!("{said}");
+        assert_eq!(said, "alike\n", "/{tree} over v9fs of Linux {}: {why}", kernel.version);
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
+}
+
+#[test]
+#[ignore = "soak: takes minutes"]
+fn soak_random_calls_over_9p_come_to_what_they_do_on_tmpfs() {
+    for kernel in ["base", "backports", third()] {
+        alike_over_9p(kernel, 100);
+    }
+}
+
 #[test]
 #[ignore = "soak: takes minutes"]
 fn soak_ever_other_random_calls_come_to_what_they_do_on_tmpfs() {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-    alike("random calls", now, 3000);
+    alike("random calls", now(), 3000);
 }

@@ -281,6 +281,7 @@ async fn locks_are_the_servers_and_can_be_waited_for() {
     let (holder, held) = two.getlock(owner(2), all).await.unwrap().expect("somebody is in the way");
     assert_eq!((holder.pid, held), (1001, lock(LockKind::Write, 5, 10)));
     // Another process of the same owner is the same owner.
+    assert_eq!(one.getlock(LockOwner { pid: 0, ..owner(1) }, all).await.unwrap(), None, "it is his own");
     one.lock(LockOwner { pid: 7, ..owner(1) }, lock(LockKind::Read, 5, 10), false).await.unwrap();
     let waiter = two.clone();
     let waiting = tokio::spawn(async move { waiter.lock(owner(2), all, true).await });

@@ -543,14 +543,19 @@ impl<D: Doorkeeper> FileServer for Export<D> {
     fn getlock<'a>(&'a self, open: &'a Open, request: Lock<'a>) -> Answer<'a, HeldLock> {
         let wanted = checked!(lock(&request));
         let owner = open.owner(&request);
+        let none = HeldLock {
+            kind: wire::LockKind::UNLOCK,
+            start: request.start,
+            length: request.length,
+            proc_id: request.proc_id,
+            client_id: request.client_id.to_vec(),
+        };
+        // What an open file itself holds its client knows, and here is no more than the process.
+        if wanted.kind == LockKind::Unlock {
+            return self.answer(Op::ok(none));
+        }
         self.answer(open.file.getlock(owner, wanted).map(move |held| match held {
-            None => HeldLock {
-                kind: wire::LockKind::UNLOCK,
-                start: request.start,
-                length: request.length,
-                proc_id: request.proc_id,
-                client_id: request.client_id.to_vec(),
-            },
+            None => none,
             Some((holder, held)) => HeldLock {
                 kind: if held.kind == LockKind::Write { wire::LockKind::WRITE } else { wire::LockKind::READ },
                 start: held.start,

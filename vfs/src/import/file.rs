@@ -153,7 +153,7 @@ impl OpenFile for RemoteFile {
     }
     fn getlock(&self, owner: LockOwner, lock: Lock) -> Op<'_, Option<(LockOwner, Lock)>> {
         let tree = self.remote.tree();
-        Op::later(tree.holders.getlock(tree, &self.fid, owner, lock))
+        Op::later(tree.holders.getlock(tree, &self.fid, self.node.qid().path, owner, lock))
     }
     fn release(&self, owner: LockOwner) {
         self.remote.tree().holders.release(&self.fid, self.node.qid().path, owner);

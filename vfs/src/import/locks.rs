@@ -91,9 +91,12 @@ impl Holders {
         &self,
         tree: &Tree,
         fid: &Fid,
+        file: u64,
         owner: LockOwner,
         lock: Lock,
     ) -> Result<Option<(LockOwner, Lock)>> {
+        // Who asks may come without the number (FUSE_GETLK): his own locks are not in his way.
+        let owner = self.known(file, owner, false);
         let client_id = self.client_id(owner);
         let wanted = range(lock, owner.pid, client_id.as_bytes());
         let held = tree.said(fid.getlock(kind(lock.kind), wanted).await)?;

@@ -9,6 +9,12 @@ pub(super) struct Held {
     pub lock: Lock,
 }
 
+impl Held {
+    fn overlaps(&self, lock: Lock) -> bool {
+        self.lock.start < lock.end && lock.start < self.lock.end
+    }
+}
+
 /// What is held on one file, ordered by start. The ranges of one owner neither overlap nor touch with the same kind.
 #[derive(Default)]
 pub(super) struct Ranges(Vec<Held>);
@@ -25,9 +31,13 @@ impl Ranges {
     pub(super) fn conflicts(&self, owner: LockOwner, lock: Lock) -> impl Iterator<Item = &Held> {
         self.0.iter().filter(move |held| {
             let exclusive = held.lock.kind == LockKind::Write || lock.kind == LockKind::Write;
-            let overlap = held.lock.start < lock.end && lock.start < held.lock.end;
-            lock.kind != LockKind::Unlock && exclusive && overlap && held.owner.meets(owner)
+            lock.kind != LockKind::Unlock && exclusive && held.overlaps(lock) && held.owner.meets(owner)
         })
+    }
+
+    /// What `owner` holds of the bytes of `lock`, from the lowest start on.
+    pub(super) fn of(&self, owner: LockOwner, lock: Lock) -> impl Iterator<Item = &Held> {
+        self.0.iter().filter(move |held| held.owner.key() == owner.key() && held.overlaps(lock))
     }
 
     /// Puts `lock` in the place of what `owner` had on its bytes.

@@ -64,11 +64,16 @@ impl LockTable {
         }
     }
 
-    /// The first lock on `file` that would be in the way of `lock`, and who holds it (F_GETLK).
+    /// The first lock on `file` that would be in the way of `lock`, and who holds it (F_GETLK). Asked for no lock, the first that
+    /// `owner` has himself there (F_OFD_GETLK with F_UNLCK, Linux 6.6).
     pub fn getlock(&self, file: u64, owner: LockOwner, lock: Lock) -> Option<(LockOwner, Lock)> {
         let state = self.state.lock();
         let held = &state.files.get(&file)?.held;
-        held.conflicts(owner, lock).next().map(|held| (held.owner, held.lock))
+        let first = match lock.kind {
+            LockKind::Unlock => held.of(owner, lock).next(),
+            _ => held.conflicts(owner, lock).next(),
+        };
+        first.map(|held| (held.owner, held.lock))
     }
 
     /// Gives up all that `owner` holds on `file`.
@@ -253,6 +258,18 @@ mod tests {
 
     fn now(table: &LockTable, owner: LockOwner, lock: Lock) -> Result<()> {
         table.lock(7, owner, lock, false).now().unwrap()
+    }
+
+    #[test]
+    fn who_asks_for_no_lock_is_told_of_his_own() {
+        let table = LockTable::new();
+        now(&table, A, read(0, 4)).unwrap();
+        now(&table, A, write(10, 20)).unwrap();
+        now(&table, B, read(2, 6)).unwrap();
+        assert_eq!(table.getlock(7, A, unlock(4, 100)), Some((A, write(10, 20))));
+        assert_eq!(table.getlock(7, A, unlock(3, 100)), Some((A, read(0, 4))));
+        assert_eq!(table.getlock(7, A, unlock(4, 10)), None);
+        assert_eq!(table.getlock(7, B, unlock(6, 100)), None);
     }
 
     #[test]

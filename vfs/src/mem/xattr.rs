@@ -1,7 +1,7 @@
 //! Extended attributes (xattr(7)).
 //!
 //! The spaces user, trusted and security hold whatever they are given; `system.` is for access control lists, which are kept
-//! apart (`acl.rs`) and only listed here. `user.` is for files and directories only.
+//! apart (`acl.rs`) and only listed here. `user.` is for files, directories and, as in Linux 7, sockets.
 
 use super::clock::now;
 use super::inode::Inode;
@@ -53,7 +53,7 @@ fn check_name(kind: Kind, name: &[u8]) -> Result<()> {
     if rest.is_empty() {
         return Errno::EINVAL.into();
     }
-    if name.starts_with(b"user.") && !matches!(kind, Kind::File | Kind::Dir) {
+    if name.starts_with(b"user.") && !matches!(kind, Kind::File | Kind::Dir | Kind::Socket) {
         return Errno::EPERM.into();
     }
     Ok(())
