@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use vfs::host::HostOptions;
 use vfs::lock::{Lock, LockKind, LockOwner, LockSort};
 use vfs::{
-    BindFlags, Caller, Errno, FileRef, Follow, Gid, MemTree, Mode, Namespace, OpenFlags, Recall, Result, Uid,
+    BindFlags, Caller, Errno, FileRef, Follow, Gid, MemTree, Mode, Namespace, OpenFlags, Recall, Result,
+    SetStat, Uid,
 };
 
 /// A namespace of a memory tree with the host directory at /h.
@@ -42,6 +43,27 @@ impl World {
     }
     fn read(&self, path: &str) -> Vec<u8> {
         read(&self.open(path, READ).unwrap())
+    }
+}
+
+#[test]
+fn an_unlinked_file_lives_while_any_of_several_has_it_open() {
+    for world in worlds() {
+        world.host.put("f", "x");
+        let me = &world.host.me;
+        let set = |file: &FileRef, mode| {
+            now(file.node().setstat(me, SetStat { mode: Some(Mode::new(mode)), ..SetStat::default() }))
+        };
+        let [first, second, third] = [(); 3].map(|()| world.open("/h/f", READ | OpenFlags::WRITE).unwrap());
+        for file in [&first, &second, &third] {
+            set(file, 0o600).unwrap();
+        }
+        std::fs::remove_file(world.host.path("f")).unwrap();
+        drop(first);
+        set(&second, 0o640).unwrap();
+        drop(second);
+        set(&third, 0o644).unwrap();
+        assert_eq!(now(third.stat()).unwrap().mode.bits() & 0o777, 0o644);
     }
 }
 

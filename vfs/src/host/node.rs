@@ -30,12 +30,34 @@ pub(super) struct HostNode {
     version: AtomicU32,
     set_id: AtomicBool,
     pub handle: Handle,
-    /// A descriptor of someone who has the file open: good as a handle while it lasts, also after unlink.
-    opened: Mutex<Weak<Fd>>,
+    opened: Mutex<Openers>,
     /// The number of the kernel's watch, where somebody follows it, or -1.
     followed: AtomicI32,
     /// Where it was found last; none for the root.
     at: Mutex<Option<(Arc<HostNode>, NameBuf)>>,
+}
+
+/// The descriptors of those who have the file open: each good as a handle while it lasts, also after unlink.
+struct Openers {
+    /// Most files have one at a time.
+    first: Weak<Fd>,
+    others: Vec<Weak<Fd>>,
+}
+
+impl Openers {
+    fn add(&mut self, fd: &Arc<Fd>) {
+        if self.first.strong_count() == 0 {
+            self.first = Arc::downgrade(fd);
+            return;
+        }
+        if self.others.len() == self.others.capacity() {
+            self.others.retain(|fd| fd.strong_count() > 0);
+        }
+        self.others.push(Arc::downgrade(fd));
+    }
+    fn any(&self) -> Option<Arc<Fd>> {
+        self.first.upgrade().or_else(|| self.others.iter().find_map(Weak::upgrade))
+    }
 }
 
 impl HostNode {
@@ -56,7 +78,7 @@ impl HostNode {
             version: AtomicU32::new(seen.version()),
             set_id: AtomicBool::new(seen.mode().is_set_id()),
             handle,
-            opened: Mutex::new(opened),
+            opened: Mutex::new(Openers { first: opened, others: Vec::new() }),
             followed: AtomicI32::new(-1),
             at: Mutex::new(at),
         })
@@ -136,7 +158,7 @@ impl HostNode {
         if let Some(fd) = self.handle.get() {
             return Ok(fd);
         }
-        if let Some(fd) = self.opened.lock().upgrade() {
+        if let Some(fd) = self.opened.lock().any() {
             return Ok(Lent::Shared(fd));
         }
         self.find_again().map(Lent::Shared)
@@ -144,10 +166,7 @@ impl HostNode {
 
     /// Someone has the file open as `fd`.
     pub fn opened_as(&self, fd: &Arc<Fd>) {
-        let mut opened = self.opened.lock();
-        if opened.strong_count() == 0 {
-            *opened = Arc::downgrade(fd);
-        }
+        self.opened.lock().add(fd);
     }
 
     /// Opens the handle again, from the nearest directory above that has one, down by name.
