@@ -17,7 +17,7 @@ pub(crate) struct Descriptor {
     pub inheriting: Rights,
     /// The name under which a directory was given at the start.
     pub preopen: Option<Arc<[u8]>>,
-    /// stdio/1 or 2: every write goes to the end, so that both can be one file.
+    /// stdio/1 or 2, and no storage: every write goes to the end, so that both can be one file.
     pub appends: bool,
 }
 
@@ -66,15 +66,22 @@ impl Descriptor {
         if file.nature() == Nature::Stream {
             rights -= Rights::FD_SEEK | Rights::FD_TELL;
         }
+        // A file is written at its end, and the program may know, and have it otherwise.
+        let stores = file.nature() == Nature::Storage;
+        let mut flags = FdFlags::empty();
+        if output && stores {
+            rights |= WRITE_RIGHTS;
+            flags = FdFlags::APPEND;
+        }
         let kind = file.kind();
         Descriptor {
             open: Open::opened(Found::Stdio, file, kind),
             offset: 0,
-            flags: FdFlags::empty(),
+            flags,
             rights,
             inheriting: Rights::empty(),
             preopen: None,
-            appends: output,
+            appends: output && !stores,
         }
     }
 
@@ -136,7 +143,7 @@ impl Descriptor {
     pub fn open_for(&self, right: Rights) -> Result<&FileRef> {
         match &self.open.file {
             Some(file) if self.rights.contains(right) => Ok(file),
-            Some(_) if self.open.kind.is_dir() => Errno::EISDIR.into(),
+            Some(_) if self.open.kind.is_dir() && right == Rights::FD_READ => Errno::EISDIR.into(),
             _ => Errno::EBADF.into(),
         }
     }
@@ -217,5 +224,22 @@ impl Descriptors {
         }
         let moved = self.remove(from)?;
         Ok(self.slots[to as usize].replace(moved))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vfs::mem::MemTree;
+    use vfs::{Caller, Mode, Name, Namespace, OpenFlags};
+
+    #[tokio::test]
+    async fn output_that_is_a_file_is_open_to_append_and_says_so() {
+        let (ns, me) = (Namespace::new(MemTree::new().root(), "mem"), Caller::me());
+        let name = Name::new(b"f").expect("a name");
+        let made = ns.root().create(&me, name, Mode::new(0o644), OpenFlags::WRITE).await.expect("made");
+        let output = Descriptor::stdio(made.file, true);
+        assert!(output.flags.contains(FdFlags::APPEND) && !output.appends);
+        assert!(output.rights.contains(WRITE_RIGHTS | Rights::FD_SEEK));
     }
 }

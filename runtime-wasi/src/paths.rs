@@ -7,16 +7,55 @@ use vfs::{Caller, Errno, FileRef, Follow, Kind, Mode, OpenFlags, Parent, Place, 
 pub(crate) const FILE_MODE: Mode = Mode::new(0o644);
 /// Permissions of a new directory.
 const DIR_MODE: Mode = Mode::new(0o755);
-/// ELOOP beyond this many dangling links on the way to a file that is to be made.
+/// ELOOP beyond this many links on the way to a file that is to be made.
 const MAX_LINKS: u32 = 40;
 
-/// Whether a path's last component is `.` or `..`: it can be neither made nor removed.
-fn ends_in_dots(path: &[u8]) -> bool {
-    let last = path.split(|b| *b == b'/').rfind(|component| !component.is_empty());
-    matches!(last, Some(b"." | b".."))
+/// What a path ends in.
+enum Last {
+    /// A name in a directory that is there.
+    Name(Parent),
+    /// A directory that is there.
+    Dot,
+    DotDot,
+    Root,
 }
 
-/// Opens what `path` names, or makes it: where it is a link that leads nowhere, at its target.
+/// What `path` ends in, when all before it is there.
+async fn last(who: &Caller, dir: &Place, path: &[u8]) -> Result<Last> {
+    let last = match path.split(|b| *b == b'/').rfind(|component| !component.is_empty()) {
+        Some(b".") => Last::Dot,
+        Some(b"..") => Last::DotDot,
+        None if !path.is_empty() => Last::Root,
+        _ => return dir.resolve_parent(who, path).await.map(Last::Name),
+    };
+    dir.resolve(who, path, Follow::Yes).await?;
+    Ok(last)
+}
+
+/// Where something is to be made: EEXIST where the path ends in what is no name.
+async fn to_be_made(who: &Caller, dir: &Place, path: &[u8]) -> Result<Parent> {
+    match last(who, dir, path).await? {
+        Last::Name(parent) => Ok(parent),
+        Last::Dot | Last::DotDot | Last::Root => Errno::EEXIST.into(),
+    }
+}
+
+/// That nothing may be made there is of no interest where the name is there already.
+async fn unless_there<T>(who: &Caller, parent: &Parent, made: Result<T>) -> Result<()> {
+    let forbidden = [Errno::EROFS, Errno::EACCES, Errno::EPERM];
+    match made {
+        Err(error)
+            if forbidden.iter().any(|errno| error.is(*errno))
+                && parent.dir.walk(who, &parent.name).await.is_ok() =>
+        {
+            Errno::EEXIST.into()
+        }
+        made => made.map(drop),
+    }
+}
+
+/// Opens what `path` names, or makes it: where it is a link that leads nowhere, at its target. A directory is neither opened so
+/// nor made, and what has a slash behind is one, as open(2) has it.
 pub(crate) async fn create(
     who: &Caller,
     dir: &Place,
@@ -25,15 +64,18 @@ pub(crate) async fn create(
     follow: Follow,
 ) -> Result<(Place, FileRef)> {
     let exclusive = flags.contains(OpenFlags::EXCLUSIVE);
-    if ends_in_dots(path) || path.iter().all(|b| *b == b'/') && !path.is_empty() {
-        return if exclusive { Errno::EEXIST.into() } else { Errno::EISDIR.into() };
-    }
-    let mut parent = dir.resolve_parent(who, path).await?;
-    for _ in 0..MAX_LINKS {
-        let Parent { dir, name, must_be_dir } = &parent;
+    let mut end = last(who, dir, path).await?;
+    for _ in 0..=MAX_LINKS {
+        let Parent { dir, name, must_be_dir } = match &end {
+            Last::Name(parent) => parent,
+            Last::Dot | Last::DotDot | Last::Root if exclusive => return Errno::EEXIST.into(),
+            Last::Dot | Last::DotDot | Last::Root => return Errno::EISDIR.into(),
+        };
+        if *must_be_dir {
+            return Errno::EISDIR.into();
+        }
         let found = match dir.walk(who, name).await {
             Ok(found) => found,
-            Err(error) if error.is(Errno::ENOENT) && *must_be_dir => return Errno::EISDIR.into(),
             Err(error) if error.is(Errno::ENOENT) => {
                 let made = dir.create(who, name.as_name(), FILE_MODE, flags).await?;
                 return Ok((made.place, made.file));
@@ -43,10 +85,10 @@ pub(crate) async fn create(
         if exclusive {
             return Errno::EEXIST.into();
         }
+        if found.kind().is_dir() {
+            return Errno::EISDIR.into();
+        }
         if found.kind() != Kind::Symlink {
-            if *must_be_dir && !found.kind().is_dir() {
-                return Errno::ENOTDIR.into();
-            }
             let file = found.open(who, flags).await?;
             return Ok((found, file));
         }
@@ -54,31 +96,37 @@ pub(crate) async fn create(
             return Errno::ELOOP.into();
         }
         let target = found.readlink().await?;
-        parent = dir.resolve_parent(who, &target).await?;
+        end = last(who, dir, &target).await?;
     }
     Errno::ELOOP.into()
 }
 
 pub(crate) async fn mkdir(who: &Caller, dir: &Place, path: &[u8]) -> Result<()> {
-    if ends_in_dots(path) {
-        return Errno::EEXIST.into();
-    }
-    let parent = dir.resolve_parent(who, path).await?;
-    parent.dir.mkdir(who, parent.name.as_name(), DIR_MODE).await.map(drop)
+    let parent = to_be_made(who, dir, path).await?;
+    let made = parent.dir.mkdir(who, parent.name.as_name(), DIR_MODE).await;
+    unless_there(who, &parent, made).await
 }
 
 pub(crate) async fn rmdir(who: &Caller, dir: &Place, path: &[u8]) -> Result<()> {
-    let parent = entry(who, dir, path).await?;
-    parent.dir.rmdir(who, parent.name.as_name()).await
+    match last(who, dir, path).await? {
+        Last::Name(parent) => parent.dir.rmdir(who, parent.name.as_name()).await,
+        Last::Dot => Errno::EINVAL.into(),
+        Last::DotDot => Errno::ENOTEMPTY.into(),
+        Last::Root => Errno::EBUSY.into(),
+    }
 }
 
 pub(crate) async fn symlink(who: &Caller, dir: &Place, path: &[u8], target: &[u8]) -> Result<()> {
     if target.is_empty() {
         return Errno::ENOENT.into();
     }
-    let parent = dir.resolve_parent(who, path).await?;
+    if target.contains(&0) {
+        return Errno::EINVAL.into();
+    }
+    let parent = to_be_made(who, dir, path).await?;
     no_file_with_slash(who, &parent).await?;
-    parent.dir.symlink(who, parent.name.as_name(), target).await.map(drop)
+    let made = parent.dir.symlink(who, parent.name.as_name(), target).await;
+    unless_there(who, &parent, made).await
 }
 
 pub(crate) async fn link(
@@ -90,9 +138,10 @@ pub(crate) async fn link(
     to: &[u8],
 ) -> Result<()> {
     let target = from_dir.resolve(who, from, follow).await?;
-    let parent = to_dir.resolve_parent(who, to).await?;
+    let parent = to_be_made(who, to_dir, to).await?;
     no_file_with_slash(who, &parent).await?;
-    parent.dir.link(who, &target, parent.name.as_name()).await
+    let made = parent.dir.link(who, &target, parent.name.as_name()).await;
+    unless_there(who, &parent, made).await
 }
 
 pub(crate) async fn rename(
@@ -102,8 +151,8 @@ pub(crate) async fn rename(
     to_dir: &Place,
     to: &[u8],
 ) -> Result<()> {
-    let from = entry(who, from_dir, from).await?;
-    let to = entry(who, to_dir, to).await?;
+    let from = to_be_renamed(who, from_dir, from).await?;
+    let to = to_be_renamed(who, to_dir, to).await?;
     check_slash(who, &from).await?;
     if to.must_be_dir && !from.dir.walk(who, &from.name).await?.kind().is_dir() {
         return Errno::ENOTDIR.into();
@@ -113,9 +162,13 @@ pub(crate) async fn rename(
 }
 
 pub(crate) async fn unlink(who: &Caller, dir: &Place, path: &[u8]) -> Result<()> {
-    let parent = entry(who, dir, path).await?;
-    check_slash(who, &parent).await?;
-    parent.dir.unlink(who, parent.name.as_name()).await
+    match last(who, dir, path).await? {
+        Last::Name(parent) => {
+            check_slash(who, &parent).await?;
+            parent.dir.unlink(who, parent.name.as_name()).await
+        }
+        Last::Dot | Last::DotDot | Last::Root => Errno::EISDIR.into(),
+    }
 }
 
 /// A name that ends in a slash cannot become anything but a directory: EEXIST where it is there, else ENOENT.
@@ -129,12 +182,12 @@ async fn no_file_with_slash(who: &Caller, parent: &Parent) -> Result<()> {
     }
 }
 
-/// The parent that rename(2), unlink(2) and rmdir(2) work in, where a name with a slash behind is a directory.
-async fn entry(who: &Caller, dir: &Place, path: &[u8]) -> Result<Parent> {
-    match dir.resolve_parent(who, path).await {
-        // The root (rename(2), rmdir(2): EBUSY).
-        Err(error) if error.is(Errno::EEXIST) => Errno::EBUSY.into(),
-        parent => parent,
+/// A name that rename(2) may have: what is none is EINVAL, or EBUSY.
+async fn to_be_renamed(who: &Caller, dir: &Place, path: &[u8]) -> Result<Parent> {
+    match last(who, dir, path).await? {
+        Last::Name(parent) => Ok(parent),
+        Last::Dot | Last::DotDot => Errno::EINVAL.into(),
+        Last::Root => Errno::EBUSY.into(),
     }
 }
 

@@ -4,71 +4,18 @@ mod host;
 #[path = "host/script.rs"]
 mod script;
 
-use host::{Host, With, component};
-use runtime_wasi::Config;
+use host::{Host, With};
 use script::A::{I, L, Out, S};
-use script::{CREAT, DIRECTORY, EXCL, READ, Script, TRUNC, WRITE};
+use script::*;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use task::{Exit, Trace};
-use vfs::host::HostTree;
-use vfs::mem::MemTree;
-
-const EBADF: u32 = 8;
-const EEXIST: u32 = 20;
-const EINVAL: u32 = 28;
-const EISDIR: u32 = 31;
-const ELOOP: u32 = 32;
-const ENOENT: u32 = 44;
-const ENOTDIR: u32 = 54;
-const ENOTEMPTY: u32 = 55;
-const ENOTSOCK: u32 = 57;
-const ESPIPE: u32 = 70;
-const ENOTCAPABLE: u32 = 76;
 
 /// Where `filestat` has the inode number, the number of links and the size.
 const INODE: u32 = 8;
 const LINKS: u32 = 24;
 const SIZE: u32 = 32;
-
-/// Runs a script in a namespace that has /tmp; every step must come out as it says.
-async fn runs(host: &Host, form: &str, program: impl AsRef<[u8]>) {
-    host.mkdir("/tmp").await;
-    let (exit, task) = host.run(program, With::default()).await;
-    let (step, errno) = (exit.code / 100, exit.code % 100);
-    assert_eq!(exit, Exit::success(), "{form}: step {step} came to {errno}; {}", task.stderr.text());
-}
-
-/// Runs a script that only a module can be.
-async fn comes_out_of_a_module(script: Script) {
-    runs(&Host::new(), "a module", script.wat()).await;
-}
-
-/// Runs a script as a module and as a component, on a memory tree and on a host directory. Each time /tmp/`name` is to have
-/// these bytes at the end.
-async fn leaves(script: Script, name: &str, bytes: &[u8]) {
-    let path = format!("/tmp/{name}");
-    comes_out_and(script, async |host| assert_eq!(host.get(&path).await.expect("there"), bytes)).await;
-}
-
-async fn comes_out(script: Script) {
-    comes_out_and(script, async |_| ()).await;
-}
-
-async fn comes_out_and(script: Script, afterwards: impl AsyncFn(&Host)) {
-    let module = script.wat().into_bytes();
-    let component = component(str::from_utf8(&module).expect("text"));
-    for (kind, program) in [("a module", &module), ("a component", &component)] {
-        let dir = tempfile::tempdir().expect("a directory");
-        let tree = HostTree::open(dir.path()).expect("a tree");
-        for (where_, root) in [("memory", MemTree::new().root()), ("a host directory", tree.root())] {
-            let host = Host::over(root, Config::default());
-            runs(&host, &format!("{kind} on {where_}"), program).await;
-            afterwards(&host).await;
-        }
-    }
-}
 
 #[tokio::test]
 async fn a_file_is_made_written_read_and_truncated() {
@@ -123,6 +70,63 @@ async fn an_appending_descriptor_writes_at_the_end_wherever_it_stands() {
 }
 
 #[tokio::test]
+async fn what_several_buffers_hold_is_written_as_one_piece() {
+    let host = Host::new();
+    let script = Script::new().write_all(1, &["one ", "", "line\n"]);
+    let (exit, task) = host.run(script.wat(), With::default()).await;
+    assert_eq!((exit, task.stdout.text()), (Exit::success(), "one line\n".into()));
+    assert_eq!(task.stdout.writes.load(Ordering::Relaxed), 1);
+    let file =
+        Script::new().open("tmp/f", CREAT, WRITE, Ok(4)).write_all(4, &["a", "bc"]).write_all(4, &["d", "e"]);
+    runs(&host, "a module", file.wat()).await;
+    assert_eq!(host.get("/tmp/f").await.unwrap(), b"abcde");
+}
+
+#[tokio::test]
+async fn a_file_is_always_ready_to_be_read_and_written() {
+    comes_out_of_a_module(
+        Script::new()
+            .open("tmp/f", CREAT, WRITE, Ok(4))
+            .write(4, "some")
+            .open("tmp/f", 0, READ, Ok(5))
+            .open("tmp/f", 0, READ | WRITE, Ok(6))
+            .call("fd_seek", &[I(6), L(4), I(0), Out], 0)
+            .all_ready(&[(4, false), (4, true), (5, false), (5, true), (6, false), (6, true)]),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_can_be_read_anywhere_and_no_offset_is_beyond_the_largest() {
+    comes_out(
+        Script::new()
+            .open("tmp/f", CREAT, READ | WRITE, Ok(4))
+            .write(4, "some")
+            .pread(4, 0, 0, 0)
+            .gives(0)
+            .pread(4, 0, 9, 0)
+            .gives(0)
+            .pread(4, 9, 2, 0)
+            .gives(2),
+    )
+    .await;
+    comes_out_of_a_module(
+        Script::new()
+            .open("tmp/f", CREAT, READ | WRITE, Ok(4))
+            .pread(4, 1, -1, EINVAL)
+            .pread(4, 1, i64::MAX - 1, 0)
+            .gives(0)
+            .call("fd_pwrite", &[I(4), I(0), I(1), L(i64::MAX), Out], EINVAL)
+            .open("tmp", DIRECTORY, READ, Ok(5))
+            .call("fd_pwrite", &[I(5), I(0), I(1), L(0), Out], EBADF)
+            .call("fd_allocate", &[I(5), L(0), L(1)], EBADF)
+            .call("fd_readdir", &[I(5), Script::buf(), I(999), L(-1), Out], 0)
+            .gives(0),
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn kinds_are_checked_when_opening() {
     comes_out(
         Script::new()
@@ -134,7 +138,9 @@ async fn kinds_are_checked_when_opening() {
             .open("tmp/f", CREAT, READ | WRITE, Ok(5))
             .open("tmp/f", DIRECTORY, READ, Err(ENOTDIR))
             .open("tmp/f/", 0, READ, Err(ENOTDIR))
+            .open("tmp/f/", CREAT, READ, Err(EISDIR))
             .open("tmp/f/x", 0, READ, Err(ENOTDIR))
+            .open("tmp", CREAT, READ, Err(EISDIR))
             .open("tmp/.", CREAT, READ, Err(EISDIR))
             .open("/", CREAT | EXCL, READ, Err(EEXIST))
             .call("path_open", &[I(5), I(0), S("x"), I(0), L(READ), L(0), I(0), Out], ENOTDIR),

@@ -77,7 +77,10 @@ fn random_calls_come_to_what_they_do_on_tmpfs() {
 }
 
 fn alike_over_9p(kernel: &str, rounds: u64) {
-    let Some(kernel) = Kernel::boot_with(kernel, "random calls over the kernel's 9p", &["--memory", "512"]) else { return };
+    let Some(kernel) = Kernel::boot_with(kernel, "random calls over the kernel's 9p", &["--memory", "512"])
+    else {
+        return;
+    };
     let host = tempfile::tempdir_in("/dev/shm").expect("tmpfs");
     let bind = format!("{}:/host", host.path().display());
     let server = Server::start(&["--listen", "tcp://127.0.0.1:0", "--bind", &bind]);

@@ -156,11 +156,7 @@ pub(super) async fn fd_filestat_get(call: &mut Call<'_>, fd: u32, out: u32) -> R
 
 pub(super) async fn fd_filestat_set_size(call: &mut Call<'_>, fd: u32, size: u64) -> Result<()> {
     let descriptor = call.guest.fds.get(fd)?;
-    let file = match descriptor.open_for(Rights::FD_WRITE) {
-        Ok(file) => file.clone(),
-        Err(error) if error.is(Errno::EISDIR) => return Errno::EBADF.into(),
-        Err(error) => return Err(error),
-    };
+    let file = descriptor.open_for(Rights::FD_WRITE)?.clone();
     descriptor.need(Rights::FD_FILESTAT_SET_SIZE)?;
     if i64::try_from(size).is_err() {
         return Errno::EFBIG.into();

@@ -2,6 +2,7 @@
 
 use super::Call;
 use super::abi::{FdFlags, Rights};
+use super::memory::GuestMemory;
 use task::Exit;
 use vfs::{Errno, Nature, Result};
 
@@ -9,6 +10,8 @@ use vfs::{Errno, Nature, Result};
 const MAX_BUFFERS: u32 = 1024;
 /// A call moves at most this many bytes: others want the thread too. Short counts are what read(2) and write(2) allow.
 const MAX_TRANSFER: usize = 64 << 20;
+/// Several buffers are written as one up to this many bytes.
+const MAX_GATHERED: usize = 1 << 20;
 
 pub(super) async fn fd_read(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, out: u32) -> Result<()> {
     let n = read(call, fd, iovs, count, None).await?;
@@ -104,6 +107,24 @@ pub(crate) fn broken_pipe() -> Exit {
     Exit::killed(128 + libc::SIGPIPE, "killed by SIGPIPE")
 }
 
+/// What is to be written, in one piece: others who append to the same file, or write to the same pipe, do not come between
+/// (write(2)). None where it is longer than anybody counts on.
+fn gather(memory: &GuestMemory<'_>, iovs: u32, count: u32) -> Result<Option<Vec<u8>>> {
+    let mut total = 0;
+    for index in 0..count {
+        total += memory.iovec(iovs, index)?.1;
+    }
+    if total > MAX_GATHERED {
+        return Ok(None);
+    }
+    let mut gathered = Vec::with_capacity(total);
+    for index in 0..count {
+        let (buf, len) = memory.iovec(iovs, index)?;
+        gathered.extend_from_slice(memory.bytes(buf, len)?);
+    }
+    Ok(Some(gathered))
+}
+
 /// Gives the bytes written and the offset behind them.
 async fn write(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u64>) -> Result<(usize, u64)> {
     if count > MAX_BUFFERS {
@@ -118,15 +139,22 @@ async fn write(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u
     let start = at.unwrap_or(descriptor.offset);
     let nonblock =
         descriptor.flags.contains(FdFlags::NONBLOCK) && file.nature() != Nature::Storage && !file.is_remote();
+    let gathered = if count > 1 { gather(&call.memory, iovs, count)? } else { None };
+    let pieces = if gathered.is_some() { 1 } else { count };
     let mut total = 0;
     let mut end = start;
-    for index in 0..count {
-        let (buf, len) = call.memory.iovec(iovs, index)?;
-        let len = len.min(MAX_TRANSFER - total);
+    for index in 0..pieces {
+        let data = match &gathered {
+            Some(gathered) => gathered,
+            None => {
+                let (buf, len) = call.memory.iovec(iovs, index)?;
+                call.memory.bytes(buf, len.min(MAX_TRANSFER - total))?
+            }
+        };
+        let len = data.len();
         if len == 0 {
             continue;
         }
-        let data = call.memory.bytes(buf, len)?;
         let result = if append {
             let op = file.append(data);
             if nonblock { op.or_again() } else { op.await }

@@ -65,5 +65,5 @@ pub(crate) fn write_words<const N: usize>(to: &mut [u8], words: [u64; N]) {
     }
 }
 
-/// PATH_MAX.
-pub(crate) const MAX_PATH: u32 = 4096;
+/// PATH_MAX, which counts a NUL behind.
+pub(crate) const MAX_PATH: u32 = 4095;

@@ -74,7 +74,11 @@ fn deadline(call: &Call<'_>, id: u32, timeout: u64, absolute: bool) -> Result<In
 fn file(call: &Call<'_>, fd: u32, right: Rights, interest: Interest) -> Result<Wait> {
     let descriptor = call.guest.fds.get(fd)?;
     descriptor.need(Rights::POLL_FD_READWRITE)?;
-    let file = descriptor.open_for(right).map_err(|_| Errno::EBADF)?;
+    // Whoever opened it and how, a file is ready for both (poll(2)).
+    let file = match &descriptor.open.file {
+        Some(file) if file.nature() == Nature::Storage => file,
+        _ => descriptor.open_for(right).map_err(|_| Errno::EBADF)?,
+    };
     Ok(Wait::File(file.clone(), interest, descriptor.offset))
 }
 
@@ -119,18 +123,15 @@ async fn first_ready(waits: &[Wait]) -> Vec<(usize, Result<()>)> {
 
 async fn describe(subscription: &Subscription, wait: &Wait, result: &Result<()>) -> [u64; EVENT / 8] {
     if let Err(error) = result {
-        return abi::event(subscription, errno::code(error.errno()), 0, 0);
+        return abi::event(subscription, errno::code(error.errno()), 0);
     }
-    let (mut nbytes, mut flags) = (0, 0);
+    let mut nbytes = 0;
     if let Wait::File(file, interest, offset) = wait {
         // What a stream holds is not known before it is read; one byte is what it promises.
         nbytes = 1;
         if *interest == Interest::Read && file.nature() == Nature::Storage {
             nbytes = file.stat().await.map_or(0, |stat| stat.size.saturating_sub(*offset));
-            if nbytes == 0 {
-                flags = abi::EVENT_HANGUP;
-            }
         }
     }
-    abi::event(subscription, errno::SUCCESS, nbytes, flags)
+    abi::event(subscription, errno::SUCCESS, nbytes)
 }

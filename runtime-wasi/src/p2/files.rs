@@ -140,7 +140,7 @@ async fn read(guest: &mut Guest, this: Handle, length: u64, offset: u64) -> Resu
     let n = file.read(offset, &mut data).await?;
     data.truncate(n);
     Usage::add(&guest.usage.read_bytes, n as u64);
-    Ok((Arc::new(data), n == 0 && length > 0))
+    Ok((Arc::new(data), n == 0))
 }
 
 async fn write(guest: &mut Guest, this: Handle, data: Vec<u8>, offset: u64) -> Result<u64> {

@@ -39,8 +39,8 @@ pub(super) fn define(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Resu
     Ok(())
 }
 
-/// PATH_MAX.
-const MAX_PATH: usize = 4096;
+/// PATH_MAX, which counts a NUL behind.
+const MAX_PATH: usize = 4095;
 
 pub(super) fn checked(path: &str) -> Result<&[u8], Error> {
     if path.len() > MAX_PATH { Errno::ENAMETOOLONG.into() } else { Ok(path.as_bytes()) }

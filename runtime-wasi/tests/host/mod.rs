@@ -6,6 +6,7 @@ mod component;
 use parking_lot::Mutex;
 use runtime_wasi::{Config, WasiRuntime};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use task::{Caps, Exit, Limits, Running, Runtime, Start, Trace, Usage};
 use tokio::sync::Notify;
@@ -20,6 +21,8 @@ pub struct Stream {
     node: NodeRef,
     bytes: Mutex<(Vec<u8>, bool)>,
     more: Notify,
+    /// How many times it was written to.
+    pub writes: AtomicUsize,
 }
 
 struct StreamNode;
@@ -56,7 +59,12 @@ impl Node for StreamNode {
 
 impl Stream {
     pub fn new() -> Arc<Stream> {
-        Arc::new(Stream { node: Arc::new(StreamNode), bytes: Mutex::default(), more: Notify::new() })
+        Arc::new(Stream {
+            node: Arc::new(StreamNode),
+            bytes: Mutex::default(),
+            more: Notify::new(),
+            writes: AtomicUsize::new(0),
+        })
     }
     pub fn push(&self, bytes: &[u8]) {
         self.bytes.lock().0.extend_from_slice(bytes);
@@ -106,6 +114,7 @@ impl OpenFile for Stream {
     }
     fn write<'a>(&'a self, _offset: u64, data: &'a [u8]) -> Op<'a, usize> {
         self.push(data);
+        self.writes.fetch_add(1, Ordering::Relaxed);
         Op::ok(data.len())
     }
     fn ready(&self, interest: Interest) -> Op<'_, ()> {

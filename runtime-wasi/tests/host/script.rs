@@ -1,6 +1,27 @@
-//! A guest written as a list of calls, each with the errno that it must come to.
+//! A guest written as a list of calls, each with the errno that it must come to, and what runs it.
+#![allow(dead_code)]
 
+use crate::host::{Host, With, component};
 use A::*;
+use runtime_wasi::Config;
+use task::Exit;
+use vfs::host::HostTree;
+use vfs::mem::MemTree;
+
+pub const EBADF: u32 = 8;
+pub const EBUSY: u32 = 10;
+pub const EEXIST: u32 = 20;
+pub const EINVAL: u32 = 28;
+pub const EISDIR: u32 = 31;
+pub const ELOOP: u32 = 32;
+pub const ENAMETOOLONG: u32 = 37;
+pub const ENOENT: u32 = 44;
+pub const ENOTDIR: u32 = 54;
+pub const ENOTEMPTY: u32 = 55;
+pub const ENOTSOCK: u32 = 57;
+pub const EROFS: u32 = 69;
+pub const ESPIPE: u32 = 70;
+pub const ENOTCAPABLE: u32 = 76;
 
 /// An argument of a call.
 #[derive(Clone, Copy)]
@@ -123,6 +144,53 @@ impl Script {
         self.body.push_str(&format!("(i32.store (i32.const 4) (i32.const {}))\n", text.len()));
         self.call("fd_write", &[I(fd), I(0), I(1), Out], 0).gives(text.len() as u32)
     }
+    /// Writes all of them in one call.
+    pub fn write_all(mut self, fd: i32, texts: &[&'static str]) -> Script {
+        for (index, text) in texts.iter().enumerate() {
+            let (entry, at) = (index * 8, self.string(text));
+            self.body.push_str(&format!("(i32.store (i32.const {entry}) (i32.const {at}))"));
+            self.body.push_str(&format!(
+                "(i32.store (i32.const {}) (i32.const {}))\n",
+                entry + 4,
+                text.len()
+            ));
+        }
+        let sum = texts.iter().map(|text| text.len() as u32).sum();
+        // The result is beyond three entries.
+        self.call("fd_write", &[I(fd), I(0), I(texts.len() as i32), I(64)], 0)
+            .check("(i32.load (i32.const 64))", sum)
+    }
+    /// Reads `len` bytes at `offset`: a call that must come to `errno`.
+    pub fn pread(mut self, fd: i32, len: u32, offset: i64, errno: u32) -> Script {
+        self.body.push_str(&format!(
+            "(i32.store (i32.const 0) (i32.const {BUF})) (i32.store (i32.const 4) (i32.const {len}))\n"
+        ));
+        self.call("fd_pread", &[I(fd), I(0), I(1), L(offset), Out], errno)
+    }
+    /// Asks whether the files are ready to be read, or to be written: all are, at once.
+    pub fn all_ready(mut self, files: &[(i32, bool)]) -> Script {
+        let (asked, told) = (BUF, BUF + 0x1000);
+        for (index, (fd, write)) in files.iter().enumerate() {
+            let (at, tag) = (asked + 48 * index as u32, if *write { 2 } else { 1 });
+            self.body.push_str(&format!(
+                "(i32.store8 (i32.const {}) (i32.const {tag})) (i32.store (i32.const {}) (i32.const {fd}))\n",
+                at + 8,
+                at + 16
+            ));
+        }
+        let count = files.len() as i32;
+        let mut script = self
+            .call("poll_oneoff", &[I(asked as i32), I(told as i32), I(count), Out], 0)
+            .gives(count as u32);
+        for index in 0..files.len() as u32 {
+            let event = told + 32 * index;
+            // No error, and nobody hung up.
+            script = script
+                .check(&format!("(i32.load16_u (i32.const {}))", event + 8), 0)
+                .check(&format!("(i32.load16_u (i32.const {}))", event + 24), 0);
+        }
+        script
+    }
     /// Reads from `fd` and must get exactly `text`.
     pub fn read(mut self, fd: i32, text: &'static str) -> Script {
         self.body.push_str(&format!(
@@ -160,5 +228,43 @@ impl Script {
              (func (export \"_start\")\n{}))",
             self.strings, self.body
         )
+    }
+}
+
+/// Runs a script in a namespace that has /tmp; every step must come out as it says.
+pub async fn runs(host: &Host, form: &str, program: impl AsRef<[u8]>) {
+    host.mkdir("/tmp").await;
+    let (exit, task) = host.run(program, With::default()).await;
+    let (step, errno) = (exit.code / 100, exit.code % 100);
+    assert_eq!(exit, Exit::success(), "{form}: step {step} came to {errno}; {}", task.stderr.text());
+}
+
+/// Runs a script that only a module can be.
+pub async fn comes_out_of_a_module(script: Script) {
+    runs(&Host::new(), "a module", script.wat()).await;
+}
+
+/// Runs a script as a module and as a component, on a memory tree and on a host directory. Each time /tmp/`name` is to have
+/// these bytes at the end.
+pub async fn leaves(script: Script, name: &str, bytes: &[u8]) {
+    let path = format!("/tmp/{name}");
+    comes_out_and(script, async |host| assert_eq!(host.get(&path).await.expect("there"), bytes)).await;
+}
+
+pub async fn comes_out(script: Script) {
+    comes_out_and(script, async |_| ()).await;
+}
+
+pub async fn comes_out_and(script: Script, afterwards: impl AsyncFn(&Host)) {
+    let module = script.wat().into_bytes();
+    let component = component(str::from_utf8(&module).expect("text"));
+    for (kind, program) in [("a module", &module), ("a component", &component)] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let tree = HostTree::open(dir.path()).expect("a tree");
+        for (where_, root) in [("memory", MemTree::new().root()), ("a host directory", tree.root())] {
+            let host = Host::over(root, Config::default());
+            runs(&host, &format!("{kind} on {where_}"), program).await;
+            afterwards(&host).await;
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::*;
 use parking_lot::Mutex;
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::fs::SeekFrom;
-use rustix::io::retry_on_intr;
+use rustix::io::{Errno as E, retry_on_intr};
 use std::sync::Arc;
 
 pub(super) struct HostDir {
@@ -68,7 +68,11 @@ impl HostDir {
         let mut listing = self.listing.lock();
         // From the start means as the directory is now, not what was left over.
         if cookie != listing.at || (cookie == 0 && listing.begun) {
-            rustix::fs::seek(&self.fd, SeekFrom::Start(cookie))?;
+            match rustix::fs::seek(&self.fd, SeekFrom::Start(cookie)) {
+                // Nothing is behind a cookie that was never given.
+                Err(E::INVAL) => return Ok(()),
+                sought => sought?,
+            };
             listing.restart(cookie);
         }
         listing.begun = true;

@@ -15,6 +15,14 @@ use std::collections::BTreeMap;
 /// The largest size, as off_t has it.
 pub(crate) const MAX_SIZE: u64 = i64::MAX as u64;
 
+/// EINVAL for bytes that an off_t does not reach (pread(2), pwrite(2)).
+pub(crate) fn within_off_t(offset: u64, len: usize) -> Result<()> {
+    match offset.checked_add(len as u64) {
+        Some(end) if end <= MAX_SIZE => Ok(()),
+        _ => Errno::EINVAL.into(),
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Data {
     size: u64,

@@ -1,7 +1,7 @@
 //! Open files and directories of the memory tree.
 
 use super::chunk::CHUNK;
-use super::data::Data;
+use super::data::{Data, within_off_t};
 use super::entries::Entries;
 use super::inode::{Body, Inode};
 use super::space::Space;
@@ -37,6 +37,9 @@ impl MemFile {
 
     /// Writes at `offset`, or at the end; gives the bytes taken and the offset behind them.
     fn put(&self, offset: Option<u64>, data: &[u8]) -> Result<(usize, u64)> {
+        if let Some(offset) = offset {
+            within_off_t(offset, data.len())?;
+        }
         self.put_by(offset, |file, space, offset| file.write(space, offset, data))
     }
 
@@ -63,6 +66,8 @@ impl MemFile {
         if !self.flags.intersects(OpenFlags::READ | OpenFlags::EXEC) {
             return Errno::EBADF.into();
         }
+        // A kernel asks for whole pages, the last one too.
+        within_off_t(offset, 0)?;
         let inode = self.inode();
         let state = inode.state.read();
         let read = match &state.body {

@@ -22,8 +22,8 @@ pub struct Parent {
 
 /// ELOOP beyond this many links (SYMLOOP as Linux has it).
 const MAX_LINKS: u32 = 40;
-/// ENAMETOOLONG beyond this many bytes (PATH_MAX).
-pub(super) const MAX_PATH: usize = 4096;
+/// ENAMETOOLONG beyond this many bytes (PATH_MAX, which counts a NUL behind).
+pub(super) const MAX_PATH: usize = 4095;
 
 /// What is left to walk: the paths of links on top, the caller's own at the bottom.
 struct Todo {

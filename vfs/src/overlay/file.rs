@@ -5,7 +5,7 @@ use super::cell::{Body, Content, Slot};
 use super::inode::Inode;
 use crate::lock::{Lock, LockOwner};
 use crate::mem::chunk::CHUNK;
-use crate::mem::data::Data;
+use crate::mem::data::{Data, within_off_t};
 use crate::mem::entries::Entries;
 use crate::mem::space::Space;
 use crate::*;
@@ -58,6 +58,9 @@ impl OverlayFile {
 
     /// Writes at `offset`, or at the end; gives the bytes taken and the offset behind them.
     fn put(&self, offset: Option<u64>, bytes: &[u8]) -> Step<(usize, u64)> {
+        if let Some(offset) = offset {
+            within_off_t(offset, bytes.len())?;
+        }
         self.change(|data, space| {
             let offset = offset.unwrap_or(data.size());
             let taken = data.write(space, offset, bytes)?;
@@ -70,6 +73,8 @@ impl OverlayFile {
         if !self.flags.intersects(OpenFlags::READ | OpenFlags::EXEC) {
             return Errno::EBADF.into();
         }
+        // A kernel asks for whole pages, the last one too.
+        within_off_t(offset, 0)?;
         let (got, stale) = self.inode.look(|state| match &state.body {
             Body::File(Content::Own(data)) => Ok((Got::Read(data.read(offset, buf)), state.stale_atime())),
             Body::File(Content::Lower(file)) => Ok((Got::InLayer(file.size), false)),

@@ -102,14 +102,17 @@ fn nothing_reaches_beyond_the_largest_offset() {
     let w = world();
     let file = w.create("f").unwrap();
     let max = i64::MAX as u64;
-    fails(done(file.write(max, b"x")), Errno::EFBIG);
-    fails(done(file.write(u64::MAX, b"x")), Errno::EFBIG);
-    assert_eq!(done(file.write(max - 1, b"xyz")).unwrap(), 1);
+    fails(done(file.write(max, b"x")), Errno::EINVAL);
+    fails(done(file.write(u64::MAX, b"x")), Errno::EINVAL);
+    fails(done(file.write(max - 1, b"xyz")), Errno::EINVAL);
+    assert_eq!(done(file.write(max - 1, b"x")).unwrap(), 1);
     assert_eq!(w.stat("f").size, max);
     fails(done(file.set_size(max + 1)), Errno::EFBIG);
     fails(w.truncate("f", u64::MAX), Errno::EFBIG);
     fails(done(file.allocate(max, 1, Allocate::empty())), Errno::EFBIG);
-    assert_eq!(done(file.read(u64::MAX, &mut [0; 4])).unwrap(), 0);
+    assert_eq!(done(file.read(max - 4, &mut [0; 4])).unwrap(), 4);
+    assert_eq!(done(file.read(max - 3, &mut [0; 4])).unwrap(), 3);
+    fails(done(file.read(u64::MAX, &mut [0; 4])), Errno::EINVAL);
 }
 
 #[test]
