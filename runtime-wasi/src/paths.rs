@@ -72,7 +72,7 @@ pub(crate) async fn create(
             Last::Dot | Last::DotDot | Last::Root => return Errno::EISDIR.into(),
         };
         if *must_be_dir {
-            return Errno::EISDIR.into();
+            return if dir.kind().is_dir() { Errno::EISDIR.into() } else { Errno::ENOTDIR.into() };
         }
         let found = match dir.walk(who, name).await {
             Ok(found) => found,

@@ -84,14 +84,23 @@ async fn what_several_buffers_hold_is_written_as_one_piece() {
 
 #[tokio::test]
 async fn a_file_is_always_ready_to_be_read_and_written() {
-    comes_out_of_a_module(
+    comes_out(
         Script::new()
             .open("tmp/f", CREAT, WRITE, Ok(4))
             .write(4, "some")
+            .call("fd_seek", &[I(4), L(0), I(0), Out], 0)
             .open("tmp/f", 0, READ, Ok(5))
             .open("tmp/f", 0, READ | WRITE, Ok(6))
-            .call("fd_seek", &[I(6), L(4), I(0), Out], 0)
-            .all_ready(&[(4, false), (4, true), (5, false), (5, true), (6, false), (6, true)]),
+            .all_ready(&[(4, false), (4, true), (5, false), (5, true), (6, false), (6, true)])
+            .call("fd_read", &[I(4), I(0), I(1), Out], EBADF)
+            .call("fd_write", &[I(5), I(0), I(1), Out], EBADF)
+            .write(4, "more")
+            .read(5, "more"),
+    )
+    .await;
+    // Of a component the adapter says at the end that nobody writes any more.
+    comes_out_of_a_module(
+        Script::new().open("tmp/f", CREAT, READ | WRITE, Ok(4)).all_ready(&[(4, false), (4, true)]),
     )
     .await;
 }
@@ -140,6 +149,7 @@ async fn kinds_are_checked_when_opening() {
             .open("tmp/f/", 0, READ, Err(ENOTDIR))
             .open("tmp/f/", CREAT, READ, Err(EISDIR))
             .open("tmp/f/x", 0, READ, Err(ENOTDIR))
+            .open("tmp/f/x/", CREAT, READ, Err(ENOTDIR))
             .open("tmp", CREAT, READ, Err(EISDIR))
             .open("tmp/.", CREAT, READ, Err(EISDIR))
             .open("/", CREAT | EXCL, READ, Err(EEXIST))

@@ -12,7 +12,7 @@ use crate::open::Found;
 use std::future::ready;
 use std::sync::Arc;
 use task::Usage;
-use vfs::{Errno, Kind, Measure, Qid, SetStat, SetTime, Time};
+use vfs::{Errno, FileRef, Kind, Measure, Nature, Qid, SetStat, SetTime, Time};
 use wasmtime::component::{LinkerInstance, Resource, ResourceType, WasmList};
 use wasmtime::{AsContext, StoreContextMut};
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
@@ -150,9 +150,18 @@ async fn write(guest: &mut Guest, this: Handle, data: Vec<u8>, offset: u64) -> R
     Ok(n as u64)
 }
 
+/// The file that a stream is of. One that keeps what is written is ready for both, however it was opened (poll(2)), and says what it
+/// was not opened for when that is done.
+fn streamed(descriptor: &Descriptor, way: DescriptorFlags) -> Result<FileRef> {
+    match descriptor.file() {
+        Some(file) if file.nature() == Nature::Storage && file.kind() == Kind::File => Ok(file.clone()),
+        _ => Ok(descriptor.open_for(way)?.clone()),
+    }
+}
+
 fn read_via_stream(guest: &mut Guest, this: Handle, offset: u64) -> Result<Resource<DynInputStream>> {
     let descriptor = guest.descriptor(&this)?;
-    let file = descriptor.open_for(DescriptorFlags::READ)?.clone();
+    let file = streamed(&descriptor, DescriptorFlags::READ)?;
     let stream: DynInputStream = Box::new(FileInput::new(guest, file, this.rep(), offset));
     Ok(guest.table.push(stream)?)
 }
@@ -167,7 +176,7 @@ fn append_via_stream(guest: &mut Guest, this: Handle) -> Result<Resource<DynOutp
 
 fn output(guest: &mut Guest, this: &Handle, position: Position) -> Result<Resource<DynOutputStream>> {
     let descriptor = guest.descriptor(this)?;
-    let file = descriptor.open_for(DescriptorFlags::WRITE)?.clone();
+    let file = streamed(&descriptor, DescriptorFlags::WRITE)?;
     let stream: DynOutputStream = Box::new(FileOutput::new(guest, file, this.rep(), position));
     Ok(guest.table.push(stream)?)
 }
