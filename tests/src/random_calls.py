@@ -8,7 +8,8 @@ it does in REFERENCE. The first difference of a round is shown with the round's 
 Not compared, or not done, is what docs/posix.md names: times of last access, times of fifos, where holes are, chown(2) of neither
 owner, FALLOC_FL_ZERO_RANGE, O_TMPFILE, set-id bits of what is mapped, and devices, which a mount does not open. What differs on some
 trees only is left out by `without`: a call by its name, set-id (bits are not compared), unappend (O_APPEND is not taken off),
-replace-by-nothing (of an attribute's value), own-locks (an open file is not asked for them).
+replace-by-nothing (of an attribute's value), own-locks (an open file is not asked for them),
+sockets (none is made), unlinked (the mode of an unlinked file is not changed).
 """
 
 import ctypes
@@ -311,7 +312,10 @@ class Calls:
         os.chmod(self.path(dice), dice.choice(MODES))
 
     def fchmod(self, dice):
-        os.fchmod(self.file(dice), dice.choice(MODES))
+        file, mode = self.file(dice), dice.choice(MODES)
+        if "unlinked" in WITHOUT and os.fstat(file).st_nlink == 0:
+            raise Skipped
+        os.fchmod(file, mode)
 
     def chown(self, dice):
         path, uid, gid = self.path(dice), dice.choice([-1, 0, 1000]), dice.choice([-1, 0, 1000])
