@@ -27,21 +27,20 @@ pub(crate) struct Given {
     pub argv: Vec<Vec<u8>>,
     pub env: Vec<(Vec<u8>, Vec<u8>)>,
     pub cwd: Place,
-    pub stdio: [FileRef; 3],
 }
 
 /// Runs it to its end, which the process is told.
-pub(crate) async fn live(setting: Arc<Setting>, program: Program, given: Given) {
+pub(crate) async fn live(setting: Arc<Setting>, program: Program, given: Given, stdio: [FileRef; 3]) {
     let process = setting.process.clone();
     if let Program::Command(command) = program {
-        let Given { argv, env, cwd, stdio, .. } = given;
+        let Given { argv, env, cwd, .. } = given;
         let env = env.into_iter().collect();
         let who = Caller { umask: UMASK, ..setting.who.clone() };
         let call = Call { argv: &argv, env: &env, cwd: &cwd, stdio };
         let status = Runner::new(&setting, &who).command(command, call).await;
         return process.finish(Exit::with_code(status.into()));
     }
-    let mut shell = Shell::begin(setting, &given);
+    let mut shell = Shell::begin(setting, &given, stdio);
     let outcome = shell.whole(&program, given).await;
     if let Err(Stop::Signal(signal)) = outcome {
         return process.end_by(signal);
@@ -61,11 +60,13 @@ struct CommandLine {
 }
 
 impl Shell {
-    fn begin(setting: Arc<Setting>, given: &Given) -> Shell {
+    /// What it holds of `stdio` are its descriptors: one that it closes is closed.
+    fn begin(setting: Arc<Setting>, given: &Given, stdio: [FileRef; 3]) -> Shell {
+        let [stdin, stdout, stderr] = stdio;
         let mut fds = Descriptors::default();
-        for (fd, file) in given.stdio.iter().enumerate() {
-            fds.set(fd as u32, Some(Description::new(file.clone(), fd == 0, fd != 0, false)));
-        }
+        fds.set(0, Some(Description::inherited(stdin)));
+        fds.set(1, Some(Description::new(stdout, false, true, false)));
+        fds.set(2, Some(Description::new(stderr, false, true, false)));
         let vars = Variables::new(setting.process.memory.clone());
         let who = Caller { umask: UMASK, ..setting.who.clone() };
         Shell {

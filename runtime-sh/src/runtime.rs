@@ -67,14 +67,8 @@ impl Sh {
             table: start.table,
             process: process.clone(),
         });
-        let given = Given {
-            script: start.program,
-            argv: start.argv,
-            env: start.env,
-            cwd: start.cwd,
-            stdio: start.stdio,
-        };
-        let life = life::live(setting, program, given);
+        let given = Given { script: start.program, argv: start.argv, env: start.env, cwd: start.cwd };
+        let life = life::live(setting, program, given, start.stdio);
         process.spawn(life)?;
         Ok(Arc::new(RunningShell(process)))
     }

@@ -3,10 +3,11 @@
 //!
 //! It is an [`OpenFile`] itself, a stream: whoever reads or writes it does so where it stands, whatever offset he has in mind.
 //! What was read too far comes back to it, so that `read` and the commands behind it, and a script and what it runs, find every
-//! byte in its turn.
+//! byte in its turn. A shell that another has started goes on with the other's.
 
 use crate::process::Counted;
 use parking_lot::Mutex;
+use std::any::Any;
 use std::sync::Arc;
 use vfs::{Errno, FileRef, Interest, Nature, NodeRef, Op, OpenFile, Result, Stat, Terminal};
 
@@ -42,6 +43,11 @@ impl Description {
     ) -> Arc<Description> {
         let node = file.node().clone();
         Arc::new(Description { file, node, reads, writes, append, at: Mutex::default(), _counted: counted })
+    }
+    /// What a task was given to read: the description of the shell that started it, where one did, else a new one.
+    pub fn inherited(file: FileRef) -> Arc<Description> {
+        let any: Arc<dyn Any + Send + Sync> = file.clone();
+        any.downcast().unwrap_or_else(|_| Description::new(file, true, false, false))
     }
     /// What was read and not used: it is read again first.
     pub fn give_back(&self, bytes: &[u8]) {
@@ -123,5 +129,29 @@ impl OpenFile for Description {
     }
     fn flush(&self) -> Op<'_, ()> {
         self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::pipe;
+
+    #[tokio::test]
+    async fn what_was_read_too_far_is_there_for_any_program_that_inherits_the_file() {
+        let (reader, writer) = pipe().expect("a pipe");
+        writer.put(b"one\ntwo\nthree\n").await.expect("room");
+        let mut buf = [0; 64];
+        assert_eq!(reader.take(&mut buf).await.expect("read"), 14);
+        reader.give_back(b"two\nthree\n");
+        // As a program gets it: a file like any other, read at an offset of its own.
+        let file: FileRef = reader.clone();
+        assert!(file.ready(Interest::Read).now().is_some(), "poll(2) tells of it");
+        assert_eq!(file.read(4, &mut buf[..4]).await.expect("read"), 4);
+        assert_eq!(&buf[..4], b"two\n");
+        let shell = Description::inherited(file);
+        assert!(Arc::ptr_eq(&shell, &reader), "a shell goes on where the other stands");
+        assert_eq!(shell.take(&mut buf).await.expect("read"), 6);
+        assert_eq!(&buf[..6], b"three\n");
     }
 }
