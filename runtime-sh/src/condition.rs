@@ -45,18 +45,8 @@ pub(crate) async fn evaluate(
     terminal: &(dyn Fn(&[u8]) -> Answer + Send + Sync),
 ) -> Answer {
     let mut evaluation = Evaluation { asker, args, at: 0, depth: 0, terminal };
-    // POSIX says what up to four arguments mean, whatever they look like.
-    match args {
-        [] => return Ok(false),
-        [one] => return Ok(!one.is_empty()),
-        [not, one] if not == b"!" => return Ok(one.is_empty()),
-        [left, operator, right] if is_binary(operator) => {
-            return evaluation.binary(left, operator, right).await;
-        }
-        [not, rest @ ..] if not == b"!" && rest.len() == 3 && is_binary(&rest[1]) => {
-            return evaluation.binary(&rest[0], &rest[1], &rest[2]).await.map(|yes| !yes);
-        }
-        _ => {}
+    if let Some(answer) = evaluation.few(args).await {
+        return answer;
     }
     let answer = evaluation.either().await?;
     match args.get(evaluation.at) {
@@ -67,6 +57,33 @@ pub(crate) async fn evaluate(
 }
 
 impl<'a> Evaluation<'a> {
+    /// What POSIX says that up to four arguments mean, whatever they look like. None where it leaves that open.
+    async fn few(&self, mut args: &[Vec<u8>]) -> Option<Answer> {
+        let mut not = false;
+        loop {
+            let answer = match args {
+                [] => Ok(false),
+                [one] => Ok(!one.is_empty()),
+                [left, operator, right] if is_binary(operator) => self.binary(left, operator, right).await,
+                [left, and, right] if and == b"-a" => Ok(!left.is_empty() && !right.is_empty()),
+                [left, or, right] if or == b"-o" => Ok(!left.is_empty() || !right.is_empty()),
+                [first, rest @ ..] if first == b"!" && rest.len() <= 3 => {
+                    (args, not) = (rest, !not);
+                    continue;
+                }
+                [operator, operand] if is_unary(operator) => self.unary(operator[1], operand).await,
+                [open, inner @ .., close]
+                    if open == b"(" && close == b")" && matches!(inner.len(), 1 | 2) =>
+                {
+                    args = inner;
+                    continue;
+                }
+                _ => return None,
+            };
+            return Some(answer.map(|yes| yes != not));
+        }
+    }
+
     fn next(&self) -> Option<&'a [u8]> {
         self.args.get(self.at).map(Vec::as_slice)
     }

@@ -270,3 +270,11 @@ async fn a_program_that_is_nowhere_here_is_named() {
     assert_eq!(ran.stdout, "127\n127\n");
     assert!(ran.stderr.contains("awk: not found: there is no awk here"), "{ran:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn test_takes_up_to_four_arguments_by_their_number_where_dash_refuses_them() {
+    let script = "for x in = '(' ')' '!' -a -o -n; do [ \"$x\" -a \"$x\" ] && [ ! \"$x\" -a '' ] && [ '' -o \"$x\" ] && echo \"<$x>\"; done
+        [ ! ! ! a ]; echo $?; [ ! -o '' ]; echo $?; [ a b c d ]; echo $?";
+    let ran = House::new().await.sh(script).await;
+    assert_eq!(ran.stdout, "<=>\n<(>\n<)>\n<!>\n<-a>\n<-o>\n<-n>\n1\n0\n2\n", "{}", ran.stderr);
+}
