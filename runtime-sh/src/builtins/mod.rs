@@ -78,6 +78,17 @@ pub(crate) fn find(name: &[u8]) -> Option<&'static Builtin> {
     ALL.binary_search_by(|builtin| builtin.name.as_bytes().cmp(name)).ok().map(|at| &ALL[at])
 }
 
+/// Whether the words behind these are assignments where they look so: they are neither split nor names of files.
+pub(crate) fn takes_assignments(mut words: &[Vec<u8>]) -> bool {
+    while let [first, rest @ ..] = words
+        && first == b"command"
+    {
+        let options = rest.iter().take_while(|word| matches!(word.as_slice(), b"-p" | b"--")).count();
+        words = &rest[options..];
+    }
+    matches!(words.first().map(Vec::as_slice), Some(b"alias" | b"export" | b"local" | b"readonly"))
+}
+
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

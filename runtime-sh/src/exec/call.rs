@@ -14,7 +14,7 @@ impl Shell {
         redirects: &[Redirect],
     ) -> Outcome {
         self.substituted = None;
-        let (argv, _held) = self.arguments(words).await?;
+        let (argv, _held) = self.command_words(words).await?;
         let Some(name) = argv.first() else {
             return self.assignments(assigns, redirects).await;
         };

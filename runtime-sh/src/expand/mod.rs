@@ -12,10 +12,11 @@ mod parameter;
 pub(crate) mod pattern;
 mod split;
 
+use crate::builtins;
 use crate::files::gather;
 use crate::process::Held;
 use crate::shell::{Outcome, Shell, Stop};
-use crate::syntax::{Part, Word};
+use crate::syntax::{Part, Word, assignment};
 use arithmetic::Names;
 use futures_util::future::BoxFuture;
 use pattern::Pattern;
@@ -116,22 +117,46 @@ impl Shell {
         let mut arguments = Vec::with_capacity(words.len());
         let mut held = self.hold(0).await?;
         for word in words {
-            if let [Part::Plain(bytes)] = word.as_slice()
-                && !bytes.iter().any(|b| matches!(b, b'*' | b'?' | b'[' | b'~'))
-            {
-                arguments.push(bytes.clone());
-                continue;
-            }
-            let how = How { quoted: false, split: true, inner: false, assigns: false };
-            let (fields, kept) = self.fields(word, how).await?;
-            for field in fields {
-                for part in split::split(field, self.ifs()) {
-                    self.names(part, &mut arguments, &mut held).await?;
-                }
-            }
-            drop(kept);
+            self.argument(word, &mut arguments, &mut held).await?;
         }
         Ok((arguments, held))
+    }
+
+    /// A simple command's words: behind the name of one that takes assignments, those are expanded as such.
+    pub async fn command_words(&mut self, words: &[Word]) -> Outcome<(Vec<Vec<u8>>, Held)> {
+        let mut arguments = Vec::with_capacity(words.len());
+        let mut held = self.hold(0).await?;
+        for word in words {
+            let assign = if builtins::takes_assignments(&arguments) { assignment(word) } else { None };
+            match assign {
+                Some((name, value)) => {
+                    let value = self.value(&value).await?;
+                    let grown = held.grow(value.len());
+                    self.room(grown).await?;
+                    arguments.push([&name, &b"="[..], &value].concat());
+                }
+                None => self.argument(word, &mut arguments, &mut held).await?,
+            }
+        }
+        Ok((arguments, held))
+    }
+
+    async fn argument(&mut self, word: &Word, arguments: &mut Vec<Vec<u8>>, held: &mut Held) -> Outcome {
+        if let [Part::Plain(bytes)] = word.as_slice()
+            && !bytes.iter().any(|b| matches!(b, b'*' | b'?' | b'[' | b'~'))
+        {
+            arguments.push(bytes.clone());
+            return Ok(());
+        }
+        let how = How { quoted: false, split: true, inner: false, assigns: false };
+        let (fields, kept) = self.fields(word, how).await?;
+        for field in fields {
+            for part in split::split(field, self.ifs()) {
+                self.names(part, arguments, held).await?;
+            }
+        }
+        drop(kept);
+        Ok(())
     }
 
     /// The one text that `word` comes to, neither split nor matched with names.

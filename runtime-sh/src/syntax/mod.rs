@@ -145,6 +145,15 @@ pub(crate) struct Redirect {
     pub text: Arc<OnceLock<Word>>,
 }
 
+/// The name and the value of a word that begins with a plain `name=`.
+pub(crate) fn assignment(word: &Word) -> Option<(Vec<u8>, Word)> {
+    let Some(Part::Plain(first)) = word.first() else { return None };
+    let at = first.iter().position(|b| *b == b'=').filter(|at| is_name(&first[..*at]))?;
+    let mut value = word.clone();
+    value[0] = Part::Plain(first[at + 1..].to_vec());
+    Some((first[..at].to_vec(), value))
+}
+
 /// Whether `name` is a variable's.
 pub(crate) fn is_name(name: &[u8]) -> bool {
     let first = |b: u8| b.is_ascii_alphabetic() || b == b'_';

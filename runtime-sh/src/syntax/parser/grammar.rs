@@ -323,19 +323,9 @@ impl Reader<'_> {
             }
             match self.peek()?.clone() {
                 Token::Word { word, .. } => {
-                    let first_literal = match word.first() {
-                        Some(Part::Plain(bytes)) => bytes.as_slice(),
-                        _ => b"",
-                    };
-                    let equals = first_literal.iter().position(|b| *b == b'=');
-                    match equals {
-                        Some(at) if words.is_empty() && is_name(&first_literal[..at]) => {
-                            let name = first_literal[..at].to_vec();
-                            let mut value = word.clone();
-                            value[0] = Part::Plain(first_literal[at + 1..].to_vec());
-                            assigns.push((name, value));
-                        }
-                        _ => {
+                    match assignment(&word).filter(|_| words.is_empty()) {
+                        Some(assign) => assigns.push(assign),
+                        None => {
                             words.push(word);
                             aliased = false;
                         }
