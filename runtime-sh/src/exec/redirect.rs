@@ -4,7 +4,7 @@ use crate::files::{Description, pipe};
 use crate::shell::{Outcome, Shell};
 use crate::syntax::{Redirect, Towards};
 use std::sync::Arc;
-use vfs::{Errno, Error, FileRef, Follow, Kind, Mode, Op, OpenFlags, Result};
+use vfs::{Errno, Error, FileRef, Follow, Kind, Mode, Nature, Op, OpenFlags, Result};
 
 /// What descriptors were before a redirection.
 pub(crate) type Before = Vec<(u32, Option<Arc<Description>>)>;
@@ -107,7 +107,9 @@ impl Shell {
         }
         match self.cwd.resolve(&self.who, name, Follow::Yes).await {
             Ok(place) => {
-                if place.kind() == Kind::File && !clobbers {
+                // What is no storage loses nothing: the devices of /dev, the files of /task.
+                let keeps = place.kind() == Kind::File && place.nature() == Nature::Storage;
+                if keeps && !clobbers {
                     return Errno::EEXIST.into();
                 }
                 self.unless_settled(place.open(&self.who, flags)).await
