@@ -215,8 +215,9 @@ impl Shell {
         self.vars.get(b"PATH").unwrap_or(crate::setting::PATH).to_vec()
     }
 
-    /// Between two commands: others get their turn, and signals that came are acted on.
+    /// Between two commands: others get their turn, signals that came are acted on, and what has been ended goes no further.
     pub async fn turn(&mut self) -> Outcome {
+        self.process().unless_over().await;
         if crate::process::used_up() {
             tokio::task::yield_now().await;
         }

@@ -164,17 +164,23 @@ async fn own(shell: &mut Shell, signal: i32) -> Outcome {
     match signal {
         0 => Ok(()),
         libc::SIGSTOP => stop(shell).await,
-        libc::SIGKILL => Err(Stop::Signal(signal)),
+        libc::SIGKILL => end(shell, signal).await,
         _ => match shell.process().signals.take(signal) {
             traps::Answer::Taken => shell.turn().await,
             traps::Answer::Stop => stop(shell).await,
-            traps::Answer::End if shell.is_subshell => {
-                shell.process().end_by(signal);
-                Ok(())
-            }
-            traps::Answer::End => Err(Stop::Signal(signal)),
+            traps::Answer::End => end(shell, signal).await,
         },
     }
+}
+
+/// The end of the whole shell, of which this may be a part only.
+async fn end(shell: &mut Shell, signal: i32) -> Outcome {
+    if !shell.is_subshell {
+        return Err(Stop::Signal(signal));
+    }
+    shell.process().end_by(signal);
+    shell.process().unless_over().await;
+    Ok(())
 }
 
 async fn stop(shell: &mut Shell) -> Outcome {

@@ -42,6 +42,8 @@ impl Shell {
                     status = running => Some(status),
                     () = self.interrupted() => None,
                 };
+                // It may have been `kill`.
+                setting.process.unless_over().await;
                 match status {
                     Some(status) => {
                         self.status = status;

@@ -144,6 +144,12 @@ impl Process {
     pub fn end(&self) -> Option<&Exit> {
         self.end.get()
     }
+    /// Done at once, but never where the end was decided: the strand that asks goes no further.
+    pub(crate) async fn unless_over(&self) {
+        if self.end().is_some() {
+            std::future::pending().await
+        }
+    }
     /// The end, once all strands are gone and their files closed. Whoever waits sees to the limit on wall time.
     pub async fn over(&self) -> Exit {
         loop {
