@@ -25,7 +25,7 @@ pub(crate) struct Description {
 #[derive(Default)]
 struct At {
     offset: u64,
-    /// Read already, and given back: what comes next.
+    /// Read already of what cannot be read twice, and given back: what comes next.
     back: Vec<u8>,
 }
 
@@ -49,9 +49,15 @@ impl Description {
         let any: Arc<dyn Any + Send + Sync> = file.clone();
         any.downcast().unwrap_or_else(|_| Description::new(file, true, false, false))
     }
-    /// What was read and not used: it is read again first.
+    /// What was read last and not used: it is read again first.
     pub fn give_back(&self, bytes: &[u8]) {
-        self.at.lock().back.splice(0..0, bytes.iter().copied());
+        let mut at = self.at.lock();
+        if self.file.nature() == Nature::Storage {
+            // Whoever writes next does so behind what was used.
+            at.offset = at.offset.saturating_sub(bytes.len() as u64);
+        } else {
+            at.back.splice(0..0, bytes.iter().copied());
+        }
     }
     /// Reads where it stands.
     pub async fn take(&self, buf: &mut [u8]) -> Result<usize> {
