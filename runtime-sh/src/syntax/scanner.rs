@@ -1,7 +1,6 @@
 //! The bytes of a text, with the lines counted, backslash and line end left out, and aliases put in.
 
 use super::{Aliases, DEPTH, Fault};
-use std::collections::VecDeque;
 
 /// Bytes that aliases may make of one command.
 const MAX_ALIASED: usize = 1 << 20;
@@ -143,36 +142,40 @@ impl Scanner {
     }
 }
 
-/// The lines of a here-document, cut off the text.
-pub(super) fn heredoc(scanner: &mut Scanner, end: &[u8], tabs: bool) -> Result<Vec<u8>, Fault> {
+/// The lines of a here-document, cut off the text. Where `joins`, a backslash at a line's end makes one of it and the next
+/// before it is compared with `end`; the text is given as it stands.
+pub(super) fn heredoc(scanner: &mut Scanner, end: &[u8], tabs: bool, joins: bool) -> Result<Vec<u8>, Fault> {
     let mut text = Vec::new();
-    let mut lines: VecDeque<u8> = VecDeque::new();
     loop {
-        lines.clear();
-        let mut whole = false;
+        while tabs && scanner.raw(0) == Some(b'\t') {
+            scanner.next();
+        }
+        let began = text.len();
+        // What the line comes to, joined; and whether a backslash stands before the next byte.
+        let mut line = Vec::new();
+        let (mut whole, mut escaped) = (false, false);
         while let Some(byte) = scanner.next() {
+            text.push(byte);
+            if byte == b'\n' && escaped && joins {
+                line.pop();
+                escaped = false;
+                continue;
+            }
             if byte == b'\n' {
                 whole = true;
                 break;
             }
-            lines.push_back(byte);
+            line.push(byte);
+            escaped = byte == b'\\' && !escaped;
         }
-        if tabs {
-            while lines.front() == Some(&b'\t') {
-                lines.pop_front();
-            }
-        }
-        let line = lines.make_contiguous();
         if line == end && (whole || scanner.is_whole()) {
+            text.truncate(began);
             return Ok(text);
         }
         if !whole {
             // dash takes what is there where the text ends.
             scanner.ended()?;
-            text.extend_from_slice(line);
             return Ok(text);
         }
-        text.extend_from_slice(line);
-        text.push(b'\n');
     }
 }

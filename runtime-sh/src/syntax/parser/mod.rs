@@ -103,7 +103,7 @@ impl<'s> Reader<'s> {
     fn read_documents(&mut self) -> Parsed<()> {
         for Pending { text, end, quoted, tabs } in std::mem::take(&mut self.pending) {
             let line = self.scanner.line;
-            let bytes = heredoc(self.scanner, &end, tabs)?;
+            let bytes = heredoc(self.scanner, &end, tabs, !quoted)?;
             let word = match quoted {
                 true => vec![Part::Quoted(bytes)],
                 false => document(&bytes, line, self.scanner.depth(), self.aliases)?,
