@@ -97,14 +97,12 @@ fn cut(line: &[(u8, bool)], ifs: &[u8], count: usize) -> Vec<Vec<u8>> {
         }
     }
     if values.len() < count {
-        let mut end = line.len();
-        while end > at && blank(end - 1) {
-            end -= 1;
-        }
-        // One cut at the end that is no blank goes too, where nothing else in it is cut.
-        if end > at && cuts(end - 1) && !(at..end - 1).any(cuts) {
-            end -= 1;
-            while end > at && blank(end - 1) {
+        let mut end = (at..line.len()).find(|at| cuts(*at)).unwrap_or(line.len());
+        // What ends its one field goes: blanks, with one other cut among them at most. Of several fields only blanks go.
+        let behind: Vec<usize> = (end..line.len()).filter(|at| !blank(*at)).collect();
+        if behind.len() > 1 || behind.iter().any(|at| !cuts(*at)) {
+            end = line.len();
+            while blank(end - 1) {
                 end -= 1;
             }
         }
@@ -130,6 +128,9 @@ mod tests {
         assert_eq!(parts("a:b:c:", ":", 2), ["a", "b:c:"]);
         assert_eq!(parts("a:b:", ":", 2), ["a", "b"]);
         assert_eq!(parts(":x", ":", 2), ["", "x"]);
+        assert_eq!(parts("a b , ", " ,", 2), ["a", "b"]);
+        assert_eq!(parts("a b ,, ", " ,", 2), ["a", "b ,,"]);
+        assert_eq!(parts("a b c , ", " ,", 2), ["a", "b c ,"]);
         assert_eq!(parts("", ":", 1), [""]);
     }
 }
