@@ -57,11 +57,7 @@ pub(super) async fn exit(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> {
 
 pub(super) async fn eval(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> {
     let text = argv[1..].join(&b' ');
-    if text.trim_ascii().is_empty() {
-        return Ok(0);
-    }
     let line = shell.line;
-    shell.status = 0;
     shell.run_from(&text, line).await?;
     Ok(shell.status)
 }
@@ -80,7 +76,6 @@ pub(super) async fn dot(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> {
         Ok(text) => text,
         Err(why) => return Err(shell.wrong(".", format!("cannot open {}: {why}", lossy(name))).await),
     };
-    shell.status = 0;
     let loops = shell.loops;
     let outcome = shell.run_from(&text, 1).await;
     shell.loops = loops;

@@ -262,7 +262,9 @@ impl Shell {
                 for (patterns, list) in arms {
                     for pattern in patterns {
                         if self.pattern(pattern).await?.matches(&text) {
-                            self.status = 0;
+                            if list.is_empty() {
+                                self.status = 0;
+                            }
                             return self.list(list).await;
                         }
                     }
@@ -299,7 +301,9 @@ impl Shell {
                 (values, self.hold(0).await?)
             }
         };
-        self.status = 0;
+        if values.is_empty() {
+            self.status = 0;
+        }
         self.loops += 1;
         let mut outcome = Ok(());
         for value in values {

@@ -15,7 +15,7 @@ const NEXT: (&[u8], &[u8]) = (b"PS2", b"> ");
 const LONGEST: usize = 64 << 20;
 
 impl Shell {
-    /// Runs all of a text, line by line.
+    /// Runs all of a text, line by line. `$?` is what it was before, until something has run; where nothing does, it is 0.
     pub fn run_text<'a>(&'a mut self, text: &'a [u8]) -> BoxFuture<'a, Outcome> {
         let line = self.line;
         self.run_from(text, line)
@@ -27,11 +27,20 @@ impl Shell {
             let mut parser = Parser::new(line);
             parser.add(text);
             parser.end();
+            let mut ran = false;
             loop {
                 let aliases = self.aliases.clone();
                 match parser.next(&aliases) {
-                    Ok(None) => return Ok(()),
-                    Ok(Some(items)) => self.list(&items).await?,
+                    Ok(None) => {
+                        if !ran {
+                            self.status = 0;
+                        }
+                        return Ok(());
+                    }
+                    Ok(Some(items)) => {
+                        ran |= !items.is_empty();
+                        self.list(&items).await?;
+                    }
                     Err(fault) => return Err(self.syntax(fault, parser.line()).await),
                 }
                 self.turn().await?;
