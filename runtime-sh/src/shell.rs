@@ -85,14 +85,22 @@ impl Options {
 /// What names call: a command, and the memory that it takes.
 pub(crate) type Functions = BTreeMap<Vec<u8>, (Arc<Command>, Value)>;
 
+/// What comes back at a function's end.
+#[derive(Clone, Default)]
+pub(crate) struct Locals {
+    pub variables: Vec<Saved>,
+    /// Of `local -`.
+    pub options: Option<Options>,
+}
+
 /// See the module.
 pub(crate) struct Shell {
     pub setting: Arc<Setting>,
     /// The caller with the shell's umask.
     pub who: Caller,
     pub vars: Variables,
-    /// What `local` has hidden, a list for each function that runs.
-    pub locals: Vec<Vec<Saved>>,
+    /// What `local` has hidden, for each function that runs.
+    pub locals: Vec<Locals>,
     pub functions: Arc<Functions>,
     pub aliases: Arc<Aliases>,
     /// `$0`.

@@ -92,15 +92,22 @@ pub(super) async fn local(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> {
         return Err(shell.wrong("local", "not in a function").await);
     }
     for word in &argv[1..] {
+        if word == b"-" {
+            let options = shell.options.clone();
+            if let Some(hidden) = shell.locals.last_mut() {
+                hidden.options.get_or_insert(options);
+            }
+            continue;
+        }
         let (name, value) = assignment(word);
         if !is_name(name) {
             return Err(shell.wrong("local", format!("{}: bad variable name", lossy(name))).await);
         }
         let saved = shell.vars.save(name);
         if let Some(hidden) = shell.locals.last_mut()
-            && !hidden.iter().any(|(known, _)| known == name)
+            && !hidden.variables.iter().any(|(known, _)| known == name)
         {
-            hidden.push(saved);
+            hidden.variables.push(saved);
         }
         if let Some(value) = value {
             shell.assign(name, value.to_vec()).await?;

@@ -1,7 +1,7 @@
 //! Simple commands: assignments, functions, builtins, programs (POSIX.1, 2.9.1).
 
 use crate::builtins::{self, Builtin};
-use crate::shell::{Outcome, Shell, Stop};
+use crate::shell::{Locals, Outcome, Shell, Stop};
 use crate::syntax::{Command, Redirect, Word};
 use crate::vars::Value;
 use std::sync::Arc;
@@ -172,10 +172,13 @@ impl Shell {
         let args = self.values(args).await?;
         let args = std::mem::replace(&mut self.args, args);
         let loops = std::mem::take(&mut self.loops);
-        self.locals.push(Vec::new());
+        self.locals.push(Locals::default());
         let outcome = self.command(body).await;
         let hidden = self.locals.pop().unwrap_or_default();
-        self.vars.restore(hidden);
+        self.vars.restore(hidden.variables);
+        if let Some(options) = hidden.options {
+            self.options = options;
+        }
         (self.args, self.loops) = (args, loops);
         match outcome {
             Err(Stop::Return(status)) => {
