@@ -81,6 +81,7 @@ impl Shell {
             fds,
             cwd: given.cwd.clone(),
             status: 0,
+            before_trap: None,
             last_job: None,
             jobs: Jobs::default(),
             traps: Traps::default(),

@@ -112,6 +112,8 @@ pub(crate) struct Shell {
     pub cwd: Place,
     /// `$?`.
     pub status: u8,
+    /// `$?` before the trap that runs: what `exit` gives there.
+    pub before_trap: Option<u8>,
     /// `$!`.
     pub last_job: Option<Arc<Job>>,
     pub jobs: Jobs,
@@ -155,6 +157,7 @@ impl Shell {
             fds: self.fds.clone(),
             cwd: self.cwd.clone(),
             status: self.status,
+            before_trap: self.before_trap,
             last_job: self.last_job.clone(),
             jobs: Jobs::default(),
             traps: self.traps.fork(),

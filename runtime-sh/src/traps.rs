@@ -156,13 +156,23 @@ impl Shell {
         }
     }
 
+    /// Runs what is set for a signal or the shell's end; `$?` is then what it was before.
+    pub async fn run_trap(&mut self, action: &[u8]) -> Outcome {
+        let status = self.status;
+        let outer = self.before_trap.replace(status);
+        let outcome = self.run_text(action).await;
+        self.before_trap = outer;
+        if outcome.is_ok() {
+            self.status = status;
+        }
+        outcome
+    }
+
     /// Runs what is set for the signals that came.
     pub async fn act_on_signals(&mut self) -> Outcome {
         while let Some(signal) = self.process().signals.next() {
             if let Some(action) = self.traps.0.get(&signal).cloned() {
-                let status = self.status;
-                self.run_text(&action).await?;
-                self.status = status;
+                self.run_trap(&action).await?;
             } else if self.interactive && signal == libc::SIGINT {
                 return Err(crate::shell::Stop::Interrupted);
             }

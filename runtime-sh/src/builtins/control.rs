@@ -51,7 +51,8 @@ pub(super) async fn give_back(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8
 }
 
 pub(super) async fn exit(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> {
-    let status = number(shell, argv, shell.status.into()).await?;
+    let status = shell.before_trap.unwrap_or(shell.status);
+    let status = number(shell, argv, status.into()).await?;
     Err(Stop::Exit(status as u8))
 }
 

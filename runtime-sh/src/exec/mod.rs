@@ -352,7 +352,7 @@ impl Shell {
         self.status = status;
         let Some(action) = self.traps.take_exit() else { return status };
         self.interactive = false;
-        match self.run_text(&action).await {
+        match self.run_trap(&action).await {
             Ok(()) => status,
             other => self.ended(other).unwrap_or_else(|signal| 128 + signal as u8),
         }
