@@ -64,7 +64,6 @@ pub(super) async fn wait(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> {
     let signalled = async |shell: &mut Shell| {
         let process = shell.process().clone();
         let signal = process.signals.came().await;
-        shell.act_on_signals().await?;
         Ok(128 + signal as u8)
     };
     if argv.len() == 1 {
@@ -166,7 +165,8 @@ async fn own(shell: &mut Shell, signal: i32) -> Outcome {
         libc::SIGSTOP => stop(shell).await,
         libc::SIGKILL => end(shell, signal).await,
         _ => match shell.process().signals.take(signal) {
-            traps::Answer::Taken => shell.turn().await,
+            // What is set for it runs behind this command.
+            traps::Answer::Taken => Ok(()),
             traps::Answer::Stop => stop(shell).await,
             traps::Answer::End => end(shell, signal).await,
         },
@@ -239,7 +239,6 @@ pub(super) async fn fg(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> {
         let process = shell.process().clone();
         let signal = process.signals.came().await;
         if !shell.interactive {
-            shell.act_on_signals().await?;
             return Ok(128 + signal as u8);
         }
         process.signals.forget(signal);

@@ -177,7 +177,10 @@ impl Shell {
                 return Err(self.fail(format!("commands nested more than {DEPTH} deep")).await);
             }
             self.depth += 1;
-            let outcome = self.one(command).await;
+            let mut outcome = self.one(command).await;
+            if outcome.is_ok() && !self.is_subshell && self.process().signals.any() {
+                outcome = self.act_on_signals().await;
+            }
             self.depth -= 1;
             outcome
         })
