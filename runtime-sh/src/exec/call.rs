@@ -1,6 +1,7 @@
 //! Simple commands: assignments, functions, builtins, programs (POSIX.1, 2.9.1).
 
 use crate::builtins::{self, Builtin};
+use crate::files::Description;
 use crate::shell::{Locals, Outcome, Shell, Stop};
 use crate::syntax::{Command, Redirect, Word};
 use crate::vars::Value;
@@ -22,6 +23,7 @@ impl Shell {
         if let Some(builtin) = builtin.filter(|builtin| builtin.special) {
             return self.special(builtin, &argv, assigns, redirects).await;
         }
+        let trace = self.trace_file();
         let function = self.functions.get(name).map(|(body, _)| body.clone());
         if let (Some(job), true) = (&self.job, function.is_some() || builtin.is_some()) {
             job.settle(None);
@@ -29,7 +31,7 @@ impl Shell {
         let Some(before) = self.redirect(redirects).await? else {
             return self.failed(2);
         };
-        let outcome = self.with_variables(assigns, &argv, function, builtin).await;
+        let outcome = self.with_variables(assigns, &argv, function, builtin, trace).await;
         self.restore(before);
         outcome
     }
@@ -41,15 +43,20 @@ impl Shell {
 
     /// A command without a command.
     async fn assignments(&mut self, assigns: &[(Vec<u8>, Word)], redirects: &[Redirect]) -> Outcome {
+        let trace = self.trace_file();
         let Some(before) = self.redirect(redirects).await? else { return self.failed(2) };
         let outcome = self.assign_all(assigns).await;
+        if let (Ok(shown), false) = (&outcome, assigns.is_empty()) {
+            self.trace(shown, trace).await;
+        }
         self.restore(before);
         outcome?;
         self.status = self.substituted.take().unwrap_or(0);
         Ok(())
     }
 
-    async fn assign_all(&mut self, assigns: &[(Vec<u8>, Word)]) -> Outcome {
+    /// Gives what `set -x` shows of them.
+    async fn assign_all(&mut self, assigns: &[(Vec<u8>, Word)]) -> Outcome<Vec<Vec<u8>>> {
         let mut shown = Vec::new();
         for (name, word) in assigns {
             let value = self.value(word).await?;
@@ -58,17 +65,20 @@ impl Shell {
             }
             self.assign(name, value).await?;
         }
-        if !shown.is_empty() {
-            self.trace(&shown).await;
-        }
-        Ok(())
+        Ok(shown)
     }
 
-    /// `set -x`.
-    async fn trace(&mut self, words: &[Vec<u8>]) {
+    /// Where `set -x` shows a command: on standard error as it is before the command's own redirections.
+    fn trace_file(&self) -> Option<Arc<Description>> {
+        if self.options.has('x') { self.fds.get(2).cloned() } else { None }
+    }
+    /// `set -x`, where it is on.
+    async fn trace(&mut self, words: &[Vec<u8>], file: Option<Arc<Description>>) {
+        let Some(file) = file else { return };
         let prompt = self.prompt(b"PS4", b"+ ").await;
         let line = [prompt, words.join(&b' '), b"\n".to_vec()].concat();
-        self.tell(&line).await;
+        // Nobody is to be told that it cannot be shown.
+        let _unseen = file.put(&line).await;
     }
 
     /// What a prompt's variable comes to.
@@ -99,14 +109,16 @@ impl Shell {
         {
             job.settle(None);
         }
+        let trace = self.trace_file();
         let Some(before) = self.redirect(redirects).await? else {
             self.status = 2;
             return Err(Stop::Failed(2));
         };
         let outcome = match self.assign_all(assigns).await {
-            Ok(()) => {
-                if self.options.has('x') {
-                    self.trace(argv).await;
+            Ok(mut shown) => {
+                if trace.is_some() {
+                    shown.extend_from_slice(argv);
+                    self.trace(&shown, trace).await;
                 }
                 self.builtin(builtin, argv).await
             }
@@ -125,6 +137,7 @@ impl Shell {
         argv: &[Vec<u8>],
         function: Option<Arc<Command>>,
         builtin: Option<&'static Builtin>,
+        trace: Option<Arc<Description>>,
     ) -> Outcome {
         let mut saved = Vec::with_capacity(assigns.len());
         let mut shown = Vec::new();
@@ -146,9 +159,9 @@ impl Shell {
             }
             self.vars.export(name);
         }
-        if self.options.has('x') {
+        if trace.is_some() {
             shown.extend_from_slice(argv);
-            self.trace(&shown).await;
+            self.trace(&shown, trace).await;
         }
         let outcome = match (function, builtin) {
             (Some(body), _) => self.function(&body, &argv[1..]).await,
