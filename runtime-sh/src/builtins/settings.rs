@@ -1,6 +1,7 @@
 //! trap, umask, ulimit, times.
 
 use super::{lossy, quoted};
+use crate::commands::mode;
 use crate::shell::{Outcome, Shell};
 use crate::traps;
 use std::sync::atomic::Ordering;
@@ -59,10 +60,12 @@ pub(super) async fn umask(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> {
         }
         Some(word) => {
             let text = lossy(word);
-            let mode = if word.first().is_some_and(u8::is_ascii_digit) {
-                u32::from_str_radix(&text, 8).ok().filter(|mask| *mask <= 0o777)
+            let is_number = word.first().is_some_and(u8::is_ascii_digit);
+            let mode = if is_number {
+                u32::from_str_radix(&text, 8).ok().map(|mask| mask & 0o777)
             } else {
-                symbolic(&text, mask)
+                // What is said of is what is allowed.
+                mode::parse(word).map(|change| !change.apply(!mask & 0o777, false, 0) & 0o777)
             };
             match mode {
                 Some(mask) => {
@@ -70,48 +73,12 @@ pub(super) async fn umask(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> {
                     Ok(0)
                 }
                 None => {
-                    let what = if word.first().is_some_and(u8::is_ascii_digit) { "number" } else { "mode" };
+                    let what = if is_number { "number" } else { "mode" };
                     Err(shell.wrong("umask", format!("Illegal {what}: {text}")).await)
                 }
             }
         }
     }
-}
-
-/// `u=rwx,g-w` …, of what is allowed.
-fn symbolic(text: &str, mask: u32) -> Option<u32> {
-    let mut allowed = !mask & 0o777;
-    for clause in text.split(',') {
-        let at = clause.find(['=', '+', '-'])?;
-        let who = clause[..at].chars().try_fold(0, |who, letter| {
-            Some(
-                who | match letter {
-                    'u' => 0o700,
-                    'g' => 0o070,
-                    'o' => 0o007,
-                    'a' => 0o777,
-                    _ => return None,
-                },
-            )
-        })?;
-        let who = if who == 0 { 0o777 } else { who };
-        let bits = clause[at + 1..].chars().try_fold(0, |bits, letter| {
-            Some(
-                bits | match letter {
-                    'r' => 0o444,
-                    'w' => 0o222,
-                    'x' => 0o111,
-                    _ => return None,
-                },
-            )
-        })?;
-        match clause.as_bytes()[at] {
-            b'=' => allowed = allowed & !who | bits & who,
-            b'+' => allowed |= bits & who,
-            _ => allowed &= !(bits & who),
-        }
-    }
-    Some(!allowed & 0o777)
 }
 
 /// Shows the task's limits; they are set through its files.

@@ -47,7 +47,7 @@ mod ls;
 mod messages;
 mod mkdir;
 mod mktemp;
-mod mode;
+pub(crate) mod mode;
 mod mv;
 mod nl;
 mod node;
