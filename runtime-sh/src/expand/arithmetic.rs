@@ -292,8 +292,9 @@ pub(crate) fn number(text: &[u8]) -> Option<i64> {
     if !digits[0].is_ascii_digit() || prefix(digits) != digits.len() {
         return None;
     }
-    let value = integer(digits).unwrap_or(i64::MAX);
-    Some(if negative { value.wrapping_neg() } else { value })
+    // Of the least number there is no positive one.
+    let value = integer(digits).map(|value| if negative { -value } else { value });
+    Some(value.unwrap_or(if negative { i64::MIN } else { i64::MAX }))
 }
 
 #[cfg(test)]

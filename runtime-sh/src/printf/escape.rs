@@ -47,6 +47,11 @@ pub(crate) fn escape(manner: Manner, text: &[u8], in_argument: bool, out: &mut V
             out.extend_from_slice(shown.encode_utf8(&mut [0; 4]).as_bytes());
             return Some(1 + len);
         }
+        // What follows may still be a conversion.
+        _ if !gnu => {
+            out.push(b'\\');
+            return Some(0);
+        }
         other => {
             out.extend_from_slice(&[b'\\', *other]);
             return Some(1);
