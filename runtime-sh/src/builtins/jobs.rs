@@ -9,7 +9,11 @@ use vfs::TaskId;
 
 pub(super) async fn jobs(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> {
     let (mut long, mut numbers) = (false, false);
-    for option in argv[1..].iter().take_while(|word| word.starts_with(b"-")) {
+    let mut names = &argv[1..];
+    while let [option, rest @ ..] = names
+        && option.starts_with(b"-")
+    {
+        names = rest;
         match option.as_slice() {
             b"-l" => long = true,
             b"-p" => numbers = true,
@@ -23,7 +27,17 @@ pub(super) async fn jobs(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> {
     let mut text = String::new();
     let list: Vec<Arc<Job>> = shell.jobs.iter().cloned().collect();
     let last = list.len();
+    let mut wanted = Vec::with_capacity(names.len());
+    for name in names {
+        match shell.jobs.find(name) {
+            Some(job) => wanted.push(job.number),
+            None => return Err(shell.wrong("jobs", format!("No such job: {}", lossy(name))).await),
+        }
+    }
     for (index, job) in list.iter().enumerate() {
+        if !names.is_empty() && !wanted.contains(&job.number) {
+            continue;
+        }
         if numbers {
             text += &format!("{}\n", job.pid().await);
             continue;

@@ -92,7 +92,8 @@ async fn describe(shell: &mut Shell, names: &[Vec<u8>]) -> Outcome<u8> {
                 format!("{shown}: not found")
             }
         };
-        shell.put("type", format!("{line}\n").as_bytes()).await?;
+        let unsaid = shell.put("type", format!("{line}\n").as_bytes()).await?;
+        status = status.max(unsaid);
     }
     Ok(status)
 }
@@ -122,7 +123,7 @@ pub(super) async fn command(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> 
         }
     }
     if tells {
-        return describe(shell, args).await;
+        return describe(shell, &args[..args.len().min(1)]).await;
     }
     if asks {
         let Some(name) = args.first() else { return Ok(0) };

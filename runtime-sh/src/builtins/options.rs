@@ -2,6 +2,7 @@
 
 use super::{lossy, quoted};
 use crate::shell::{OPTIONS, Options, Outcome, PIPEFAIL, Shell};
+use crate::syntax::is_name;
 
 pub(super) async fn set(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> {
     if argv.len() == 1 {
@@ -142,6 +143,9 @@ pub(super) async fn getopts(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> 
     }
     if let (Some(text), false) = (complaint, silent) {
         shell.tell(format!("{text}\n").as_bytes()).await;
+    }
+    if !is_name(variable) {
+        return Err(shell.wrong("getopts", format!("{}: bad variable name", lossy(variable))).await);
     }
     match argument {
         Some(argument) => shell.assign(b"OPTARG", argument).await?,

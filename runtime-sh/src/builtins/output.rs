@@ -11,6 +11,9 @@ pub(super) async fn echo(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> {
 pub(super) async fn printf(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> {
     let args = match argv.get(1) {
         Some(first) if first == b"--" => &argv[2..],
+        Some(first) if first.len() > 1 && first[0] == b'-' => {
+            return Err(shell.illegal_option("printf", first[1] as char).await);
+        }
         _ => &argv[1..],
     };
     let Some((format, args)) = args.split_first() else {
