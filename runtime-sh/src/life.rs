@@ -126,9 +126,16 @@ impl Shell {
         self.first_variables(given.env).await?;
         let mut line = CommandLine::default();
         match program {
-            Program::Script => {
-                line.args = given.argv.get(1..).unwrap_or_default().to_vec();
-                return self.script(&given.script, line.args).await;
+            Program::Script(options) => {
+                // As the system has it: `sh OPTION FILE ARG…`. What a task is called may look like an option.
+                let name = [self.name.to_vec()];
+                let ends = matches!(self.name.first(), Some(b'-' | b'+')).then(|| b"--".to_vec());
+                let args = given.argv.get(1..).unwrap_or_default();
+                let argv = [&name, options.as_slice(), ends.as_slice(), &name, args].concat();
+                self.command_line(&argv, &mut line).await?;
+                if line.file.is_some() {
+                    return self.script(&given.script, line.args).await;
+                }
             }
             _ => self.command_line(&given.argv, &mut line).await?,
         }

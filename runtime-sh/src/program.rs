@@ -12,8 +12,8 @@ pub(crate) enum Program {
     Shell,
     /// `#!taskfs sh ls`: one of the small commands.
     Command(Command),
-    /// Anything else is a script.
-    Script,
+    /// Anything else is a script, with what its `#!` line gives the shell as arguments.
+    Script(Vec<Vec<u8>>),
 }
 
 impl Program {
@@ -23,7 +23,7 @@ impl Program {
         let mut head = [0; 256];
         let count = file.read(0, &mut head).await.map_err(|e| e.context(place.shown()))?;
         match own(&head[..count]) {
-            None => Ok(Program::Script),
+            None => Ok(Program::Script(arguments(&head[..count]).unwrap_or_default())),
             Some(b"") => Ok(Program::Shell),
             Some(name) => commands::find(name).map(Program::Command).ok_or_else(|| {
                 let text =
@@ -44,20 +44,40 @@ pub(crate) fn own(head: &[u8]) -> Option<&[u8]> {
     Some(rest.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default())
 }
 
+/// The interpreter that a `#!` line names, and the rest of the line, which is one argument (execve(2)).
+pub(crate) fn interpreter(head: &[u8]) -> Option<(&[u8], &[u8])> {
+    let line = head.split(|b| *b == b'\n').next().unwrap_or_default();
+    let line = line.strip_prefix(b"#!")?.trim_ascii();
+    let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
+    let (interpreter, rest) = line.split_at(end);
+    (!interpreter.is_empty()).then_some((interpreter, rest.trim_ascii()))
+}
+
+/// The last part of a path.
+pub(crate) fn last(path: &[u8]) -> &[u8] {
+    path.rsplit(|b| *b == b'/').next().unwrap_or_default()
+}
+
+/// What a `#!` line that runs sh, straight or through env, gives it as arguments; none where it runs something else.
+fn arguments(head: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let (program, rest) = interpreter(head)?;
+    let is_shell = |word: &[u8]| matches!(last(word), b"sh" | b"dash");
+    if is_shell(program) {
+        return Some(if rest.is_empty() { Vec::new() } else { vec![rest.to_vec()] });
+    }
+    if last(program) != b"env" {
+        return None;
+    }
+    // Options of env's and variables that it sets.
+    let words = rest.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let mut words = words.skip_while(|word| word.starts_with(b"-") || word.contains(&b'='));
+    words.next().filter(|word| is_shell(word))?;
+    Some(words.map(<[u8]>::to_vec).collect())
+}
+
 /// Whether a `#!` line runs sh, straight or through env.
 pub(crate) fn is_script(head: &[u8]) -> bool {
-    let line = head.split(|b| *b == b'\n').next().unwrap_or_default();
-    let Some(line) = line.strip_prefix(b"#!") else { return false };
-    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let last = |word: &[u8]| word.rsplit(|b| *b == b'/').next().unwrap_or_default().to_vec();
-    let program = match words.next().map(last) {
-        // Options of env's and variables that it sets.
-        Some(env) if env == b"env" => {
-            words.find(|word| !word.starts_with(b"-") && !word.contains(&b'=')).map(last)
-        }
-        first => first,
-    };
-    program.is_some_and(|program| program == b"sh" || program == b"dash")
+    arguments(head).is_some()
 }
 
 #[cfg(test)]
@@ -80,6 +100,16 @@ mod tests {
         {
             assert!(!is_script(line.as_bytes()), "{line}");
         }
+    }
+
+    #[test]
+    fn what_stands_behind_sh_is_its_argument() {
+        let given = |line: &str| arguments(line.as_bytes()).map(|words| words.join(&b'|'));
+        assert_eq!(given("#!/bin/sh\n"), Some(b"".to_vec()));
+        assert_eq!(given("#! /bin/sh  -eu \nx"), Some(b"-eu".to_vec()));
+        assert_eq!(given("#!/bin/sh -e -u\n"), Some(b"-e -u".to_vec()));
+        assert_eq!(given("#!/usr/bin/env -S A=b sh -e -u\n"), Some(b"-e|-u".to_vec()));
+        assert_eq!(given("#!/bin/bash -e\n"), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::commands::{Call, Command, Input, Invocation, Output, Spawn};
 use crate::process::{Memory, used_up};
-use crate::setting::{Found, PATH, Setting};
+use crate::setting::{PATH, Setting, What};
 use futures_util::future::BoxFuture;
 use vfs::{Caller, Errno, Error, Result};
 
@@ -52,13 +52,16 @@ impl Spawn for Runner<'_> {
             }
             let name = call.argv.first().ok_or(Errno::ENOENT)?;
             let path = call.env.get(b"PATH").unwrap_or(PATH);
-            match self.setting.find(name, path, call.cwd).await? {
-                Found::Own(command) => Ok(deeper.command(command, call).await),
-                Found::Program(place) => {
+            let found = self.setting.find(name, path, call.cwd).await?;
+            let argv = &found.words(call.argv);
+            let call = Call { argv, ..call };
+            match found.what {
+                What::Own(command) => Ok(deeper.command(command, call).await),
+                What::Program(place) => {
                     let child = self.setting.start(call, &place, "auto").await?;
                     Ok(child.ended().await.code as u8)
                 }
-                Found::Script(place) => {
+                What::Script(place) => {
                     let child = self.setting.start(call, &place, "sh").await?;
                     Ok(child.ended().await.code as u8)
                 }

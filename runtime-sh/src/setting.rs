@@ -6,6 +6,7 @@
 use crate::commands::{self, Call, Command};
 use crate::process::Process;
 use crate::program;
+use std::borrow::Cow;
 use std::sync::{Arc, Weak};
 use task::{Exit, Program, Task, TaskTable};
 use tokio::runtime::Handle;
@@ -29,8 +30,27 @@ pub(crate) struct Setting {
     pub process: Arc<Process>,
 }
 
+/// Interpreters that are scripts of interpreters … at most.
+const INTERPRETERS: u32 = 4;
+
 /// What a name on a command line leads to.
-pub(crate) enum Found {
+pub(crate) struct Found {
+    pub what: What,
+    /// What takes the name's place among the words, where an interpreter runs the file: its own words, and the file.
+    through: Vec<Vec<u8>>,
+}
+
+impl Found {
+    /// The words as it is to be given them.
+    pub fn words<'a>(&self, argv: &'a [Vec<u8>]) -> Cow<'a, [Vec<u8>]> {
+        match self.through.as_slice() {
+            [] => Cow::Borrowed(argv),
+            through => Cow::Owned([through, argv.get(1..).unwrap_or_default()].concat()),
+        }
+    }
+}
+
+pub(crate) enum What {
     Own(Command),
     Program(Place),
     /// A file that no runtime takes and that may be a script.
@@ -78,27 +98,45 @@ impl Setting {
 
     /// What `name` leads to. A command of this crate is found also where the task may not read /bin.
     pub async fn find(&self, name: &[u8], path: &[u8], cwd: &Place) -> Result<Found> {
-        let place = match self.locate(name, path, cwd).await {
-            Ok(place) => place,
-            Err(error) => {
-                let own = if error.is(Errno::EACCES) { commands::find(name) } else { None };
-                return own.map(Found::Own).ok_or(error);
+        let (mut name, mut through) = (name.to_vec(), Vec::new());
+        for _ in 0..=INTERPRETERS {
+            let place = match self.locate(&name, path, cwd).await {
+                Ok(place) => place,
+                Err(error) => {
+                    let own = match through.is_empty() {
+                        true if error.is(Errno::EACCES) => commands::find(&name),
+                        true => None,
+                        // Scripts name interpreters where other systems keep them.
+                        false => commands::find(program::last(&name)),
+                    };
+                    return own.map(|own| Found { what: What::Own(own), through }).ok_or(error);
+                }
+            };
+            let file = place.open(&self.who, OpenFlags::READ).await?;
+            let mut head = vec![0; HEAD];
+            let count = file.read(0, &mut head).await?;
+            head.truncate(count);
+            if let Some(command) = program::own(&head).and_then(commands::find) {
+                return Ok(Found { what: What::Own(command), through });
             }
-        };
-        let file = place.open(&self.who, OpenFlags::READ).await?;
-        let mut head = vec![0; HEAD];
-        let count = file.read(0, &mut head).await?;
-        head.truncate(count);
-        if let Some(command) = program::own(&head).and_then(commands::find) {
-            return Ok(Found::Own(command));
+            let table = self.table()?;
+            let picked = table.registry().pick("auto", Program { path: &place.path(), head: &head });
+            match (picked, program::interpreter(&head)) {
+                (Ok(_), _) => return Ok(Found { what: What::Program(place), through }),
+                (Err(_), Some((interpreter, argument))) => {
+                    let file = if name.contains(&b'/') { name } else { place.path() };
+                    let words = [interpreter, argument].into_iter().filter(|word| !word.is_empty());
+                    let rest = through.split_off(through.len().min(1));
+                    through = words.map(<[u8]>::to_vec).chain([file]).chain(rest).collect();
+                    name = interpreter.to_vec();
+                }
+                (Err(_), None) if !head.contains(&0) => {
+                    return Ok(Found { what: What::Script(place), through });
+                }
+                (Err(error), None) => return Err(error),
+            }
         }
-        let table = self.table()?;
-        let picked = table.registry().pick("auto", Program { path: &place.path(), head: &head });
-        match picked {
-            Ok(_) => Ok(Found::Program(place)),
-            Err(_) if !head.starts_with(b"#!") && !head.contains(&0) => Ok(Found::Script(place)),
-            Err(error) => Err(error),
-        }
+        Errno::ELOOP.into()
     }
 
     /// A task that this one may send signals to: itself, and those below.

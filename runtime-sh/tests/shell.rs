@@ -214,6 +214,14 @@ async fn scripts_are_found_by_their_first_line_and_by_their_name() {
     assert_eq!(house.run(&["/tmp/b.sh", "y"]).await.stdout, "/tmp/b.sh y\n");
     assert_eq!(house.sh("./c z").await.stdout, "no line z\n");
     assert_eq!(house.run(&["ls", "-d", "/tmp"]).await.stdout, "/tmp\n");
+    let task = house.make(&["-x", "y"]);
+    let set = task.change_spec("program", |spec| {
+        spec.program = Some(b"/tmp/a".to_vec());
+        Ok(())
+    });
+    set.expect("new");
+    house.start(&task).await;
+    assert_eq!(house.said(&task).await.stdout, "-x y\n", "a name is no option");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use crate::commands::{Call, words};
 use crate::files::closed;
 use crate::jobs::deliver_together;
 use crate::runner::Runner;
-use crate::setting::{Child, Found};
+use crate::setting::{Child, What};
 use crate::shell::{Outcome, Shell, Stop};
 use task::{Exit, State};
 use tokio::sync::watch;
@@ -29,9 +29,10 @@ impl Shell {
             Err(error) => return self.not_run(&shown, &error).await,
         };
         let env = self.vars.environment();
+        let argv = &found.words(argv);
         let call = Call { argv, env: &env, cwd: &cwd, stdio: self.stdio() };
-        match found {
-            Found::Own(command) => {
+        match found.what {
+            What::Own(command) => {
                 if let Some(job) = &self.job {
                     job.settle(None);
                 }
@@ -52,8 +53,8 @@ impl Shell {
                     None => Err(Stop::Interrupted),
                 }
             }
-            Found::Program(place) => self.start(call, &place, "auto", &shown, last).await,
-            Found::Script(place) => self.start(call, &place, "sh", &shown, last).await,
+            What::Program(place) => self.start(call, &place, "auto", &shown, last).await,
+            What::Script(place) => self.start(call, &place, "sh", &shown, last).await,
         }
     }
 
