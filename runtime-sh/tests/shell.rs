@@ -286,3 +286,17 @@ async fn test_takes_up_to_four_arguments_by_their_number_where_dash_refuses_them
     let ran = House::new().await.sh(script).await;
     assert_eq!(ran.stdout, "<=>\n<(>\n<)>\n<!>\n<-a>\n<-o>\n<-n>\n1\n0\n2\n", "{}", ran.stderr);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alias_in_a_command_that_comes_in_parts_is_put_in_once() {
+    let house = House::new().await;
+    let task = house.make(&["sh"]);
+    house.start(&task).await;
+    for part in ["e() { echo \"$@\"; }\nalias e='e a' e2='echo b'\ne '", "x\n", "y'; e2 '", "\n'\n"] {
+        task.stdio.stdin.write(part.as_bytes()).await.expect("written");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    task.stdio.stdin.end();
+    let ran = house.said(&task).await;
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("a x\ny\nb \n\n", ""));
+}

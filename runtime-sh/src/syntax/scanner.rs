@@ -15,33 +15,61 @@ pub(crate) struct Scanner {
     /// Aliases whose text is being read: their names, and how much of the whole text follows behind them.
     active: Vec<(Vec<u8>, usize)>,
     aliased: usize,
+    /// What aliases were put in since the last mark.
+    put_in: Vec<Substitution>,
+}
+
+/// An alias's text, so long and there, in the place of its name.
+struct Substitution {
+    from: usize,
+    length: usize,
+    name: Vec<u8>,
+}
+
+/// Where a command begins.
+pub(crate) struct Mark {
+    at: usize,
+    line: u32,
+    active: Vec<(Vec<u8>, usize)>,
 }
 
 impl Scanner {
     pub fn new(line: u32) -> Scanner {
-        Scanner { text: Vec::new(), at: 0, line, whole: false, depth: 0, active: Vec::new(), aliased: 0 }
+        let (text, active, put_in) = (Vec::new(), Vec::new(), Vec::new());
+        Scanner { text, at: 0, line, whole: false, depth: 0, active, aliased: 0, put_in }
     }
     pub fn add(&mut self, text: &[u8]) {
         self.text.drain(..std::mem::take(&mut self.at));
         self.text.extend_from_slice(text);
+        self.active.iter_mut().for_each(|(_, tail)| *tail += text.len());
     }
     pub fn end(&mut self) {
         self.whole = true;
     }
+    /// Takes what follows away, but for what is an alias's and not of the text.
     pub fn take_rest(&mut self) -> Vec<u8> {
-        let rest = self.text.split_off(self.at);
-        self.text.clear();
-        self.at = 0;
+        self.text.drain(..std::mem::take(&mut self.at));
+        let left = self.text.len();
+        self.active.retain(|(_, tail)| left > *tail);
+        let rest = self.text.split_off(self.active.first().map_or(0, |(_, tail)| left - tail));
+        self.active.iter_mut().for_each(|(_, tail)| *tail -= rest.len());
         rest
     }
     pub fn position(&self) -> (usize, u32) {
         (self.at, self.line)
     }
-    /// Back to where a command began, for when more of it is there.
-    pub fn back(&mut self, (at, line): (usize, u32)) {
-        (self.at, self.line) = (at, line);
-        self.active.clear();
+    /// A command begins here.
+    pub fn mark(&mut self) -> Mark {
+        self.put_in.clear();
         self.aliased = 0;
+        Mark { at: self.at, line: self.line, active: self.active.clone() }
+    }
+    /// Back to where a command began, for when more of it is there: its text is as it was before aliases were put in.
+    pub fn back(&mut self, mark: Mark) {
+        while let Some(Substitution { from, length, name }) = self.put_in.pop() {
+            self.text.splice(from..from + length, name);
+        }
+        (self.at, self.line, self.active) = (mark.at, mark.line, mark.active);
         self.depth = 0;
     }
     pub fn between(&self, from: usize) -> &[u8] {
@@ -136,7 +164,8 @@ impl Scanner {
         }
         self.aliased += value.len();
         self.active.push((name.to_vec(), left));
-        self.text.splice(from..self.at, value.iter().copied());
+        let name = self.text.splice(from..self.at, value.iter().copied()).collect();
+        self.put_in.push(Substitution { from, length: value.len(), name });
         self.at = from;
         Some(value.last().is_some_and(|b| matches!(b, b' ' | b'\t')))
     }

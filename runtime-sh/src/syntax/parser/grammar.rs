@@ -7,6 +7,7 @@ use crate::syntax::*;
 impl Reader<'_> {
     /// One line's commands.
     pub(super) fn line(&mut self) -> Parsed<Option<Arc<[Item]>>> {
+        self.alias()?;
         match self.peek()? {
             Token::End => return Ok(None),
             Token::Newline => {
@@ -19,6 +20,9 @@ impl Reader<'_> {
         loop {
             items.push(self.item()?);
             let ended = self.separator(&mut items)?;
+            if ended {
+                self.alias()?;
+            }
             match self.peek()? {
                 Token::End => break,
                 Token::Newline => {
@@ -46,15 +50,18 @@ impl Reader<'_> {
     /// The commands within another, up to what cannot begin one; at least one.
     pub(super) fn list(&mut self) -> Parsed<Arc<[Item]>> {
         let mut items = Vec::new();
-        self.skip_newlines()?;
+        self.skip_to_command()?;
         while !self.ends_list()? {
             items.push(self.item()?);
             let separated = self.separator(&mut items)?;
+            if separated {
+                self.alias()?;
+            }
             let newline = matches!(self.peek()?, Token::Newline);
-            self.skip_newlines()?;
             if !separated && !newline {
                 break;
             }
+            self.skip_to_command()?;
         }
         Ok(items.into())
     }
@@ -94,7 +101,7 @@ impl Reader<'_> {
             } else {
                 break;
             };
-            self.skip_newlines()?;
+            self.skip_to_command()?;
             rest.push((and, self.pipeline()?));
         }
         // The token that is looked at is not of it.
@@ -112,7 +119,7 @@ impl Reader<'_> {
         let bang = self.take_keyword("!")?;
         let mut stages = vec![Arc::new(self.command()?)];
         while self.take_operator("|")? {
-            self.skip_newlines()?;
+            self.skip_to_command()?;
             stages.push(Arc::new(self.command()?));
         }
         Ok(Pipeline { bang, stages })

@@ -60,7 +60,7 @@ impl Parser {
 
     /// The next line's commands: none at the end, and empty for an empty line. [`Fault::Incomplete`] asks for more text.
     pub fn next(&mut self, aliases: &Aliases) -> Parsed<Option<Arc<[Item]>>> {
-        let start = self.scanner.position();
+        let start = self.scanner.mark();
         let read = Reader::new(&mut self.scanner, aliases).line();
         if read == Err(Fault::Incomplete) {
             self.scanner.back(start);

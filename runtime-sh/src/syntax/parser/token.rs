@@ -140,6 +140,16 @@ impl Reader<'_> {
         let taken = if what == ")" { self.take_operator(what)? } else { self.take_keyword(what)? };
         if taken { Ok(()) } else { self.unexpected(Some(what)) }
     }
+    /// Up to where a command is to begin, which aliases may lead to.
+    pub(super) fn skip_to_command(&mut self) -> Parsed<()> {
+        loop {
+            self.alias()?;
+            if !matches!(self.peek()?, Token::Newline) {
+                return Ok(());
+            }
+            self.next()?;
+        }
+    }
     pub(super) fn skip_newlines(&mut self) -> Parsed<()> {
         while matches!(self.peek()?, Token::Newline) {
             self.next()?;
