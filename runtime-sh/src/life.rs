@@ -37,7 +37,7 @@ pub(crate) async fn live(setting: Arc<Setting>, program: Program, given: Given, 
         let env = env.into_iter().collect();
         let who = Caller { umask: UMASK, ..setting.who.clone() };
         let call = Call { argv: &argv, env: &env, cwd: &cwd, stdio };
-        let status = Runner::new(&setting, &who).command(command, call).await;
+        let status = Runner::new(&setting, &who, setting.ignored).command(command, call).await;
         return process.finish(Exit::with_code(status.into()));
     }
     let mut shell = Shell::begin(setting, &given, stdio);

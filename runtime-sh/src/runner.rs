@@ -14,12 +14,14 @@ const DEPTH: u32 = 32;
 pub(crate) struct Runner<'a> {
     setting: &'a Setting,
     who: &'a Caller,
+    /// Signals that what it starts ignores.
+    ignored: u64,
     depth: u32,
 }
 
 impl<'a> Runner<'a> {
-    pub fn new(setting: &'a Setting, who: &'a Caller) -> Runner<'a> {
-        Runner { setting, who, depth: 0 }
+    pub fn new(setting: &'a Setting, who: &'a Caller, ignored: u64) -> Runner<'a> {
+        Runner { setting, who, ignored, depth: 0 }
     }
 
     /// Runs a command of this crate with what `call` says.
@@ -58,11 +60,11 @@ impl Spawn for Runner<'_> {
             match found.what {
                 What::Own(command) => Ok(deeper.command(command, call).await),
                 What::Program(place) => {
-                    let child = self.setting.start(call, &place, "auto").await?;
+                    let child = self.setting.start(call, &place, "auto", self.ignored).await?;
                     Ok(child.ended().await.code as u8)
                 }
                 What::Script(place) => {
-                    let child = self.setting.start(call, &place, "sh").await?;
+                    let child = self.setting.start(call, &place, "sh", self.ignored).await?;
                     Ok(child.ended().await.code as u8)
                 }
             }

@@ -59,6 +59,9 @@ impl Sh {
     async fn launch(&self, start: Start) -> Result<Arc<dyn Running>> {
         let program = Program::of(&start.program, &start.who).await?;
         let process = self.process(start.limits, start.usage, start.group);
+        let task = start.table.upgrade().and_then(|table| table.get(start.id));
+        let ignored = task.map_or(0, |task| task.ignored_signals());
+        process.signals.ignore(ignored);
         let setting = Arc::new(Setting {
             id: start.id,
             ppid: start.ppid,
@@ -66,6 +69,7 @@ impl Sh {
             who: start.who,
             table: start.table,
             process: process.clone(),
+            ignored,
         });
         let given = Given { script: start.program, argv: start.argv, env: start.env, cwd: start.cwd };
         let life = life::live(setting, program, given, start.stdio);

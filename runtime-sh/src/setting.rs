@@ -28,6 +28,8 @@ pub(crate) struct Setting {
     pub who: Caller,
     pub table: Weak<TaskTable>,
     pub process: Arc<Process>,
+    /// Signals that it was started to ignore, a bit each: a script cannot have them back.
+    pub ignored: u64,
 }
 
 /// Interpreters that are scripts of interpreters … at most.
@@ -149,8 +151,8 @@ impl Setting {
         self.table.upgrade().ok_or_else(|| Error::new(Errno::ENXIO, "the server has gone"))
     }
 
-    /// Starts the program at `place` as a task below this one; `kind` names its runtime.
-    pub async fn start(&self, call: Call<'_>, place: &Place, kind: &str) -> Result<Child> {
+    /// Starts the program at `place` as a task below this one, which ignores the signals `ignored`; `kind` names its runtime.
+    pub async fn start(&self, call: Call<'_>, place: &Place, kind: &str, ignored: u64) -> Result<Child> {
         let words = call.argv.iter().map(|word| word.len() + 1).sum::<usize>()
             + call.env.iter().map(|(name, value)| name.len() + value.len() + 2).sum::<usize>();
         if words > MAX_WORDS {
@@ -169,6 +171,7 @@ impl Setting {
             Ok(())
         })?;
         child.task.give_stdio(call.stdio)?;
+        child.task.ignore_signals(ignored)?;
         child.task.start(&self.who).await?;
         Ok(child)
     }

@@ -90,6 +90,10 @@ impl Signals {
         put(&self.caught, caught);
         put(&self.ignored, ignored);
     }
+    /// Ignores all of `signals`, a bit each.
+    pub fn ignore(&self, signals: u64) {
+        self.ignored.fetch_or(signals, Ordering::SeqCst);
+    }
     pub fn any(&self) -> bool {
         self.pending.load(Ordering::Relaxed) != 0
     }
@@ -151,9 +155,16 @@ impl Shell {
             Some(action) => self.traps.0.insert(signal, action),
             None => self.traps.0.remove(&signal),
         };
-        if !self.is_subshell && signal != 0 {
+        let kept = self.setting.ignored >> signal & 1 != 0 && !self.interactive;
+        if !self.is_subshell && signal != 0 && !kept {
             self.process().signals.set(signal, caught, ignored);
         }
+    }
+
+    /// Signals that what it starts ignores, a bit each: those that it ignores.
+    pub fn ignored(&self) -> u64 {
+        let own = self.traps.iter().filter(|(signal, action)| *signal != 0 && action.is_empty());
+        own.fold(self.setting.ignored, |signals, (signal, _)| signals | 1 << (signal & 63))
     }
 
     /// Runs what is set for a signal or the shell's end; `$?` is then what it was before.

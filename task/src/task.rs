@@ -8,7 +8,7 @@ use crate::tty::Tty;
 use crate::{Caps, Exit, Group, Limits, TaskTable, Template, Trace, Usage};
 use parking_lot::{Mutex, RwLock};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Once, Weak};
 use std::time::Duration;
 use vfs::{
@@ -42,6 +42,8 @@ pub struct Task {
     pub tty: Tty,
     /// Open files that its maker gave it for stdio/0, 1 and 2, until it is started.
     given: Mutex<[Option<FileRef>; 3]>,
+    /// Signals that its maker ignores, a bit each.
+    ignored: AtomicU64,
     pub life: Life,
     /// Its group has told of its start, and of its end.
     pub(crate) announced: Once,
@@ -87,6 +89,7 @@ impl Task {
             stdio: Stdio::new(),
             tty: Tty::default(),
             given: Mutex::default(),
+            ignored: AtomicU64::new(0),
             life: Life::new(id),
             announced: Once::new(),
             mourned: Once::new(),
@@ -288,6 +291,16 @@ impl Task {
         let mut given = self.given.lock();
         *given.get_mut(number).ok_or(Errno::EBADF)? = Some(file);
         Ok(())
+    }
+    /// Signals that it is to ignore from its start on, as a process does what its maker ignored (execve(2)): a bit each. A runtime
+    /// that delivers signals minds them.
+    pub fn ignore_signals(&self, signals: u64) -> Result<()> {
+        self.life.must_be_new("signals")?;
+        self.ignored.store(signals, Ordering::Relaxed);
+        Ok(())
+    }
+    pub fn ignored_signals(&self) -> u64 {
+        self.ignored.load(Ordering::Relaxed)
     }
     pub(crate) fn take_given(&self) -> [Option<FileRef>; 3] {
         std::mem::take(&mut *self.given.lock())

@@ -37,7 +37,7 @@ impl Shell {
                     job.settle(None);
                 }
                 let (setting, who) = (self.setting.clone(), self.who.clone());
-                let runner = Runner::new(&setting, &who);
+                let runner = Runner::new(&setting, &who, self.ignored());
                 let running = runner.command(command, call);
                 let status = tokio::select! {
                     status = running => Some(status),
@@ -60,7 +60,7 @@ impl Shell {
 
     async fn start(&mut self, call: Call<'_>, place: &Place, kind: &str, shown: &str, last: bool) -> Outcome {
         let setting = self.setting.clone();
-        let child = match setting.start(call, place, kind).await {
+        let child = match setting.start(call, place, kind, self.ignored()).await {
             Ok(child) => child,
             Err(error) => return self.not_run(shown, &error).await,
         };
