@@ -183,7 +183,7 @@ impl Shell {
     async fn script(&mut self, place: &Place, args: Vec<Vec<u8>>) -> Outcome {
         self.args = self.values(&args).await?;
         match self.read_script(place).await {
-            Ok(text) => self.run_from(&text, 1).await,
+            Ok(text) => self.run_script(&text).await,
             Err(why) => {
                 let shown = place.shown();
                 self.line = 0;

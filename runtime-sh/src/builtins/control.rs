@@ -78,7 +78,7 @@ pub(super) async fn dot(shell: &mut Shell, argv: &[Vec<u8>]) -> Outcome<u8> {
         Err(why) => return Err(shell.wrong(".", format!("cannot open {}: {why}", lossy(name))).await),
     };
     let loops = shell.loops;
-    let outcome = shell.run_from(&text, 1).await;
+    let outcome = shell.run_script(&text).await;
     shell.loops = loops;
     match outcome {
         Ok(()) => Ok(shell.status),

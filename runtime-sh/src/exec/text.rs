@@ -14,6 +14,14 @@ const NEXT: (&[u8], &[u8]) = (b"PS2", b"> ");
 /// The longest script, in bytes.
 const LONGEST: usize = 64 << 20;
 
+/// Cuts so many lines off a text.
+fn take_lines<'t>(text: &mut &'t [u8], lines: usize) -> &'t [u8] {
+    let length = text.split_inclusive(|b| *b == b'\n').take(lines).map(<[u8]>::len).sum();
+    let (taken, rest) = text.split_at(length);
+    *text = rest;
+    taken
+}
+
 impl Shell {
     /// Runs all of a text, line by line. `$?` is what it was before, until something has run; where nothing does, it is 0.
     pub fn run_text<'a>(&'a mut self, text: &'a [u8]) -> BoxFuture<'a, Outcome> {
@@ -22,15 +30,32 @@ impl Shell {
     }
 
     pub fn run_from<'a>(&'a mut self, text: &'a [u8], line: u32) -> BoxFuture<'a, Outcome> {
+        self.run_lines(text, line, false)
+    }
+
+    /// Runs a script's text: its lines are what `set -v` shows.
+    pub fn run_script<'a>(&'a mut self, text: &'a [u8]) -> BoxFuture<'a, Outcome> {
+        self.run_lines(text, 1, true)
+    }
+
+    fn run_lines<'a>(&'a mut self, text: &'a [u8], line: u32, shown: bool) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let _held = self.hold(text.len()).await?;
             let mut parser = Parser::new(line);
             parser.add(text);
             parser.end();
             let mut ran = false;
+            let mut unread = text;
             loop {
                 let aliases = self.aliases.clone();
-                match parser.next(&aliases) {
+                let before = parser.line();
+                let parsed = parser.next(&aliases);
+                let lines = (parser.line() - before) as usize + usize::from(parser.is_within_line());
+                let read = take_lines(&mut unread, lines);
+                if shown && self.options.has('v') {
+                    self.tell(read).await;
+                }
+                match parsed {
                     Ok(None) => {
                         if !ran {
                             self.status = 0;
@@ -76,6 +101,8 @@ impl Shell {
     pub async fn run_input(&mut self) -> Outcome {
         let mut parser = Parser::new(1);
         let mut part = vec![0; 8 << 10];
+        // What was read, up to what was given back.
+        let mut read = Vec::new();
         let mut prompt: (&[u8], &[u8]) = FIRST;
         loop {
             let aliases = self.aliases.clone();
@@ -89,6 +116,10 @@ impl Shell {
                 Ok(Some(items)) => {
                     let input = self.fds.get(0).cloned();
                     let rest = parser.take_rest();
+                    if self.options.has('v') {
+                        self.tell(&read[..read.len().saturating_sub(rest.len())]).await;
+                    }
+                    read.clear();
                     if let (Some(input), false) = (input, rest.is_empty()) {
                         input.give_back(&rest);
                     }
@@ -107,7 +138,14 @@ impl Shell {
                     }
                     match self.more(&input, &mut part).await {
                         Ok(0) => parser.end(),
-                        Ok(count) => parser.add(&part[..count]),
+                        Ok(count) => {
+                            if !self.interactive {
+                                read.extend_from_slice(&part[..count]);
+                            } else if self.options.has('v') {
+                                self.tell(&part[..count]).await;
+                            }
+                            parser.add(&part[..count]);
+                        }
                         Err(Stop::Interrupted) => {
                             // What was typed of a command is given up.
                             parser = Parser::new(1);
@@ -122,7 +160,15 @@ impl Shell {
                     parser = Parser::new(1);
                     prompt = FIRST;
                 }
-                Err(fault) => return Err(self.syntax(fault, parser.line()).await),
+                Err(fault) => {
+                    if self.options.has('v') {
+                        let within = parser.is_within_line();
+                        let mut rest = &parser.take_rest()[..];
+                        take_lines(&mut rest, usize::from(within));
+                        self.tell(&read[..read.len().saturating_sub(rest.len())]).await;
+                    }
+                    return Err(self.syntax(fault, parser.line()).await);
+                }
             }
         }
     }

@@ -72,6 +72,9 @@ impl Scanner {
         (self.at, self.line, self.active) = (mark.at, mark.line, mark.active);
         self.depth = 0;
     }
+    pub fn is_within_line(&self) -> bool {
+        self.at > 0 && self.text.get(self.at - 1) != Some(&b'\n')
+    }
     pub fn between(&self, from: usize) -> &[u8] {
         self.text.get(from..self.at).unwrap_or_default()
     }

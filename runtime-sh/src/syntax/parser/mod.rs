@@ -57,6 +57,10 @@ impl Parser {
     pub fn line(&self) -> u32 {
         self.scanner.line
     }
+    /// What was read ends within a line.
+    pub fn is_within_line(&self) -> bool {
+        self.scanner.is_within_line()
+    }
 
     /// The next line's commands: none at the end, and empty for an empty line. [`Fault::Incomplete`] asks for more text.
     pub fn next(&mut self, aliases: &Aliases) -> Parsed<Option<Arc<[Item]>>> {
