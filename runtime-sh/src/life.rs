@@ -80,6 +80,7 @@ impl Shell {
             options: Options::default(),
             fds,
             cwd: given.cwd.clone(),
+            pwd: Arc::new([]),
             status: 0,
             before_trap: None,
             last_job: None,
@@ -107,11 +108,7 @@ impl Shell {
                 self.vars.export(&name);
             }
         }
-        let given = self.vars.get(b"PWD").map(<[u8]>::to_vec);
-        let own = self.cwd.path();
-        if given.as_deref() != Some(&own) {
-            self.assign(b"PWD", own).await?;
-        }
+        self.begin_directory().await?;
         let ppid = self.setting.ppid.map_or(0, |id| id.0);
         self.assign(b"PPID", ppid.to_string().into_bytes()).await?;
         self.assign(b"OPTIND", b"1".to_vec()).await?;

@@ -110,6 +110,8 @@ pub(crate) struct Shell {
     pub options: Options,
     pub fds: Descriptors,
     pub cwd: Place,
+    /// Where that is as it got there: links are in it by their names.
+    pub pwd: Arc<[u8]>,
     /// `$?`.
     pub status: u8,
     /// `$?` before the trap that runs: what `exit` gives there.
@@ -156,6 +158,7 @@ impl Shell {
             options: self.options.clone(),
             fds: self.fds.clone(),
             cwd: self.cwd.clone(),
+            pwd: self.pwd.clone(),
             status: self.status,
             before_trap: self.before_trap,
             last_job: self.last_job.clone(),
