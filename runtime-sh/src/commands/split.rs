@@ -1,7 +1,7 @@
 //! split(1): a file in pieces.
 
 use super::gnu::{Done, Program, fail, misused};
-use super::messages::{quoted, say};
+use super::messages::{named, quoted, say};
 use super::options::Args;
 use super::{Invocation, Output, size, words};
 
@@ -74,6 +74,7 @@ pub(super) async fn run(call: &mut Invocation<'_>, args: Args) -> Done {
         return misused("cannot split in more than one way");
     }
     let length = number("a", "suffix length")?.map(|length| length.min(255) as usize);
+    let verbose = args.has("verbose");
     let digits = if args.has("d") || args.has("numeric-suffixes") {
         10
     } else if args.has("x") || args.has("hex-suffixes") {
@@ -98,77 +99,103 @@ pub(super) async fn run(call: &mut Invocation<'_>, args: Args) -> Done {
         Some(text) => size::parse(text, b"").unwrap_or(0),
         None => 0,
     };
-    let (mut index, mut piece, mut name) = (first, None::<Output>, Vec::new());
+    let mut pieces = Pieces { prefix, behind, length, digits, index: first, name: Vec::new(), output: None };
     // What the current piece still takes.
     let mut left = 0;
-    let whole = lines.unwrap_or(1000);
+    let mut line = Vec::new();
     loop {
-        let read = if bytes.is_some() {
-            match call.fill(&mut input).await {
-                Ok(next) => Ok(next.to_vec()),
-                Err(error) => Err(error),
-            }
-        } else {
-            let mut line = Vec::new();
-            call.line(&mut input, end, &mut line).await.map(|_| line)
+        let read = match bytes {
+            Some(_) => call.fill(&mut input).await.map(|next| {
+                line.clear();
+                line.extend_from_slice(next);
+            }),
+            None => call.line(&mut input, end, &mut line).await.map(|_| ()),
         };
-        let mut text = match read {
-            Ok(text) => text,
-            Err(error) => return fail(say!(super::messages::named(path), ": ", words(&error))),
-        };
-        if text.is_empty() {
+        if let Err(error) = read {
+            return fail(say!(named(path), ": ", words(&error)));
+        }
+        if line.is_empty() {
             break;
         }
-        let fresh = match (bytes, packed) {
-            (Some(_), _) => left == 0,
-            (_, Some(_)) => left < text.len() as u64,
-            _ => left == 0,
-        };
-        if fresh || piece.is_none() {
-            close(&mut piece, &name).await?;
-            let Some(suffix) = suffix(index, length, digits) else {
-                return fail("output file suffixes exhausted");
-            };
-            name = say!(prefix, suffix, behind);
-            if args.has("verbose") {
-                call.stdout.write(&say!("creating file ", quoted(&name), "\n")).await?;
-            }
-            piece = match call.output(&name).await {
-                Ok(output) => Some(output),
-                Err(error) => return fail(say!(super::messages::named(&name), ": ", words(&error))),
-            };
-            index += 1;
-            left = bytes.or(packed).unwrap_or(whole);
-        }
-        let taken = match (bytes, packed) {
-            (Some(_), _) | (_, Some(_)) => {
-                text.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-                left -= text.len() as u64;
-                text.len()
-            }
-            _ => {
-                left -= 1;
-                0
-            }
-        };
         if bytes.is_some() {
-            input.take(taken);
+            input.take(line.len());
         }
-        if let Some(output) = &mut piece
-            && let Err(error) = output.write(&text).await
-        {
-            return fail(say!(super::messages::named(&name), ": ", words(&error)));
+        let Some(size) = bytes.or(packed) else {
+            if left == 0 {
+                pieces.next(call, verbose).await?;
+                left = lines.unwrap_or(1000);
+            }
+            pieces.write(&line).await?;
+            left -= 1;
+            continue;
+        };
+        // A line that is no longer than a piece stays whole.
+        if packed.is_some() && left < line.len() as u64 {
+            left = 0;
+        }
+        let mut text = line.as_slice();
+        while !text.is_empty() {
+            if left == 0 {
+                pieces.next(call, verbose).await?;
+                left = size;
+            }
+            let (now, rest) = text.split_at(usize::try_from(left).unwrap_or(usize::MAX).min(text.len()));
+            pieces.write(now).await?;
+            left -= now.len() as u64;
+            text = rest;
         }
     }
-    close(&mut piece, &name).await?;
+    pieces.close().await?;
     Ok(0)
 }
 
-async fn close(piece: &mut Option<Output>, name: &[u8]) -> Done<()> {
-    if let Some(mut output) = piece.take()
-        && let Err(error) = output.flush().await
-    {
-        return fail(say!(super::messages::named(name), ": ", words(&error)));
+/// The files that are made, one after the other.
+struct Pieces<'a> {
+    prefix: &'a [u8],
+    /// What stands behind the suffixes.
+    behind: &'a [u8],
+    length: Option<usize>,
+    digits: u64,
+    /// The number of the next one.
+    index: u64,
+    /// The current one.
+    name: Vec<u8>,
+    output: Option<Output>,
+}
+
+impl Pieces<'_> {
+    async fn next(&mut self, call: &mut Invocation<'_>, verbose: bool) -> Done<()> {
+        self.close().await?;
+        let Some(suffix) = suffix(self.index, self.length, self.digits) else {
+            return fail("output file suffixes exhausted");
+        };
+        self.index += 1;
+        self.name = say!(self.prefix, suffix, self.behind);
+        if verbose {
+            call.stdout.write(&say!("creating file ", quoted(&self.name), "\n")).await?;
+        }
+        match call.output(&self.name).await {
+            Ok(output) => self.output = Some(output),
+            Err(error) => return self.failed(&error),
+        }
+        Ok(())
     }
-    Ok(())
+
+    async fn write(&mut self, text: &[u8]) -> Done<()> {
+        match &mut self.output {
+            Some(output) => output.write(text).await.or_else(|error| self.failed(&error)),
+            None => Ok(()),
+        }
+    }
+
+    async fn close(&mut self) -> Done<()> {
+        match self.output.take() {
+            Some(mut output) => output.flush().await.or_else(|error| self.failed(&error)),
+            None => Ok(()),
+        }
+    }
+
+    fn failed(&self, error: &vfs::Error) -> Done<()> {
+        fail(say!(named(&self.name), ": ", words(error)))
+    }
 }
