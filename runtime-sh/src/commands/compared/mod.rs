@@ -7,6 +7,7 @@ mod files;
 mod lines;
 mod more;
 mod mutations;
+mod ranges;
 mod text;
 
 use super::{Call, Env, Input, Invocation, Output, Spawn, find};

@@ -141,11 +141,6 @@ impl Lines {
         }
     }
 
-    /// Whether no line is left anywhere.
-    pub async fn is_end(&mut self, call: &mut Invocation<'_>, settings: &Settings) -> Done<bool> {
-        Ok(self.is_last(call, settings).await? && self.files.is_empty())
-    }
-
     /// The end before the end: what is left of a file that is changed in place is left out.
     pub async fn close(&mut self, call: &mut Invocation<'_>) -> Done<()> {
         match self.rewrite.take() {

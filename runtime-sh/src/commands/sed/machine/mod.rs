@@ -27,10 +27,19 @@ enum Later {
 /// A command's range of lines.
 #[derive(Clone, Copy)]
 enum Range {
+    /// In this file there was none yet.
+    Fresh,
     Closed,
     Open,
     /// To this line.
     Through(u64),
+}
+
+impl Range {
+    /// What it is before the first line: `0,/re/` is open.
+    fn at_first(command: &Command) -> Range {
+        if matches!(command.at.from, Some(Address::Line(0))) { Range::Open } else { Range::Fresh }
+    }
 }
 
 struct FileOut {
@@ -74,17 +83,14 @@ pub struct Machine {
 
 impl Machine {
     pub fn new(script: Script, settings: Settings, files: Vec<Vec<u8>>) -> Machine {
-        let zero = |command: &Command| matches!(command.at.from, Some(Address::Line(0)));
-        let ranges =
-            script.commands.iter().map(|c| if zero(c) { Range::Open } else { Range::Closed }).collect();
         Machine {
+            ranges: script.commands.iter().map(Range::at_first).collect(),
             script,
             settings,
             lines: Lines::new(files),
             space: Vec::new(),
             ended: true,
             hold: Vec::new(),
-            ranges,
             later: Vec::new(),
             outputs: Vec::new(),
             inputs: Vec::new(),
@@ -106,9 +112,7 @@ impl Machine {
                 }
             }
         }
-        for name in &self.script.inputs {
-            self.inputs.push(call.open_file(name).await.ok());
-        }
+        self.open_inputs(call).await;
         let done = self.cycles(call).await;
         for (file, name) in self.outputs.iter_mut().zip(&self.script.outputs) {
             if let Err(error) = file.output.flush().await {
@@ -163,8 +167,20 @@ impl Machine {
         self.space = line;
         if let Some(ended) = next {
             self.ended = ended;
+            if self.settings.separate && self.lines.number == 1 {
+                self.ranges = self.script.commands.iter().map(Range::at_first).collect();
+                self.open_inputs(call).await;
+            }
         }
         Ok(next.is_some())
+    }
+
+    /// The files that R reads, from their beginnings.
+    async fn open_inputs(&mut self, call: &mut Invocation<'_>) {
+        self.inputs.clear();
+        for name in &self.script.inputs {
+            self.inputs.push(call.open_file(name).await.ok());
+        }
     }
 
     async fn script_over(&mut self, call: &mut Invocation<'_>) -> Done<Flow> {
@@ -252,12 +268,8 @@ impl Machine {
                 self.put(call, Target::Stdout, &text, true).await?;
             }
             Verb::Next => {
-                let over = self.lines.is_end(call, &self.settings).await?;
-                if over && self.settings.posix {
-                    return Ok(Flow::Quit { print: false, status: 0 });
-                }
-                if over {
-                    return Ok(Flow::Quit { print: true, status: 0 });
+                if self.lines.is_last(call, &self.settings).await? {
+                    return Ok(Flow::End { print: !self.settings.posix });
                 }
                 if !self.settings.quiet {
                     self.print_space(call).await?;
@@ -268,8 +280,8 @@ impl Machine {
                 self.substituted = substituted;
             }
             Verb::NextAppend => {
-                if self.lines.is_end(call, &self.settings).await? {
-                    return Ok(Flow::Quit { print: !self.settings.posix, status: 0 });
+                if self.lines.is_last(call, &self.settings).await? {
+                    return Ok(Flow::End { print: !self.settings.posix });
                 }
                 self.write_later(call).await?;
                 let mut before = std::mem::take(&mut self.space);

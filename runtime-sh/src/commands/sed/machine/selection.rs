@@ -69,44 +69,54 @@ impl Machine {
 
     async fn in_range(&mut self, call: &mut Invocation<'_>, index: usize, from: Place) -> Done<bool> {
         let number = self.lines.number;
+        // None where lines are counted.
         let to = match &self.script.commands[index].at.to {
-            Some(Until::Address(address)) => Ok(Place::of(address)),
-            Some(Until::Further(lines)) => Err(Some(*lines)),
-            Some(Until::Multiple(_)) | None => Err(None),
+            Some(Until::Address(address)) => Some(Place::of(address)),
+            _ => None,
         };
         match self.ranges[index] {
-            Range::Closed => {
-                if !self.matches(call, from.clone()).await? {
+            Range::Fresh | Range::Closed => {
+                // The first line of a range may have been read by another command (n, N); a range of numbered lines comes once.
+                let begins = match (self.ranges[index], &from) {
+                    (Range::Fresh, Place::Line(first)) => number >= *first,
+                    (_, Place::Line(_)) => false,
+                    _ => self.matches(call, from.clone()).await?,
+                };
+                if !begins {
                     return Ok(false);
                 }
                 // Lines are counted from the first of the range on.
-                self.ranges[index] = match (&self.script.commands[index].at.to, from) {
-                    (Some(Until::Further(lines)), _) => through(number, number + lines),
-                    (Some(Until::Multiple(step)), _) => {
-                        through(number, if *step == 0 { number } else { number.div_ceil(*step) * step })
+                self.ranges[index] = match &self.script.commands[index].at.to {
+                    Some(Until::Further(lines)) => through(number, number.saturating_add(*lines)),
+                    Some(Until::Multiple(step)) => {
+                        let next = number
+                            .checked_div(*step)
+                            .map_or(number, |times| (times + 1).saturating_mul(*step));
+                        through(number, next)
                     }
-                    (Some(Until::Address(Address::Line(line))), _) => through(number, *line),
+                    Some(Until::Address(Address::Line(line))) => through(number, *line),
                     _ => Range::Open,
                 };
-                if let Ok(Place::Last) = to
-                    && self.lines.is_last(call, &self.settings).await?
-                {
-                    self.ranges[index] = Range::Closed;
-                }
-                Ok(true)
+                Ok(match (from, to) {
+                    (Place::Line(first), Some(Place::Line(last))) => number == first || number <= last,
+                    (_, Some(Place::Last)) => {
+                        if self.lines.is_last(call, &self.settings).await? {
+                            self.ranges[index] = Range::Closed;
+                        }
+                        true
+                    }
+                    _ => true,
+                })
             }
             Range::Through(last) => {
                 if number >= last {
                     self.ranges[index] = Range::Closed;
                 }
-                // A line behind the last one is out: the lines between were read by other commands.
-                if number > last {
-                    return if self.matches(call, from).await? { Ok(true) } else { Ok(false) };
-                }
-                Ok(true)
+                // Where the lines up to the last were read by other commands, a line behind a numbered one is out.
+                Ok(number <= last || !matches!(to, Some(Place::Line(_))))
             }
             Range::Open => {
-                if let Ok(to) = to
+                if let Some(to) = to
                     && self.matches(call, to).await?
                 {
                     self.ranges[index] = Range::Closed;
