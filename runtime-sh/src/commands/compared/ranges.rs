@@ -65,3 +65,22 @@ fn ranges_whose_ends_were_read_by_other_commands_are_those_of_gnu_sed() {
         Look::default(),
     );
 }
+
+#[test]
+fn labels_and_the_ends_of_lines_are_those_of_gnu_sed() {
+    compare(
+        &[
+            "sed -n 'ba;p;:a;s/^/A/p;d;:a;s/^/B/p' b.txt",
+            "sed ':a;s/^/x/;/xxx/!ta;:a' b.txt",
+            "sed -z = binary",
+            "sed -z F binary",
+            "sed -z 'i\\\nx\\\ny' binary",
+            "sed -z 'c\\\nx' binary",
+            "sed -z 'a\\\nx' binary",
+            "sed -zn '$=' binary",
+            "sed -z 'l;P;D' binary",
+            "sed -z '2,3c x' binary",
+        ],
+        Look::default(),
+    );
+}

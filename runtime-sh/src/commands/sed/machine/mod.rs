@@ -208,16 +208,16 @@ impl Machine {
         match &self.script.commands[index].verb {
             Verb::Block(_) | Verb::EndBlock | Verb::Label => {}
             Verb::Equals => {
-                let text = format!("{}\n", self.lines.number);
-                self.put(call, Target::Stdout, text.as_bytes(), true).await?;
+                let text = say!(self.lines.number.to_string(), [self.settings.end]);
+                self.put(call, Target::Stdout, &text, true).await?;
             }
             Verb::Append(text) => self.later.push(Later::Text(text.clone())),
             Verb::Insert(text) => {
-                let text = text.clone();
+                let text = self.inserted(text);
                 self.put(call, Target::Stdout, &text, true).await?;
             }
             Verb::Change(text) => {
-                let text = text.clone();
+                let text = self.inserted(text);
                 let at = &self.script.commands[index].at;
                 let in_range = at.to.is_some() && !at.negated && !matches!(self.ranges[index], Range::Closed);
                 if !in_range {
@@ -247,7 +247,7 @@ impl Machine {
                 }
             },
             Verb::Name => {
-                let text = say!(self.lines.name, "\n");
+                let text = say!(self.lines.name, [self.settings.end]);
                 self.put(call, Target::Stdout, &text, true).await?;
             }
             Verb::Get => self.space.clone_from(&self.hold),
@@ -325,6 +325,15 @@ impl Machine {
             Verb::Clear => self.space.clear(),
         }
         Ok(Flow::Next)
+    }
+
+    /// The text of i and c, which ends as lines do; that of a ends in a newline, whatever lines end in.
+    fn inserted(&self, text: &[u8]) -> Vec<u8> {
+        let mut text = text.to_vec();
+        if let Some(end) = text.last_mut() {
+            *end = self.settings.end;
+        }
+        text
     }
 
     fn jump(&self, to: Option<usize>) -> Flow {

@@ -77,6 +77,7 @@ struct Parser<'a> {
     extended: bool,
     script: Script,
     blocks: Vec<usize>,
+    /// Of several with one name the last is meant.
     labels: Vec<(Vec<u8>, usize)>,
     jumps: Vec<(usize, Vec<u8>, Jump)>,
 }
@@ -120,7 +121,7 @@ impl<'a> Parser<'a> {
             let to = if label.is_empty() {
                 None
             } else {
-                match self.labels.iter().find(|(name, _)| *name == label) {
+                match self.labels.iter().rfind(|(name, _)| *name == label) {
                     Some((_, to)) => Some(*to),
                     None => {
                         let words =
