@@ -92,6 +92,13 @@ fn files_are_shown_and_counted_as_by_gnu() {
 fn lines_are_found_as_by_gnu_grep() {
     compare(
         &[
+            "grep -A0 alpha a.txt b.txt nonl.txt a.txt",
+            "grep -B0 alpha a.txt a.txt",
+            "grep -C0 -n alpha a.txt a.txt",
+            "grep -0 alpha a.txt",
+            "grep -A0 -B1 a a.txt",
+            "grep -A0 -c alpha a.txt",
+            "grep -C0 -o alpha a.txt",
             "grep alpha a.txt",
             "grep -n alpha a.txt",
             "grep -c alpha a.txt b.txt",

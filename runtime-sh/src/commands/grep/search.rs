@@ -40,12 +40,13 @@ pub struct Search {
     end: u8,
     before: usize,
     after: usize,
+    /// Groups of lines are set apart.
     context: bool,
     most: u64,
     binary: Binary,
     label: Vec<u8>,
     line_buffered: bool,
-    /// Something was printed: groups of lines are set apart.
+    /// Something was printed.
     printed: bool,
 }
 
@@ -111,7 +112,7 @@ impl Search {
             end: if args.has("z") { 0 } else { b'\n' },
             before: before.unwrap_or(0) as usize,
             after: after.unwrap_or(0) as usize,
-            context: before.is_some_and(|n| n > 0) || after.is_some_and(|n| n > 0),
+            context: before.is_some() || after.is_some(),
             most: length("m", "invalid max count")?.unwrap_or(u64::MAX),
             binary,
             label: args.value("label").unwrap_or(b"(standard input)").to_vec(),
