@@ -29,6 +29,16 @@ pub struct Entry {
     pub depth: usize,
 }
 
+impl Entry {
+    /// What its name leads to now.
+    pub async fn resolve(&self, call: &Invocation<'_>, follow: Follow) -> Result<Place> {
+        match &self.of {
+            Some((dir, name)) => dir.resolve(call.who, &name[..], follow).await,
+            None => call.place(&self.path, follow).await,
+        }
+    }
+}
+
 pub enum Step {
     /// A file, or a directory before what is in it.
     Found(Entry),

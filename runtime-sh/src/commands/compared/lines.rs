@@ -292,6 +292,11 @@ fn directories_are_listed_as_by_gnu_ls() {
 fn files_are_found_as_by_gnu_find() {
     compare(
         &[
+            "find . -readable -type l",
+            "find . -type l -writable",
+            "find . ! -readable",
+            "find . -executable",
+            "find -L . -name 'd*' -readable",
             "find",
             "find .",
             "find dir",

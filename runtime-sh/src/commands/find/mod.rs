@@ -260,10 +260,7 @@ impl Find {
                 Node::Type(kinds) => kinds.contains(&stat.kind()),
                 Node::TypeBehind(kinds) => {
                     let behind = if self.links == Links::Always { Follow::No } else { Follow::Yes };
-                    let path = super::reach::base_name(&entry.path);
-                    let from = entry.of.as_ref().map_or(call.cwd, |(dir, _)| dir);
-                    let path = if entry.of.is_some() { path } else { &entry.path };
-                    match from.resolve(call.who, path, behind).await {
+                    match entry.resolve(call, behind).await {
                         Ok(place) => kinds.contains(&place.kind()),
                         Err(_) => kinds.contains(&Kind::Symlink),
                     }
@@ -299,7 +296,10 @@ impl Find {
                 Node::Links(compare) => compare.holds(stat.nlink as i64),
                 Node::Inode(compare) => compare.holds(stat.qid.path as i64),
                 Node::SameFile(path) => stat.qid.path == *path,
-                Node::Access(want) => entry.place.access(call.who, *want).await.is_ok(),
+                Node::Access(want) => match entry.resolve(call, Follow::Yes).await {
+                    Ok(place) => place.access(call.who, *want).await.is_ok(),
+                    Err(_) => false,
+                },
                 Node::Prune => {
                     self.prune = true;
                     true
