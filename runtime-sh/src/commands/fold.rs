@@ -175,7 +175,7 @@ pub(super) async fn unexpand(call: &mut Invocation<'_>, args: Args) -> Done {
             }
             let Some(byte) = byte else { break };
             out.push(byte);
-            column += 1;
+            column = if byte == 8 { column.saturating_sub(1) } else { column + 1 };
             from = column;
             at += 1;
             if !all && !matches!(byte, b' ' | b'\t') {

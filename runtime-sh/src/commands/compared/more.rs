@@ -125,6 +125,32 @@ fn numbers_and_texts_are_printed_as_by_gnu() {
 fn lines_are_cut_joined_and_compared_as_by_gnu() {
     compare(
         &[
+            "tac -r -s [ab] a.txt",
+            "tac -b -r -s [ab] a.txt",
+            "tac -r -s 'ab*' a.txt",
+            "tac -r -s 'a*b' a.txt nonl.txt",
+            "tac -br -s 'a*b' a.txt",
+            "tac -r -s '[0-9][0-9]*' table",
+            "tac -r -s '[0-9]*' table",
+            "tac -br -s '[0-9]*' table",
+            "tac -r -s '\\(.\\)\\1' a.txt",
+            "tac -r -s '^b' a.txt",
+            "tac -br -s 'a$' a.txt",
+            "tac -r -s 'b\\|ab' a.txt",
+            "tac -r a.txt",
+            "tac -r -s 'no such' a.txt",
+            "tac -r -s '' a.txt",
+            "tac -r -s 'a+' a.txt",
+            "tac -r -s 'o\\+' a.txt",
+            "tac -r -s '\\(fo\\)?o' a.txt",
+            "tac -r -s 'l\\{2\\}' a.txt",
+            "tac -r -s '+' numbers",
+            "tac -r -s 'x\\|[^x]' a.txt",
+            "tac -s '' binary",
+            "tac -r -s foo empty missing",
+            "unexpand -a erased",
+            "unexpand erased",
+            "unexpand -t 4 erased",
             "cut -d: -f1 table",
             "cut -d: -f1,3 table",
             "cut -d: -f2- table",
@@ -288,7 +314,10 @@ fn lines_are_cut_joined_and_compared_as_by_gnu() {
             "diff - b.txt < a.txt",
             "diff -b spaces a.txt",
         ],
-        Look::default(),
+        Look {
+            before: "printf 'a  \\b  b\n\\b\\b        x\n        \\b       x\na\\b       x\n       \\b\tx\naaaaaaa \\b \tx\n' >erased",
+            ..Look::default()
+        },
     );
 }
 

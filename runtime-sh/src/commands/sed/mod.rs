@@ -7,7 +7,7 @@ mod parser;
 mod replacement;
 mod script;
 
-pub(super) use replacement::letter_escape;
+pub(super) use replacement::{bracket_end, letter_escape};
 
 use super::gnu::{Done, Failure, Program, fail};
 use super::messages::say;
