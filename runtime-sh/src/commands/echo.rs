@@ -1,30 +1,59 @@
-//! echo: as dash and POSIX's XSI option have it, with `-n` and with escapes.
+//! echo: the program is GNU's, which replaces escapes for `-e` alone; the builtin of the shell is that of dash and of POSIX's XSI
+//! option, which always does.
 
 use super::Invocation;
+use super::gnu::{Done, Program};
+use super::options::Args;
 use crate::printf::{Manner, replaced};
-use vfs::Result;
 
-pub(super) async fn echo(call: &mut Invocation<'_>) -> Result<u8> {
-    let text = echoed(call.args());
+pub(super) const PROGRAM: Program =
+    Program::new("[SHORT-OPTION]... [STRING]...", "Echo the STRING(s) to standard output.", "n e E").raw();
+
+pub(super) async fn run(call: &mut Invocation<'_>, _none: Args) -> Done {
+    let (mut escapes, mut ends) = (false, true);
+    let mut args = call.args();
+    while let [first, rest @ ..] = args
+        && let [b'-', letters @ ..] = first.as_slice()
+        && !letters.is_empty()
+        && letters.iter().all(|letter| b"neE".contains(letter))
+    {
+        for letter in letters {
+            match letter {
+                b'n' => ends = false,
+                letter => escapes = *letter == b'e',
+            }
+        }
+        args = rest;
+    }
+    let text = if escapes { replacing(Manner::Echo, args, ends) } else { ended(args.join(&b' '), ends) };
     call.stdout.write(&text).await?;
     Ok(0)
 }
 
-/// What echo prints for `args`.
+/// What the builtin prints for `args`.
 pub(crate) fn echoed(args: &[Vec<u8>]) -> Vec<u8> {
-    let (args, end) = match args {
-        [first, rest @ ..] if first == b"-n" => (rest, &b""[..]),
-        _ => (args, &b"\n"[..]),
-    };
+    match args {
+        [first, rest @ ..] if first == b"-n" => replacing(Manner::Dash, rest, false),
+        _ => replacing(Manner::Dash, args, true),
+    }
+}
+
+fn replacing(manner: Manner, args: &[Vec<u8>], ends: bool) -> Vec<u8> {
     let mut text = Vec::new();
     for (index, arg) in args.iter().enumerate() {
         if index > 0 {
             text.push(b' ');
         }
-        if !replaced(Manner::Dash, arg, &mut text) {
+        if !replaced(manner, arg, &mut text) {
             return text;
         }
     }
-    text.extend_from_slice(end);
+    ended(text, ends)
+}
+
+fn ended(mut text: Vec<u8>, ends: bool) -> Vec<u8> {
+    if ends {
+        text.push(b'\n');
+    }
     text
 }

@@ -142,7 +142,7 @@ pub const ALL: &[(&str, Command)] = &[
     ("diff", gnu!(diff)),
     ("dirname", gnu!(basename::DIRNAME, basename::dirname)),
     ("du", gnu!(du)),
-    ("echo", command!(echo::echo)),
+    ("echo", gnu!(echo)),
     ("egrep", gnu!(grep::PROGRAM, grep::extended)),
     ("env", gnu!(env)),
     ("expand", gnu!(fold::EXPAND, fold::expand)),

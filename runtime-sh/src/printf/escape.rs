@@ -32,7 +32,7 @@ pub(crate) fn escape(manner: Manner, text: &[u8], in_argument: bool, out: &mut V
             out.push(value as u8);
             return Some(len + zero);
         }
-        b'x' if gnu => {
+        b'x' if manner != Manner::Dash => {
             let (value, len) = digits(&text[1..], 16, 2);
             if len == 0 {
                 out.extend_from_slice(b"\\x");

@@ -87,6 +87,9 @@ fn commands_are_run_and_names_are_taken_apart_as_by_gnu() {
         &[
             "xargs < b.txt",
             "xargs -n1 < b.txt",
+            "xargs -d '\\n' echo 'x\\tx' '\\n'",
+            "env echo 'a\\tb\\c'",
+            "find a.txt -exec echo 'a\\tb\\n' {} ;",
             "xargs -n2 echo x < a.txt",
             "xargs -L1 < a.txt",
             "xargs -I{} echo <{}> < a.txt",

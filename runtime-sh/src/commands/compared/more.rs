@@ -6,6 +6,19 @@ use super::{Look, compare};
 fn numbers_and_texts_are_printed_as_by_gnu() {
     compare(
         &[
+            "printf '%d %s|' '' x 7 y",
+            "printf '%u|%x|%f|%i\\n' '' '' '' ''",
+            "echo 'a\\tb' -n",
+            "echo -e 'a\\tb\\0101\\101\\x41\\e\\q\\\"\\u0041\\x\\xg\\1234\\01234\\'",
+            "echo -e 'a\\cb' c",
+            "echo -neE 'a\\tb'",
+            "echo -nee 'a\\tb'",
+            "echo -nx a",
+            "echo -- a",
+            "echo - a",
+            "echo --help x",
+            "echo",
+            "echo -n",
             "printf '%s\\n' a b c",
             "printf '%d %s\\n' 1 a 2 b",
             "printf '%5d|%-5d|%05d|%+d\\n' 42 42 42 42",
