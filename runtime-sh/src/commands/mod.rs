@@ -41,6 +41,7 @@ mod grep;
 mod gzip;
 mod head;
 mod io;
+mod join;
 mod joining;
 mod ln;
 mod ls;
@@ -158,7 +159,7 @@ pub const ALL: &[(&str, Command)] = &[
     ("hostname", gnu!(system::HOSTNAME, system::hostname)),
     ("id", gnu!(system::ID, system::id)),
     ("install", gnu!(node::INSTALL, node::install)),
-    ("join", gnu!(joining::JOIN, joining::join)),
+    ("join", gnu!(join)),
     ("kill", gnu!(ps::KILL, ps::kill)),
     ("link", gnu!(ln::LINK, ln::link)),
     ("ln", gnu!(ln)),

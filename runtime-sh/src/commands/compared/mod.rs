@@ -4,6 +4,7 @@
 mod archives;
 mod faults;
 mod files;
+mod joined;
 mod lines;
 mod more;
 mod mutations;
