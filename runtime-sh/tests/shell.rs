@@ -128,6 +128,7 @@ async fn whatever_nests_deep_ends_the_script_and_not_the_server() {
         format!("echo $(({}1{}))", "(".repeat(50_000), ")".repeat(50_000)),
         format!("{}:{}", "if :; then ".repeat(50_000), "; fi".repeat(50_000)),
         format!("test {} x", " \\(".repeat(20_000)),
+        format!("expr {} x", " \\(".repeat(20_000)),
     ];
     for script in deep {
         let task = house.make(&["sh", "-c", &script]);

@@ -14,7 +14,7 @@
 //! `std::io::stdout`, block, and end the process where they fail. As libraries they would show the host to a task; as WASI programs each call
 //! would be a task with megabytes of code, without a way to start others (xargs, find -exec), and their makers build for a newer
 //! compiler than the WASI target of the distributions has. awk's crates are programs with the same ways. What is kept as libraries and does
-//! no I/O is used: regex-automata, jiff, parse_datetime.
+//! no I/O is used: regex-automata, jiff, parse_datetime, num-bigint.
 
 mod base64;
 mod basename;
@@ -33,6 +33,7 @@ mod digest;
 mod du;
 mod echo;
 mod env;
+mod expr;
 mod find;
 mod fold;
 mod glob;
@@ -147,6 +148,7 @@ pub const ALL: &[(&str, Command)] = &[
     ("egrep", gnu!(grep::PROGRAM, grep::extended)),
     ("env", gnu!(env)),
     ("expand", gnu!(fold::EXPAND, fold::expand)),
+    ("expr", gnu!(expr)),
     ("false", command!(constant::no)),
     ("fgrep", gnu!(grep::PROGRAM, grep::fixed)),
     ("find", gnu!(find)),
