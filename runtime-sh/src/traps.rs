@@ -42,6 +42,11 @@ fn own_action(signal: i32) -> Answer {
     }
 }
 
+/// Whether a signal ends what does nothing about it. 0 is none.
+pub(crate) fn ends(signal: i32) -> bool {
+    signal != 0 && signal != libc::SIGSTOP && matches!(own_action(signal), Answer::End)
+}
+
 /// The end of a task by any signal.
 pub(crate) fn end_by(signal: i32) -> Exit {
     let unknown = || Exit::killed(128 + signal, format!("killed by signal {signal}"));

@@ -177,6 +177,25 @@ async fn signals_run_traps_or_end_the_shell_by_their_number() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_runs_out_of_time_gets_a_signal_and_may_do_something_about_it() {
+    let house = House::new().await;
+    house
+        .write(
+            "/tmp/child",
+            "#!/bin/sh\ntrap 'echo told; exit 7' TERM\nwhile :; do sleep 0.01; done\n",
+            0o755,
+        )
+        .await;
+    house.write("/tmp/deaf", "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 0.01; done\n", 0o755).await;
+    let script = "timeout 0.1 ./child; echo $?; timeout --preserve-status 0.1 env A=1 ./child; echo $?
+        timeout -k 0.1 0.1 ./deaf; echo $?; timeout 0.1 xargs -n1 ./deaf </bin/ls; echo $?
+        timeout -s INT 0.1 yes | head -n 1; timeout 0.1 yes >/dev/null; echo $?; timeout 9 sh -c 'exit 3'; echo $?";
+    let ran = house.sh(script).await;
+    assert_eq!(ran.stdout, "told\n124\ntold\n7\n137\n124\ny\n124\n3\n", "{}", ran.stderr);
+    until("nothing is left", || house.table.is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn programs_are_killed_with_their_shell() {
     let house = House::new().await;
     house.write("/tmp/child", "#!/bin/sh\nsleep 1000\n", 0o755).await;

@@ -20,6 +20,7 @@ mod base64;
 mod basename;
 mod cat;
 mod chmod;
+mod cksum;
 mod cmp;
 #[cfg(test)]
 mod compared;
@@ -77,9 +78,11 @@ mod tail;
 mod tar;
 mod tee;
 mod test;
+mod timeout;
 mod times;
 mod touch;
 mod tr;
+mod tsort;
 mod uniq;
 mod walk;
 mod wc;
@@ -135,6 +138,7 @@ pub const ALL: &[(&str, Command)] = &[
     ("basename", gnu!(basename)),
     ("cat", gnu!(cat)),
     ("chmod", gnu!(chmod)),
+    ("cksum", gnu!(cksum)),
     ("cmp", gnu!(cmp)),
     ("comm", gnu!(joining::COMM, joining::comm)),
     ("cp", gnu!(cp)),
@@ -200,10 +204,12 @@ pub const ALL: &[(&str, Command)] = &[
     ("tar", gnu!(tar)),
     ("tee", gnu!(tee)),
     ("test", command!(test::test)),
+    ("timeout", gnu!(timeout)),
     ("touch", gnu!(touch)),
     ("tr", gnu!(tr)),
     ("true", command!(constant::yes)),
     ("truncate", gnu!(node::TRUNCATE, node::truncate)),
+    ("tsort", gnu!(tsort)),
     ("uname", gnu!(system::UNAME, system::uname)),
     ("unexpand", gnu!(fold::UNEXPAND, fold::unexpand)),
     ("uniq", gnu!(uniq)),
@@ -242,6 +248,11 @@ pub trait Spawn: Send + Sync {
     /// Runs a command of this crate or a program, found as the shell finds it, and waits for its end. ENOENT where there is
     /// none of the name, EACCES or ENOEXEC where it cannot be run: nothing was started then.
     fn run<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<u8>>;
+    /// [`Spawn::run`], where what runs gets signals meanwhile: a program does what it does about them, a command ends by those that
+    /// end programs.
+    fn run_signalled<'a>(&'a self, call: Call<'a>, signals: &'a mut Signals) -> BoxFuture<'a, Result<u8>> {
+        Box::pin(signalled(self.run(call), signals, |_| false))
+    }
     /// The path of the program that `name` is along `path` (as PATH is written): for which(1). What the shell itself does with
     /// a name (builtins, functions) is not asked.
     fn which<'a>(&'a self, name: &'a [u8], path: &'a [u8]) -> BoxFuture<'a, Option<Vec<u8>>>;
@@ -251,6 +262,27 @@ pub trait Spawn: Send + Sync {
     fn used_up(&self) -> bool;
     /// The permission bits that files made by the task do not get.
     fn umask(&self) -> u32;
+}
+
+/// Signals on their way to what [`Spawn::run_signalled`] runs, by their numbers.
+pub type Signals = tokio::sync::mpsc::UnboundedReceiver<i32>;
+
+/// Waits for the end of `running`, or for a signal that ends it: one that `deliver` finds nobody for.
+pub(crate) async fn signalled(
+    mut running: BoxFuture<'_, Result<u8>>,
+    signals: &mut Signals,
+    deliver: impl Fn(i32) -> bool,
+) -> Result<u8> {
+    loop {
+        let signal = tokio::select! {
+            biased;
+            ended = &mut running => return ended,
+            Some(signal) = signals.recv() => signal,
+        };
+        if !deliver(signal) && crate::traps::ends(signal) {
+            return Ok(128 + signal as u8);
+        }
+    }
 }
 
 /// What [`Spawn::run`] runs, and with what.

@@ -9,6 +9,7 @@ mod joined;
 mod lines;
 mod more;
 mod mutations;
+mod others;
 mod ranges;
 mod text;
 
@@ -16,6 +17,7 @@ use super::{Call, Env, Input, Invocation, Output, Spawn, find};
 use crate::process::Memory;
 use futures_util::future::BoxFuture;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -158,7 +160,7 @@ fn by_the_machine(dir: &Path, line: &str) -> Outcome {
         .stdin(stdin)
         .output()
         .expect("env runs");
-    let status = run.status.code().unwrap_or(255) as u8;
+    let status = run.status.code().or(run.status.signal().map(|signal| 128 + signal)).unwrap_or(255) as u8;
     Outcome { stdout: run.stdout, stderr: run.stderr, status, left: Vec::new() }
 }
 
