@@ -173,7 +173,11 @@ pub struct Output {
 
 impl Output {
     pub fn new(file: FileRef) -> Output {
-        Output { file, offset: 0, buffer: Vec::new() }
+        Output::at(file, 0)
+    }
+    /// What is written first stands at `offset`.
+    pub fn at(file: FileRef, offset: u64) -> Output {
+        Output { file, offset, buffer: Vec::new() }
     }
     pub fn file(&self) -> &FileRef {
         &self.file

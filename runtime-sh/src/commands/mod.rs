@@ -29,6 +29,7 @@ mod copy;
 mod cp;
 mod cut;
 mod date;
+mod dd;
 mod diff;
 mod digest;
 mod du;
@@ -144,6 +145,7 @@ pub const ALL: &[(&str, Command)] = &[
     ("cp", gnu!(cp)),
     ("cut", gnu!(cut)),
     ("date", gnu!(date)),
+    ("dd", gnu!(dd)),
     ("df", gnu!(du::DF, du::df)),
     ("diff", gnu!(diff)),
     ("dirname", gnu!(basename::DIRNAME, basename::dirname)),

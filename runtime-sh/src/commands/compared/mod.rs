@@ -2,6 +2,7 @@
 //! begin with the same files. What they print, their status, and what they leave behind must be the same, byte for byte.
 
 mod archives;
+mod blocks;
 mod expressions;
 mod faults;
 mod files;
