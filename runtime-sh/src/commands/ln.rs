@@ -46,6 +46,9 @@ pub(super) async fn run(call: &mut Invocation<'_>, args: Args) -> Done {
     if sources.is_empty() {
         return misused("missing file operand");
     }
+    if args.has("r") && !args.has("s") {
+        return fail("cannot do --relative without --symbolic");
+    }
     let directory = args.value("t").map(<[u8]>::to_vec);
     let (dest, given) = match directory {
         Some(directory) => (directory, true),

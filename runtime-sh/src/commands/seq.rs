@@ -41,6 +41,9 @@ fn number(text: &[u8]) -> Done<Number> {
     let Ok(shown) = std::str::from_utf8(text) else { return wrong() };
     let shown = shown.trim_start();
     let bare = shown.strip_prefix('+').unwrap_or(shown);
+    if let Some(value) = hexadecimal(bare) {
+        return Ok(Number { value: value as f64, precision: 0, whole: 0, exact: Some(value) });
+    }
     let Ok(value) = bare.parse::<f64>() else { return wrong() };
     if value.is_nan() {
         return misused(say!("invalid 'not-a-number' argument: ", quoted(text)));
@@ -57,6 +60,17 @@ fn number(text: &[u8]) -> Done<Number> {
     Ok(Number { value, precision, whole, exact: bare.parse().ok() })
 }
 
+/// A whole number in hexadecimal. Its digits are none that others are made as wide as.
+fn hexadecimal(text: &str) -> Option<i128> {
+    let (sign, size) = match text.strip_prefix('-') {
+        Some(size) => (-1, size),
+        None => (1, text),
+    };
+    let digits = size.strip_prefix("0x").or(size.strip_prefix("0X"))?;
+    let plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    if plain { i64::from_str_radix(digits, 16).ok().map(|size| sign * i128::from(size)) } else { None }
+}
+
 pub(super) async fn run(call: &mut Invocation<'_>, _none: Args) -> Done {
     // A negative number is no option.
     let number_at = call
@@ -71,6 +85,9 @@ pub(super) async fn run(call: &mut Invocation<'_>, _none: Args) -> Done {
         Ok(args) => args,
         Err(text) => return misused(text),
     };
+    if args.has("f") && args.has("w") {
+        return misused("format string may not be specified when printing equal width strings");
+    }
     let operands: Vec<Vec<u8>> = args.operands.iter().filter(|word| *word != b"--").cloned().collect();
     let (first, step, last) = match &operands[..] {
         [] => return misused("missing operand"),

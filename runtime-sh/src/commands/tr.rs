@@ -18,6 +18,19 @@ struct Array {
     bytes: Vec<u8>,
     /// Where `[x*]` stands, which fills up to the other array's length.
     fill: Option<(usize, u8)>,
+    /// What was written as a class, and where its bytes begin.
+    classes: Vec<(usize, Class)>,
+    /// The last thing in it is a class.
+    ends_in_class: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Class {
+    /// `[:upper:]` or `[:lower:]`.
+    Case,
+    Other,
+    /// `[=x=]`.
+    Equivalents,
 }
 
 /// One byte, escapes included; whether it was escaped.
@@ -53,10 +66,11 @@ fn one(text: &[u8]) -> Option<(u8, usize, bool)> {
 }
 
 fn array(text: &[u8], second: bool) -> Done<Array> {
-    let mut array = Array { bytes: Vec::new(), fill: None };
+    let mut array = Array { bytes: Vec::new(), fill: None, classes: Vec::new(), ends_in_class: false };
     let mut at = 0;
     while at < text.len() {
         let rest = &text[at..];
+        array.ends_in_class = false;
         if let [b'[', b':', inner @ ..] = rest
             && let Some(len) = inner.windows(2).position(|pair| pair == b":]")
         {
@@ -64,11 +78,15 @@ fn array(text: &[u8], second: bool) -> Done<Array> {
             let Some(class) = ByteSet::class(name) else {
                 return fail(say!("invalid character class ", quoted(name)));
             };
+            let kind = if matches!(name, b"upper" | b"lower") { Class::Case } else { Class::Other };
+            array.classes.push((array.bytes.len(), kind));
+            array.ends_in_class = true;
             array.bytes.extend((0..=255u8).filter(|b| class.contains(*b)));
             at += len + 4;
             continue;
         }
         if let [b'[', b'=', byte, b'=', b']', ..] = rest {
+            array.classes.push((array.bytes.len(), Class::Equivalents));
             array.bytes.push(*byte);
             at += 5;
             continue;
@@ -79,13 +97,14 @@ fn array(text: &[u8], second: bool) -> Done<Array> {
             && let Some(close) = rest[2 + len..].iter().position(|b| *b == b']')
             && rest[2 + len..2 + len + close].iter().all(u8::is_ascii_digit)
         {
-            if !second {
-                return fail("the [c*] repeat construct may not appear in string1");
-            }
             let digits = std::str::from_utf8(&rest[2 + len..2 + len + close]).expect("digits are ASCII");
             let count =
                 if digits.starts_with('0') { usize::from_str_radix(digits, 8) } else { digits.parse() };
             match count.unwrap_or(0) {
+                0 if !second => return fail("the [c*] repeat construct may not appear in string1"),
+                0 if array.fill.is_some() => {
+                    return fail("only one [c*] repeat construct may appear in string2");
+                }
                 0 => array.fill = Some((array.bytes.len(), byte)),
                 count => array.bytes.extend(std::iter::repeat_n(byte, count.min(256))),
             }
@@ -108,6 +127,28 @@ fn array(text: &[u8], second: bool) -> Done<Array> {
         at += len;
     }
     Ok(array)
+}
+
+/// Refuses classes in the second array that say nothing of what is to become of a byte: only case has two sides.
+fn translates(first: &Array, second: &Array, missing: usize, complement: bool) -> Done<()> {
+    let has = |class: Class| second.classes.iter().any(|(_, known)| *known == class);
+    if has(Class::Equivalents) {
+        return fail("[=c=] expressions may not appear in string2 when translating");
+    }
+    if has(Class::Other) {
+        return fail(
+            "when translating, the only character classes that may appear in\nstring2 are 'upper' and 'lower'",
+        );
+    }
+    let behind_fill = |at: usize| match second.fill {
+        Some((fill, _)) if fill <= at => at + missing,
+        _ => at,
+    };
+    let aligned = |at: usize| first.classes.contains(&(behind_fill(at), Class::Case));
+    if !complement && !second.classes.iter().all(|(at, _)| aligned(*at)) {
+        return fail("misaligned [:upper:] and/or [:lower:] construct");
+    }
+    Ok(())
 }
 
 pub(super) async fn run(call: &mut Invocation<'_>, args: Args) -> Done {
@@ -153,12 +194,17 @@ pub(super) async fn run(call: &mut Invocation<'_>, args: Args) -> Done {
     }
     if let (true, Some(second)) = (translate, &second) {
         let mut to = second.bytes.clone();
+        let missing = first.bytes.len().saturating_sub(to.len());
         if let Some((at, byte)) = second.fill {
-            let missing = first.bytes.len().saturating_sub(to.len());
             to.splice(at..at, std::iter::repeat_n(byte, missing));
         }
+        translates(&first, second, missing, args.has("c"))?;
         if args.has("t") {
             first.bytes.truncate(to.len());
+        } else if to.len() < first.bytes.len() && second.ends_in_class {
+            return fail(
+                "when translating with string1 longer than string2,\nthe latter string must not end with a character class",
+            );
         } else if let Some(last) = to.last().copied() {
             to.resize(first.bytes.len().max(to.len()), last);
         } else if !first.bytes.is_empty() {

@@ -8,6 +8,9 @@ const FILES: Look = Look { unordered: false, files: true, before: "" };
 fn files_are_copied_moved_and_removed_as_by_gnu() {
     compare(
         &[
+            "ln -r a.txt x",
+            "ln -rs a.txt x",
+            "ln -r",
             "cp a.txt copy",
             "cp a.txt dir",
             "cp a.txt b.txt dir",

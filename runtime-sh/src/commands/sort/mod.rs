@@ -94,8 +94,66 @@ fn order(args: &Args) -> Done<(Order, bool)> {
     Ok((Order { keys, separator, last_resort, reversed: whole.reversed }, unique))
 }
 
+/// Refuses `letters` where they say more than one way to compare.
+fn compatible(letters: &[u8]) -> Done<()> {
+    let ways = b"ghMn".iter().filter(|letter| letters.contains(letter)).count();
+    // What is left out, versions and chance go together.
+    let others = b"diRV".iter().any(|letter| letters.contains(letter));
+    if ways + usize::from(others) < 2 {
+        return Ok(());
+    }
+    let dictionary = letters.contains(&b'd');
+    let shown = b"dfghiMnRV".iter().filter(|b| letters.contains(b) && !(**b == b'i' && dictionary));
+    fail(say!("options '-", shown.copied().collect::<Vec<u8>>(), "' are incompatible"))
+}
+
+/// Refuses options that say two things.
+fn agreeing(args: &Args) -> Done<()> {
+    let quiet = |value: &[u8]| matches!(value, b"quiet" | b"silent");
+    let checks = args.options.iter().filter_map(|given| match (given.key, &given.value) {
+        ("check", Some(value)) if quiet(value) => Some("C"),
+        ("c" | "check", _) => Some("c"),
+        ("C", _) => Some("C"),
+        _ => None,
+    });
+    let checks: Vec<&str> = checks.collect();
+    if checks.contains(&"c") && checks.contains(&"C") {
+        return fail("options '-cC' are incompatible");
+    }
+    let mut whole = Vec::new();
+    let (mut keys, mut inherits) = (0, false);
+    for given in &args.options {
+        match (given.key, given.value.as_deref()) {
+            ("sort", Some(way)) => whole.push(match way {
+                b"general-numeric" => b'g',
+                b"human-numeric" => b'h',
+                b"month" => b'M',
+                b"numeric" => b'n',
+                b"random" => b'R',
+                _ => b'V',
+            }),
+            ("k", Some(text)) => {
+                let letters: Vec<u8> = text.iter().copied().filter(u8::is_ascii_alphabetic).collect();
+                keys += 1;
+                inherits |= letters.is_empty();
+                compatible(&letters)?;
+            }
+            (key, None) if key.len() == 1 => whole.push(key.as_bytes()[0]),
+            _ => {}
+        }
+    }
+    if keys == 0 || inherits {
+        compatible(&whole)?;
+    }
+    match checks.first() {
+        Some(check) if args.has("o") => fail(format!("options '-{check}o' are incompatible")),
+        _ => Ok(()),
+    }
+}
+
 pub(super) async fn run(call: &mut Invocation<'_>, args: Args) -> Done {
     let (order, unique) = order(&args)?;
+    agreeing(&args)?;
     let end = if args.has("z") { 0 } else { b'\n' };
     let mut files = or_stdin(&args.operands);
     if let Some(list) = args.value("files0-from") {
