@@ -87,5 +87,7 @@ fn what_gathers_lines_stops_at_the_memory_that_it_may_have() {
         assert_eq!((code, out.as_str()), (2, ""));
         assert!(err.contains("memory limit 64K reached"), "{err}");
         assert_eq!(run(&desk, "wc -l a").await.1, "5000 a\n", "what streams is not bound by it");
+        assert_eq!(run(&desk, "sed -i s/x/\\\\t/ a").await.0, 0);
+        assert_eq!(run(&desk, "expand -t 9999999999 a").await.0, 1, "a tab is as wide as memory goes");
     });
 }
