@@ -3,7 +3,7 @@
 use super::gnu::{Done, Program, fail, misused};
 use super::messages::{named, quoted, say};
 use super::options::Args;
-use super::{Invocation, Output, size, words};
+use super::{Input, Invocation, Output, size, words};
 
 pub(super) const PROGRAM: Program = Program::new(
     "[OPTION]... [FILE [PREFIX]]",
@@ -66,11 +66,9 @@ pub(super) async fn run(call: &mut Invocation<'_>, args: Args) -> Done {
             },
         }
     };
-    if args.has("n") {
-        return fail("-n is not supported: say -l or -b");
-    }
+    let chunks = args.value("n").map(Chunks::read).transpose()?;
     let (bytes, lines, packed) = (number("b", "bytes")?, number("l", "lines")?, number("C", "bytes")?);
-    if [bytes, lines, packed].iter().flatten().count() > 1 {
+    if [bytes, lines, packed].iter().flatten().count() + usize::from(chunks.is_some()) > 1 {
         return misused("cannot split in more than one way");
     }
     let length = number("a", "suffix length")?.map(|length| length.min(255) as usize);
@@ -99,6 +97,24 @@ pub(super) async fn run(call: &mut Invocation<'_>, args: Args) -> Done {
         Some(text) => size::parse(text, b"").unwrap_or(0),
         None => 0,
     };
+    if let Some(chunks) = &chunks {
+        let stat = input.file().stat().await;
+        let Some(size) = stat.ok().filter(|stat| stat.kind() == vfs::Kind::File).map(|stat| stat.size) else {
+            return fail(say!(named(path), ": cannot determine file size"));
+        };
+        // As many letters as the last name takes, and no more for another.
+        let last = if first < chunks.count { first.saturating_add(chunks.count) } else { chunks.count } - 1;
+        let needed = std::iter::successors(Some(last), |rest| Some(rest / digits)).take_while(|r| *r > 0);
+        let needed = needed.count().max(1);
+        if length.is_some_and(|length| length < needed) {
+            return fail(format!("the suffix length needs to be at least {needed}"));
+        }
+        let length = Some(length.unwrap_or(needed.max(2)));
+        let pieces = Pieces { prefix, behind, length, digits, index: first, name: Vec::new(), output: None };
+        let mut parting =
+            Parting { path, chunks, size, end, elides: args.has("e"), verbose, pieces, begun: 0 };
+        return parting.run(call, &mut input).await;
+    }
     let mut pieces = Pieces { prefix, behind, length, digits, index: first, name: Vec::new(), output: None };
     // What the current piece still takes.
     let mut left = 0;
@@ -147,6 +163,113 @@ pub(super) async fn run(call: &mut Invocation<'_>, args: Args) -> Done {
     }
     pieces.close().await?;
     Ok(0)
+}
+
+/// What -n says: so many parts, or one of them.
+struct Chunks {
+    /// Lines are kept whole.
+    lines: bool,
+    /// This one alone, on standard output; the first is 0.
+    only: Option<u64>,
+    count: u64,
+}
+
+impl Chunks {
+    fn read(text: &[u8]) -> Done<Chunks> {
+        if text.starts_with(b"r/") {
+            return fail("-n r/N is not supported");
+        }
+        let (lines, rest) = text.strip_prefix(b"l/").map_or((false, text), |rest| (true, rest));
+        let (only, count) = match rest.iter().position(|b| *b == b'/') {
+            Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
+            None => (None, rest),
+        };
+        let number = |text: &[u8], most: u64, what: &str| match size::parse(text, b"bkKMGTPE") {
+            Some(number) if (1..=most).contains(&number) => Ok(number),
+            Some(_) => fail(say!("invalid ", what, ": ", quoted(text), ": Numerical result out of range")),
+            None => fail(say!("invalid ", what, ": ", quoted(text))),
+        };
+        let count = number(count, u64::MAX, "number of chunks")?;
+        let only = only.map(|text| number(text, count, "chunk number")).transpose()?;
+        Ok(Chunks { lines, only: only.map(|only| only - 1), count })
+    }
+}
+
+/// A file of a known size on its way into so many pieces. A line belongs to the piece that its first byte falls into.
+struct Parting<'a> {
+    path: &'a [u8],
+    chunks: &'a Chunks,
+    size: u64,
+    end: u8,
+    /// Pieces without a byte are not made.
+    elides: bool,
+    verbose: bool,
+    pieces: Pieces<'a>,
+    /// Pieces that were begun, or passed over.
+    begun: u64,
+}
+
+impl Parting<'_> {
+    async fn run(&mut self, call: &mut Invocation<'_>, input: &mut Input) -> Done {
+        let last = self.chunks.count - 1;
+        let each = (self.size / self.chunks.count).max(1);
+        let (mut at, mut chunk, mut in_line) = (0u64, 0, false);
+        loop {
+            let text = match call.fill(input).await {
+                Ok([]) => break,
+                Ok(text) => text.to_vec(),
+                Err(error) => return fail(say!(named(self.path), ": ", words(&error))),
+            };
+            input.take(text.len());
+            let mut rest = text.as_slice();
+            while !rest.is_empty() {
+                if !in_line {
+                    chunk = (at / each).min(last);
+                }
+                let count = match (self.chunks.lines, chunk == last) {
+                    (true, _) => memchr::memchr(self.end, rest).map_or(rest.len(), |end| end + 1),
+                    (false, true) => rest.len(),
+                    (false, false) => {
+                        usize::try_from((chunk + 1) * each - at).unwrap_or(usize::MAX).min(rest.len())
+                    }
+                };
+                let (now, behind) = rest.split_at(count);
+                in_line = self.chunks.lines && now.last() != Some(&self.end);
+                self.put(call, chunk, now).await?;
+                at += count as u64;
+                rest = behind;
+            }
+        }
+        if !self.elides && self.chunks.only.is_none() {
+            self.begin(call, last).await?;
+        }
+        self.pieces.close().await?;
+        Ok(0)
+    }
+
+    async fn put(&mut self, call: &mut Invocation<'_>, chunk: u64, text: &[u8]) -> Done<()> {
+        match self.chunks.only {
+            Some(only) if only == chunk => Ok(call.stdout.write(text).await?),
+            Some(_) => Ok(()),
+            None => {
+                self.begin(call, chunk).await?;
+                self.pieces.write(text).await
+            }
+        }
+    }
+
+    /// Begins the pieces up to `chunk`.
+    async fn begin(&mut self, call: &mut Invocation<'_>, chunk: u64) -> Done<()> {
+        if self.elides && self.begun <= chunk {
+            self.begun = chunk;
+        }
+        while self.begun <= chunk {
+            super::turn(call.shell).await;
+            self.pieces.next(call, self.verbose).await?;
+            self.begun += 1;
+        }
+        Ok(())
+    }
 }
 
 /// The files that are made, one after the other.
