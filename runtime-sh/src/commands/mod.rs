@@ -20,6 +20,7 @@ mod base64;
 mod basename;
 mod cat;
 mod chmod;
+mod chown;
 mod cksum;
 mod cmp;
 #[cfg(test)]
@@ -138,7 +139,9 @@ pub const ALL: &[(&str, Command)] = &[
     ("base64", gnu!(base64)),
     ("basename", gnu!(basename)),
     ("cat", gnu!(cat)),
+    ("chgrp", gnu!(chown::CHGRP, chown::chgrp)),
     ("chmod", gnu!(chmod)),
+    ("chown", gnu!(chown)),
     ("cksum", gnu!(cksum)),
     ("cmp", gnu!(cmp)),
     ("comm", gnu!(joining::COMM, joining::comm)),

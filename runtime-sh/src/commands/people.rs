@@ -10,11 +10,18 @@ const MOST: usize = 1 << 20;
 pub struct People {
     users: HashMap<u32, String>,
     groups: HashMap<u32, String>,
+    /// The groups that /etc/passwd gives its users.
+    own: HashMap<String, u32>,
 }
 
 impl People {
     pub async fn read(call: &mut Invocation<'_>) -> People {
-        People { users: names(call, b"/etc/passwd").await, groups: names(call, b"/etc/group").await }
+        let mut own = HashMap::new();
+        let users = names(call, b"/etc/passwd", |name, group| {
+            own.entry(name).or_insert(group);
+        });
+        let users = users.await;
+        People { users, groups: names(call, b"/etc/group", |_, _| {}).await, own }
     }
     pub fn user(&self, uid: u32) -> String {
         self.users.get(&uid).cloned().unwrap_or_else(|| uid.to_string())
@@ -35,6 +42,10 @@ impl People {
     pub fn gid(&self, name: &[u8]) -> Option<u32> {
         number(&self.groups, name)
     }
+    /// The group that a user of this name has.
+    pub fn own_group(&self, name: &[u8]) -> Option<u32> {
+        self.own.get(std::str::from_utf8(name).ok()?).copied()
+    }
 }
 
 fn number(names: &HashMap<u32, String>, name: &[u8]) -> Option<u32> {
@@ -42,8 +53,12 @@ fn number(names: &HashMap<u32, String>, name: &[u8]) -> Option<u32> {
     known.or_else(|| std::str::from_utf8(name).ok()?.parse().ok())
 }
 
-/// The third field's names, which are the first.
-async fn names(call: &mut Invocation<'_>, path: &[u8]) -> HashMap<u32, String> {
+/// The third field's names, which are the first. Where the fourth is a number too, `with` gets it with the name.
+async fn names(
+    call: &mut Invocation<'_>,
+    path: &[u8],
+    mut with: impl FnMut(String, u32),
+) -> HashMap<u32, String> {
     let mut names = HashMap::new();
     let Ok(mut input) = call.open_file(path).await else { return names };
     let (mut line, mut read) = (Vec::new(), 0);
@@ -51,7 +66,11 @@ async fn names(call: &mut Invocation<'_>, path: &[u8]) -> HashMap<u32, String> {
         read += line.len();
         let mut fields = line.split(|b| *b == b':');
         let (Some(name), Some(id)) = (fields.next(), fields.nth(1)) else { continue };
-        if let Some(id) = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok()) {
+        let number = |field: &[u8]| std::str::from_utf8(field).ok()?.parse::<u32>().ok();
+        if let Some(id) = number(id) {
+            if let Some(next) = fields.next().and_then(number) {
+                with(String::from_utf8_lossy(name).into_owned(), next);
+            }
             names.entry(id).or_insert_with(|| String::from_utf8_lossy(name).into_owned());
         }
     }

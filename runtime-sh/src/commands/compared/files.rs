@@ -93,9 +93,10 @@ fn list(top: &Path, dir: &Path, lines: &mut Vec<String>) {
             String::new()
         };
         lines.push(format!(
-            "{name} {:o} {} {} {content}",
+            "{name} {:o} {} {}:{} {content}",
             meta.mode(),
             if meta.is_dir() { 0 } else { meta.nlink() },
+            meta.uid(),
             meta.gid()
         ));
         if meta.is_dir() {

@@ -251,3 +251,64 @@ fn files_are_copied_moved_and_removed_as_by_gnu() {
         FILES,
     );
 }
+
+#[test]
+fn owners_are_changed_as_by_gnu() {
+    // Who is no superuser may give nothing away.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    compare(
+        &[
+            "chown 5 b.txt",
+            "chown 5:6 b.txt",
+            "chown :7 b.txt",
+            "chown 5: b.txt",
+            "chown root b.txt",
+            "chown root: b.txt",
+            "chown nobody:daemon b.txt",
+            "chown x b.txt",
+            "chown :x b.txt",
+            "chown 1:x b.txt",
+            "chown",
+            "chown 5",
+            "chown 5 missing a.txt",
+            "chown -v 8 b.txt",
+            "chown -v 0 b.txt",
+            "chown -c 0 b.txt",
+            "chown -c 9 b.txt",
+            "chown -v :3 b.txt",
+            "chown -v root: b.txt",
+            "chown -v nobody: b.txt",
+            "chown -v 1:2 b.txt",
+            "chown -h 4 link",
+            "chown 4 link",
+            "chown 4 dangling",
+            "chown -h 4 dangling",
+            "chown -f 5 missing",
+            "chown -f 5 dangling",
+            "chown --reference=a.txt b.txt",
+            "chown +5 b.txt",
+            "chown : b.txt",
+            "chown '' b.txt",
+            "chown -R 5:6 dir",
+            "chown -R 5 dirlink",
+            "chown -RH 5 dirlink",
+            "chown -RL 5 other dirlink",
+            "chown 5 dirlink",
+            "chown -R --dereference 5 dir",
+            "chown -Rv 5 other",
+            "chgrp 5 b.txt",
+            "chgrp x b.txt",
+            "chgrp daemon b.txt",
+            "chgrp",
+            "chgrp 5",
+            "chgrp -v 9 b.txt",
+            "chgrp -v 0 b.txt",
+            "chgrp -R 9 dir",
+            "chgrp -h 3 link",
+            "chgrp --reference=a.txt b.txt",
+        ],
+        FILES,
+    );
+}
