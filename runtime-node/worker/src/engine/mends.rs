@@ -3,8 +3,17 @@
 //! Each names a file and what is in it exactly once; a new version of Deno in which it is not makes the build fail, so that
 //! none outlives what it mends.
 
+mod access;
+mod files;
+
 /// The end of a source's name, a text in it, and what that becomes.
-const MENDS: &[(&str, &str, &str)] = &[
+type Mend = (&'static str, &'static str, &'static str);
+
+/// In the order in which they are made: a later one finds what an earlier one left.
+const ALL: &[&[Mend]] = &[MENDS, files::MENDS, access::MENDS];
+
+/// How files, errors, threads, tests and terminals are tied to the worker's own ops and modules.
+const MENDS: &[Mend] = &[
     // unlink of an empty directory must not remove it.
     ("deno_node/fs.ts", "    Deno.removeSync(path);\n", "    core.ops.op_unlink_sync(path);\n"),
     ("deno_node/fs.ts", "    Deno.remove(path),\n", "    core.ops.op_unlink(path),\n"),
@@ -362,7 +371,7 @@ const MENDS: &[(&str, &str, &str)] = &[
 /// A mend whose text is not there exactly once.
 pub fn mend(name: &str, source: String) -> Result<String, String> {
     let mut source = source;
-    for (file, from, to) in MENDS.iter().filter(|(file, ..)| name.ends_with(file)) {
+    for (file, from, to) in ALL.iter().copied().flatten().filter(|(file, ..)| name.ends_with(file)) {
         if source.matches(from).count() != 1 {
             return Err(format!("{file}: {from:?} is not there once"));
         }
