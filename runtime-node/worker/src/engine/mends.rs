@@ -4,6 +4,7 @@
 //! none outlives what it mends.
 
 mod access;
+mod children;
 mod errors;
 mod files;
 
@@ -11,7 +12,7 @@ mod files;
 type Mend = (&'static str, &'static str, &'static str);
 
 /// In the order in which they are made: a later one finds what an earlier one left.
-const ALL: &[&[Mend]] = &[MENDS, files::MENDS, access::MENDS, errors::MENDS];
+const ALL: &[&[Mend]] = &[MENDS, files::MENDS, access::MENDS, errors::MENDS, children::MENDS];
 
 /// How files, errors, threads, tests and terminals are tied to the worker's own ops and modules.
 const MENDS: &[Mend] = &[
