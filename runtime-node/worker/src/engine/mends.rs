@@ -5,6 +5,7 @@
 
 mod access;
 mod children;
+mod context;
 mod errors;
 mod files;
 
@@ -12,7 +13,7 @@ mod files;
 type Mend = (&'static str, &'static str, &'static str);
 
 /// In the order in which they are made: a later one finds what an earlier one left.
-const ALL: &[&[Mend]] = &[MENDS, files::MENDS, access::MENDS, errors::MENDS, children::MENDS];
+const ALL: &[&[Mend]] = &[MENDS, files::MENDS, access::MENDS, errors::MENDS, children::MENDS, context::MENDS];
 
 /// How files, errors, threads, tests and terminals are tied to the worker's own ops and modules.
 const MENDS: &[Mend] = &[
