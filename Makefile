@@ -26,7 +26,7 @@ export TASKFS_GUESTS := $(CURDIR)/build/guests
 GUESTS = $(MAKE) -s --no-print-directory -C examples/guests BUILD=$(CURDIR)/build
 SKIPPED := $(CURDIR)/build/skipped.txt
 
-SCRIPTS = .ci/run $(addprefix runtime-node/worker/,build test libclang) $(wildcard mount-scripts/*.sh examples/*.sh setup/*) \
+SCRIPTS = .ci/run $(addprefix runtime-node/worker/,build test libclang workspace) $(wildcard mount-scripts/*.sh examples/*.sh setup/*) \
 	$(addprefix tests/qemu/,init run-script hostsh unix-relay) tests/soak/run $(wildcard tests/soak/parts/*) \
 	$(addprefix fuzz/,run miri sanitize planted threads/run)
 
