@@ -42,7 +42,13 @@ function denoWriteFileErrorToNodeError(
         "  const err: any = new Error(message);\n  err.errno = ctx.errno;\n  err.code = code;\n\n  \
          for (const prop of new SafeArrayIterator(ObjectKeys(ctx))) {\n    if (prop === \"message\" || prop === \"path\"",
     ),
-    // How an error is turned into text is no property to be shown.
+    // How an error is turned into text, and its kind, are no properties to be shown.
+    (
+        "deno_node/internal/errors.ts",
+        "    this.code = code;\n    this.name = name;\n    this.stack = this.stack &&\n",
+        "    this.code = code;\n    Object.defineProperty(this, \"name\", { value: name, writable: true, configurable: true });\n    \
+         this.stack = this.stack &&\n",
+    ),
     (
         "deno_node/internal/errors.ts",
         "    ObjectSetPrototypeOf(this, SyntaxErrorPrototype);\n    this.toString = function () {\n      return `${this.name} [${this.code}]: ${this.message}`;\n    };\n",
