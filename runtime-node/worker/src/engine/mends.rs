@@ -8,12 +8,14 @@ mod children;
 mod context;
 mod errors;
 mod files;
+mod values;
 
 /// The end of a source's name, a text in it, and what that becomes.
 type Mend = (&'static str, &'static str, &'static str);
 
 /// In the order in which they are made: a later one finds what an earlier one left.
-const ALL: &[&[Mend]] = &[MENDS, files::MENDS, access::MENDS, errors::MENDS, children::MENDS, context::MENDS];
+const ALL: &[&[Mend]] =
+    &[MENDS, files::MENDS, access::MENDS, errors::MENDS, children::MENDS, context::MENDS, values::MENDS];
 
 /// How files, errors, threads, tests and terminals are tied to the worker's own ops and modules.
 const MENDS: &[Mend] = &[
