@@ -45,10 +45,18 @@ const MENDS: &[Mend] = &[
     (
         "internal/fs/stat_utils.ts",
         "export type statOptions = {\n",
-        "const figures = new Float64Array(14);\n\
-         export function statNow(path, follow) {\n  const errno = core.ops.op_stat_now(path, follow, figures);\n  \
-         if (errno !== 0) return errno;\n  const [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = figures;\n  \
-         return new Stats(a, b, c, d, e, f, g, h, i, j, k, l, m, n);\n}\n\
+        "const figures = new Float64Array(14);\nconst whole = new BigInt64Array(14);\n\
+         const bytes = new Uint8Array(whole.buffer);\n\
+         const made = (Kind, [a, b, c, d, e, f, g, h, i, j, k, l, m, n]) => new Kind(a, b, c, d, e, f, g, h, i, j, k, l, m, n);\n\
+         const told = (errno, exactly) => errno !== 0 ? errno : exactly ? made(BigIntStats, whole) : made(Stats, figures);\n\
+         const read = ({ buffer }, exactly) => \
+         exactly ? made(BigIntStats, new BigInt64Array(buffer)) : made(Stats, new Float64Array(buffer));\n\
+         export function statNow(path, follow, exactly) {\n  return told(exactly ? core.ops.op_stat_exactly(path, follow, bytes) \
+         : core.ops.op_stat_now(path, follow, figures), exactly);\n}\n\
+         export function fstatNow(fd, exactly) {\n  return told(exactly ? core.ops.op_fstat_exactly(fd, bytes) \
+         : core.ops.op_fstat_now(fd, figures), exactly);\n}\n\
+         export async function statLater(path, follow, exactly) {\n  return read(await core.ops.op_stat(path, follow, exactly), exactly);\n}\n\
+         export async function fstatLater(fd, exactly) {\n  return read(await core.ops.op_fstat(fd, exactly), exactly);\n}\n\
          export type statOptions = {\n",
     ),
     (
@@ -59,23 +67,23 @@ const MENDS: &[Mend] = &[
     (
         "deno_node/fs.ts",
         "  convertFileInfoToStats,\n} = core.createLazyLoader(\"ext:deno_node/internal/fs/stat_utils.ts\")();",
-        "  convertFileInfoToStats,\n  statNow,\n} = core.createLazyLoader(\"ext:deno_node/internal/fs/stat_utils.ts\")();",
+        "  convertFileInfoToStats,\n  statLater,\n  statNow,\n} = core.createLazyLoader(\"ext:deno_node/internal/fs/stat_utils.ts\")();",
     ),
     (
         "deno_node/fs.ts",
         "  path = getValidatedPathToString(path);\n\n  try {\n    const origin = Deno.statSync(path);",
-        "  path = getValidatedPathToString(path);\n\n  if (!options?.bigint) {\n    const stats = statNow(path, true);\n    \
-         if (typeof stats !== \"number\") return stats;\n    \
-         if (stats === 2 && options?.throwIfNoEntry === false) return;\n    \
-         throw uvException({ errno: -stats, syscall: \"stat\", path });\n  }\n  try {\n    \
+        "  path = getValidatedPathToString(path);\n\n  const stats = statNow(path, true, !!options?.bigint);\n  \
+         if (typeof stats !== \"number\") return stats;\n  \
+         if (stats === 2 && options?.throwIfNoEntry === false) return;\n  \
+         throw uvException({ errno: -stats, syscall: \"stat\", path });\n  try {\n    \
          const origin = Deno.statSync(path);",
     ),
     (
         "deno_node/_fs/_fs_lstat.ts",
         "  try {\n    const origin = Deno.lstatSync(validatedPath);",
-        "  if (!options?.bigint) {\n    const stats = lazyStatUtils().statNow(validatedPath, false);\n    \
-         if (typeof stats !== \"number\") return stats;\n    \
-         if (stats === 2 && options?.throwIfNoEntry === false) return;\n  }\n  try {\n    \
+        "  const stats = lazyStatUtils().statNow(validatedPath, false, !!options?.bigint);\n  \
+         if (typeof stats !== \"number\") return stats;\n  \
+         if (stats === 2 && options?.throwIfNoEntry === false) return;\n  try {\n    \
          const origin = Deno.lstatSync(validatedPath);",
     ),
     // mkdir with `recursive` knows itself what it made.
@@ -367,6 +375,29 @@ const MENDS: &[Mend] = &[
         "throw new Error(`A file exists at the destination: ${destStr}`);",
         "const error = new Error(`EEXIST: file already exists, copyfile '${srcStr}' -> '${destStr}'`); \
          throw Object.assign(error, { errno: -17, code: 'EEXIST', syscall: 'copyfile', path: srcStr, dest: destStr });",
+    ),
+    // The same for who waits for it, and for open files.
+    (
+        "deno_node/fs.ts",
+        "    Deno.stat(path),\n    (stat) => callback(null, CFISBIS(stat, options.bigint)),\n",
+        "    statLater(path, true, !!options?.bigint),\n    (stat) => callback(null, stat),\n",
+    ),
+    (
+        "deno_node/_fs/_fs_lstat.ts",
+        "    Deno.lstat(validatedPath),\n    (stat) => callback(null, lazyStatUtils().CFISBIS(stat, options.bigint)),\n",
+        "    lazyStatUtils().statLater(validatedPath, false, !!options?.bigint),\n    (stat) => callback(null, stat),\n",
+    ),
+    (
+        "deno_node/_fs/_fs_fstat.ts",
+        "    op_node_fs_fstat(fd),\n    (stat) =>\n      callback(\n        null,\n        \
+         lazyStatUtils().CFISBIS(nodeFsStatToFileInfo(stat), options.bigint),\n      ),\n",
+        "    lazyStatUtils().fstatLater(fd, !!options?.bigint),\n    (stat) => callback(null, stat),\n",
+    ),
+    (
+        "deno_node/_fs/_fs_fstat.ts",
+        "  try {\n    const stat = op_node_fs_fstat_sync(fd);",
+        "  const stats = lazyStatUtils().fstatNow(fd, !!options?.bigint);\n  \
+         if (typeof stats !== \"number\") return stats;\n  try {\n    const stat = op_node_fs_fstat_sync(fd);",
     ),
 ];
 

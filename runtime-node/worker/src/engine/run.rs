@@ -17,7 +17,7 @@ use crate::ops::{Channel, MODE, Names, Place, Task};
 use deno_core::error::{CoreError, CoreErrorKind, JsError};
 use deno_core::stats::{RuntimeActivity, RuntimeActivityStatsFilter};
 use deno_core::{DetachedBuffer, JsRuntime, ModuleId, RuntimeOptions, serde_v8, v8};
-use deno_io::fs::{File, FileResource};
+use deno_io::fs::FileResource;
 use deno_node::ops::worker_threads::ResolvedResourceLimits;
 use deno_os::ExitCode;
 use deno_permissions::{Permissions, PermissionsContainer, RuntimePermissionDescriptorParser};
@@ -478,7 +478,7 @@ impl Worker {
             let state = js.op_state();
             let mut state = state.borrow_mut();
             for (fd, file) in task.stdio.iter().enumerate() {
-                let file: Rc<dyn File> = Rc::new(file.clone());
+                let file = file.clone().as_denos();
                 state.borrow_mut::<deno_io::FdTable>().register(fd as i32, file.clone());
                 state.resource_table.add(FileResource::new(file, format!("fd {fd}")));
             }

@@ -44,12 +44,15 @@ impl Meta {
         self.0.mode.is_dir()
     }
 
+    fn birth(&self) -> Time {
+        if self.0.valid.contains(AttrMask::BTIME) { self.0.btime } else { self.0.ctime }
+    }
+
     /// dev, mode, nlink, uid, gid, rdev, blksize, ino, size, blocks, and the times of access, of change of the data and of the
     /// attributes, and of birth in milliseconds.
     pub fn figures(&self) -> [f64; 14] {
         let attr = &self.0;
-        let millis = |time| millis(time).unwrap_or_default() as f64;
-        let birth = if attr.valid.contains(AttrMask::BTIME) { attr.btime } else { attr.ctime };
+        let millis = |time: Time| time.sec as i64 as f64 * 1e3 + time.nsec as f64 / 1e6;
         [
             1.0,
             attr.mode.0.into(),
@@ -64,7 +67,29 @@ impl Meta {
             millis(attr.atime),
             millis(attr.mtime),
             millis(attr.ctime),
-            millis(birth),
+            millis(self.birth()),
+        ]
+    }
+
+    /// The same in whole numbers, the times in nanoseconds.
+    pub fn whole_figures(&self) -> [i64; 14] {
+        let attr = &self.0;
+        let nanos = |time: Time| (time.sec as i64).wrapping_mul(1_000_000_000).wrapping_add(time.nsec as i64);
+        [
+            1,
+            attr.mode.0.into(),
+            attr.nlink as i64,
+            attr.uid.0.into(),
+            attr.gid.0.into(),
+            attr.rdev as i64,
+            attr.blksize as i64,
+            attr.qid.path as i64,
+            attr.size as i64,
+            attr.blocks as i64,
+            nanos(attr.atime),
+            nanos(attr.mtime),
+            nanos(attr.ctime),
+            nanos(self.birth()),
         ]
     }
 
@@ -78,11 +103,7 @@ impl Meta {
             size: attr.size,
             mtime: millis(attr.mtime),
             atime: millis(attr.atime),
-            birthtime: if attr.valid.contains(AttrMask::BTIME) {
-                millis(attr.btime)
-            } else {
-                millis(attr.ctime)
-            },
+            birthtime: millis(self.birth()),
             ctime: millis(attr.ctime),
             dev: 1,
             ino: Some(attr.qid.path),
@@ -148,6 +169,7 @@ impl Tree {
     }
 
     pub async fn set(&self, path: &Path, follow: Follow, change: Change) -> io::Result<()> {
+        self.must_lead_there(path).await?;
         let reached = self
             .at(path, follow, Keep::No, &|batch, fid| batch.push(&Tmessage::Setattr { fid, attr: change.0 }))
             .await?;

@@ -1,7 +1,7 @@
 //! Names made, moved and removed.
 
 use super::Tree;
-use super::walk::{Follow, Keep, Step, Walks, errno, path_of};
+use super::walk::{Ending, Follow, Keep, Step, Walks, errno, path_of};
 use crate::link::{Batch, Handle, TASK, unexpected};
 use nine::wire::{DirEntryKind, Fid, Gid, Mode, Name, NamesBuf, QidKind, Rmessage, Tmessage, UnlinkFlags};
 use std::ffi::OsString;
@@ -12,22 +12,34 @@ use std::path::{Path, PathBuf};
 /// How many requests of one kind go out together.
 const TOGETHER: usize = 256;
 
+/// Whether a path has no name that anything could be made or removed by; it leads to a directory, then.
+fn is_nameless(error: &io::Error, path: &Path) -> bool {
+    let has_name = matches!(Ending::of(path), Ending::Name | Ending::Slash);
+    !has_name && error.raw_os_error() == Some(libc::EBUSY)
+}
+
+/// What was to be made is there, where it has no name.
+fn exists(error: io::Error, path: &Path) -> io::Error {
+    if is_nameless(&error, path) { errno(libc::EEXIST) } else { error }
+}
+
 impl Tree {
     pub async fn mkdir(&self, path: &Path, mode: u32) -> io::Result<()> {
-        let mode = self.masked(mode);
+        let mode = self.masked(mode & 0o1777);
         let made = self
             .beside(path, Keep::No, &|batch, dfid, name| {
                 batch.push(&Tmessage::Mkdir { dfid, name: Name(name), mode, gid: Gid::NONE });
             })
             .await;
-        match made {
-            Err(e) if e.raw_os_error() == Some(libc::EBUSY) => Err(errno(libc::EEXIST)),
-            made => made?.0.replies[0].done(),
-        }
+        made.map_err(|e| exists(e, path))?.0.replies[0].done()
     }
 
     /// With every directory above it that is missing; one that is there is fine. Gives the first that was made.
     pub async fn mkdir_all(&self, path: &Path, mode: u32) -> io::Result<Option<PathBuf>> {
+        // The directory of a path that is one name: where we are.
+        if path.as_os_str().is_empty() {
+            return Ok(None);
+        }
         let names = self.names(path).await?;
         if let Some(made) = self.mkdir_each(&names, mode).await? {
             return Ok(made.map(|at| path_of(&names[..=at])));
@@ -44,7 +56,12 @@ impl Tree {
         let mut dfid = TASK;
         for (name, fid) in names.iter().zip(&fids) {
             let walked = NamesBuf::new([name]).map_err(|_| errno(libc::ENAMETOOLONG))?;
-            batch.push(&Tmessage::Mkdir { dfid, name: Name(name), mode: self.masked(mode), gid: Gid::NONE });
+            batch.push(&Tmessage::Mkdir {
+                dfid,
+                name: Name(name),
+                mode: self.masked(mode & 0o1777),
+                gid: Gid::NONE,
+            });
             batch.push(&Tmessage::Walk { fid: dfid, newfid: *fid, names: walked.as_names() });
             dfid = *fid;
         }
@@ -113,11 +130,38 @@ impl Tree {
     }
 
     pub async fn unlink(&self, path: &Path) -> io::Result<()> {
-        self.unlink_at(path, UnlinkFlags::empty()).await
+        if Ending::of(path) == Ending::Slash {
+            let is_dir = self.stat_named(path).await?.is_dir();
+            return Err(errno(if is_dir { libc::EISDIR } else { libc::ENOTDIR }));
+        }
+        match self.unlink_at(path, UnlinkFlags::empty()).await {
+            Err(e) if is_nameless(&e, path) => Err(errno(libc::EISDIR)),
+            done => done,
+        }
     }
 
     pub async fn rmdir(&self, path: &Path) -> io::Result<()> {
-        self.unlink_at(path, UnlinkFlags::REMOVEDIR).await
+        match (self.unlink_at(path, UnlinkFlags::REMOVEDIR).await, Ending::of(path)) {
+            (Err(e), Ending::Dot) if is_nameless(&e, path) => Err(errno(libc::EINVAL)),
+            (Err(e), Ending::Above) if is_nameless(&e, path) => Err(errno(libc::ENOTEMPTY)),
+            (done, _) => done,
+        }
+    }
+
+    /// What has the path's last name, also where slashes follow it.
+    async fn stat_named(&self, path: &Path) -> io::Result<super::Meta> {
+        let path = path.as_os_str().as_bytes();
+        let end = path.iter().rposition(|b| *b != b'/').map_or(0, |last| last + 1);
+        self.stat(Path::new(std::ffi::OsStr::from_bytes(&path[..end])), Follow::No).await
+    }
+
+    /// That nothing but a directory is made by a name with a slash behind it.
+    async fn must_be_no_dir(&self, path: &Path) -> io::Result<()> {
+        if Ending::of(path) == Ending::Slash {
+            self.stat_named(path).await?;
+            return Err(errno(libc::EEXIST));
+        }
+        Ok(())
     }
 
     /// A file, a link or an empty directory; with `all`, a directory and what is in it.
@@ -171,7 +215,12 @@ impl Tree {
     }
 
     pub async fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        if self.rename_at_once(from, to).await? {
+        let endings = [Ending::of(from), Ending::of(to)];
+        if endings.contains(&Ending::Slash) && !self.stat_named(from).await?.is_dir() {
+            return Err(errno(libc::ENOTDIR));
+        }
+        let are_names = endings.iter().all(|ending| matches!(ending, Ending::Name | Ending::Slash));
+        if are_names && self.rename_at_once(from, to).await? {
             return Ok(());
         }
         let (old, oldname) = self.parent(from).await?;
@@ -216,23 +265,25 @@ impl Tree {
     pub async fn link_file(&self, from: &Path, to: &Path) -> io::Result<()> {
         let file = self.at(from, Follow::No, Keep::Yes, &|_, _| {}).await?.handle();
         let fid = file.fid();
-        let (reached, _) = self
+        self.must_be_no_dir(to).await?;
+        let made = self
             .beside(to, Keep::No, &|batch: &mut Batch, dfid: Fid, name: &[u8]| {
                 batch.push(&Tmessage::Link { dfid, fid, name: Name(name) });
             })
-            .await?;
-        reached.replies[0].done()
+            .await;
+        made.map_err(|e| exists(e, to))?.0.replies[0].done()
     }
 
     pub async fn symlink(&self, target: &Path, path: &Path) -> io::Result<()> {
         let target = target.as_os_str().as_bytes();
-        let (reached, _) = self
+        self.must_be_no_dir(path).await?;
+        let made = self
             .beside(path, Keep::No, &|batch, dfid, name| {
                 let (name, target, gid) = (Name(name), Name(target), Gid::NONE);
                 batch.push(&Tmessage::Symlink { dfid, name, target, gid });
             })
-            .await?;
-        reached.replies[0].done()
+            .await;
+        made.map_err(|e| exists(e, path))?.0.replies[0].done()
     }
 
     pub async fn read_link(&self, path: &Path) -> io::Result<PathBuf> {

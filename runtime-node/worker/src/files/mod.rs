@@ -9,6 +9,7 @@ mod change;
 mod list;
 mod open;
 mod open_file;
+mod ours;
 mod sys;
 mod system;
 mod walk;

@@ -1,6 +1,7 @@
 //! Opening files, and reading or writing whole ones: for a file that one message can carry, in one round trip.
 
-use super::walk::{Follow, Keep, Reached, Step, errno};
+use super::attr::Change;
+use super::walk::{Ending, Follow, Keep, Reached, Step, errno};
 use super::{Meta, OpenFile, Tree, attr};
 use crate::link::{Batch, Frame, Handle, unexpected};
 use deno_fs::OpenOptions;
@@ -60,6 +61,9 @@ impl Tree {
         let handle = if how.flags.contains(OpenFlags::CREAT) {
             self.create(path, how).await?
         } else {
+            if how.flags.contains(OpenFlags::TRUNC) {
+                self.must_lead_there(path).await?;
+            }
             let reached = self
                 .at(path, how.follow(), Keep::Yes, &|batch, fid| {
                     batch.push(&Tmessage::Lopen { fid, flags: how.flags });
@@ -71,7 +75,7 @@ impl Tree {
             reached.reply()?;
             reached.handle()
         };
-        Ok(OpenFile::new(handle, path.to_path_buf(), how.flags))
+        Ok(OpenFile::new(handle, self.cwd().join(path), how.flags))
     }
 
     /// Opens the file, which is made if it is not there.
@@ -88,11 +92,15 @@ impl Tree {
         keep: Keep,
         then: &dyn Fn(&mut Batch, Fid),
     ) -> io::Result<Reached> {
-        if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
-            return Err(errno(libc::EISDIR));
+        if how.flags.contains(OpenFlags::DIRECTORY) {
+            return Err(errno(libc::EINVAL));
         }
         let mut path = path.to_path_buf();
         for _ in 0..40 {
+            if Ending::of(&path) == Ending::Slash {
+                self.beside(&path, Keep::No, &|_, _, _| {}).await?;
+                return Err(errno(libc::EISDIR));
+            }
             let asked = self
                 .beside(&path, keep, &|batch, fid, name| {
                     let (name, flags, gid) = (Name(name), how.flags, Gid::NONE);
@@ -101,7 +109,11 @@ impl Tree {
                 })
                 .await;
             let (mut reached, name) = match asked {
-                Err(e) if e.raw_os_error() == Some(libc::EBUSY) => return Err(errno(libc::EISDIR)),
+                // A directory that has no name of its own here.
+                Err(e) if e.raw_os_error() == Some(libc::EBUSY) => {
+                    let is_new = how.flags.contains(OpenFlags::EXCL);
+                    return Err(errno(if is_new { libc::EEXIST } else { libc::EISDIR }));
+                }
                 other => other?,
             };
             let refused = match reached.replies[0].done() {
@@ -237,18 +249,27 @@ impl Tree {
         file.write_from(written as u64, &data[written..]).await
     }
 
-    /// Copies one file's contents, and its permissions if the other is new.
+    /// Copies one file's contents and its permissions, which the umask has no part in.
     pub async fn copy_file(&self, from: &Path, to: &Path) -> io::Result<()> {
         let (meta, handle, first, _) = self.begin_to_read(Step::Together, from).await?;
         let data = first?;
-        let flags = OpenFlags::WRONLY | OpenFlags::CREAT | OpenFlags::TRUNC;
-        let how = Opening { flags, mode: meta.0.mode.permissions() };
+        let mode = meta.0.mode.permissions();
+        let how = Opening { flags: OpenFlags::WRONLY | OpenFlags::CREAT, mode };
         if is_whole(&meta, &data) {
             handle.clunk_later();
-            return self.create_and_write(to, how, &data).await?;
+            return self.create_as_copy(to, how, &data).await;
         }
         let source = OpenFile::new(handle, from.to_path_buf(), OpenFlags::empty());
+        // Not cut before it is known to be another file.
         let target = self.open(to, how).await?;
+        let old = target.meta().await?;
+        if old.0.qid.path == meta.0.qid.path {
+            return Ok(());
+        }
+        if old.kind() == Mode::REGULAR {
+            target.set(Change::size(0)).await?;
+            target.set(Change::mode(mode)).await?;
+        }
         target.write_from(0, &data).await?;
         let mut offset = data.len() as u64;
         let mut buf = vec![0; self.link().chunk()];
@@ -260,5 +281,33 @@ impl Tree {
             target.write_from(offset, &buf[..n]).await?;
             offset += n as u64;
         }
+    }
+
+    /// A file of `data`, which one message carries, with the permissions of `how` also where it was there.
+    async fn create_as_copy(&self, path: &Path, how: Opening, data: &[u8]) -> io::Result<()> {
+        let how = Opening { flags: how.flags | OpenFlags::TRUNC, ..how };
+        let keep = if data.len() <= libc::PIPE_BUF { Keep::No } else { Keep::Yes };
+        let reached = self
+            .create_and(path, how, keep, &|batch, fid| {
+                batch.push(&Tmessage::Setattr { fid, attr: Change::mode(how.mode).0 });
+                batch.push(&attr::ask(fid));
+                if !data.is_empty() {
+                    batch.push(&Tmessage::Write { fid, offset: 0, data: Data(data) });
+                }
+            })
+            .await?;
+        // What is no stored file may have permissions that nobody changes.
+        if attr::said(&reached.replies[1])?.kind() == Mode::REGULAR {
+            reached.replies[0].done()?;
+        }
+        let written = match reached.replies.get(2).map(Frame::reply).transpose()? {
+            None => return Ok(()),
+            Some(Rmessage::Write { count }) => count as usize,
+            Some(other) => return Err(unexpected(&other)),
+        };
+        if written >= data.len() {
+            return Ok(());
+        }
+        self.write_rest(path, how, reached.handle, data, written).await
     }
 }

@@ -6,7 +6,8 @@ use crate::link::{Handle, Sent, now, unexpected};
 use deno_core::{BufMutView, BufView, ResourceHandleFd, WriteOutcome};
 use deno_io::fs::{File, FsError, FsResult, FsStat};
 use nine::wire::{
-    Data, Fid, FsyncKind, Later, LockFlags, LockKind, LockStatus, LockedRange, OpenFlags, Rmessage, Tmessage,
+    Data, Fid, FsyncKind, Later, LockFlags, LockKind, LockStatus, LockedRange, Mode, OpenFlags, Rmessage,
+    Tmessage,
 };
 use std::borrow::Cow;
 use std::io;
@@ -21,17 +22,36 @@ pub struct OpenFile {
     handle: Arc<Handle>,
     path: PathBuf,
     flags: OpenFlags,
-    at: Arc<AtomicU64>,
+    position: Arc<Position>,
+}
+
+/// Where the next read or write without a position begins.
+#[derive(Default)]
+struct Position {
+    at: AtomicU64,
+    /// Held by a read that waits in the runtime, so that the next begins where it ends. Who is blocked does not wait for it, for
+    /// it is this thread that has to go on with the read; that one finds the position elsewhere, then, and reads again.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Position {
+    fn get(&self) -> u64 {
+        self.at.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, at: u64) {
+        self.at.store(at, Ordering::Relaxed);
+    }
 }
 
 impl OpenFile {
     pub(super) fn new(handle: Handle, path: PathBuf, flags: OpenFlags) -> OpenFile {
-        OpenFile { handle: Arc::new(handle), path, flags, at: Arc::default() }
+        OpenFile { handle: Arc::new(handle), path, flags, position: Arc::default() }
     }
 
     /// A standard file, which the control tree has opened.
     pub fn stdio(handle: Handle, flags: OpenFlags) -> OpenFile {
-        OpenFile { handle: Arc::new(handle), path: PathBuf::new(), flags, at: Arc::default() }
+        OpenFile { handle: Arc::new(handle), path: PathBuf::new(), flags, position: Arc::default() }
     }
 
     fn fid(&self) -> Fid {
@@ -83,6 +103,9 @@ impl OpenFile {
         if !self.flags.writes() {
             return Err(errno(libc::EBADF));
         }
+        if data.is_empty() {
+            return Ok(0);
+        }
         let data = Data(&data[..data.len().min(self.handle.link().chunk())]);
         let frame = self.handle.link().ask(&Tmessage::Write { fid: self.fid(), offset, data }).await?;
         match frame.reply()? {
@@ -105,14 +128,24 @@ impl OpenFile {
     }
 
     async fn read_on(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let n = self.read_at(self.at.load(Ordering::Relaxed), buf).await?;
-        self.at.fetch_add(n as u64, Ordering::Relaxed);
-        Ok(n)
+        loop {
+            let at = self.position.get();
+            let n = self.read_at(at, buf).await?;
+            // Of what has no positions nothing comes a second time.
+            if self.position.get() == at || self.meta().await.is_ok_and(|meta| meta.kind() != Mode::REGULAR) {
+                self.position.set(at + n as u64);
+                return Ok(n);
+            }
+        }
     }
 
     async fn write_on(&self, data: &[u8]) -> io::Result<usize> {
-        let n = self.write_at(self.at.load(Ordering::Relaxed), data).await?;
-        self.at.fetch_add(n as u64, Ordering::Relaxed);
+        let n = self.write_at(self.position.get(), data).await?;
+        if self.flags.reads() && self.flags.contains(OpenFlags::APPEND) {
+            self.position.set(self.meta().await?.0.size);
+        } else {
+            self.position.at.fetch_add(n as u64, Ordering::Relaxed);
+        }
         Ok(n)
     }
 
@@ -128,12 +161,14 @@ impl OpenFile {
 
     async fn read_rest(&self) -> io::Result<Vec<u8>> {
         let mut data = Vec::new();
-        self.read_to_end(self.at.load(Ordering::Relaxed), &mut data).await?;
-        self.at.fetch_add(data.len() as u64, Ordering::Relaxed);
+        let at = self.position.get();
+        self.read_to_end(at, &mut data).await?;
+        self.position.set(at + data.len() as u64);
         Ok(data)
     }
 
-    pub(super) async fn meta(&self) -> io::Result<super::Meta> {
+    /// fstat(2).
+    pub async fn meta(&self) -> io::Result<super::Meta> {
         attr::said(&self.handle.link().ask(&attr::ask(self.fid())).await?)
     }
 
@@ -141,14 +176,22 @@ impl OpenFile {
         self.handle.link().ask(&Tmessage::Setattr { fid: self.fid(), attr: change.0 }).await?.done()
     }
 
+    /// ftruncate(2).
+    async fn cut(&self, len: u64) -> io::Result<()> {
+        if !self.flags.writes() {
+            return Err(errno(libc::EINVAL));
+        }
+        self.set(Change::size(len)).await
+    }
+
     async fn seek(&self, to: io::SeekFrom) -> io::Result<u64> {
         let (base, by) = match to {
             io::SeekFrom::Start(at) => (0, i64::try_from(at).map_err(|_| errno(libc::EINVAL))?),
-            io::SeekFrom::Current(by) => (self.at.load(Ordering::Relaxed) as i64, by),
+            io::SeekFrom::Current(by) => (self.position.get() as i64, by),
             io::SeekFrom::End(by) => (self.meta().await?.0.size as i64, by),
         };
         let at = base.checked_add(by).filter(|at| *at >= 0).ok_or_else(|| errno(libc::EINVAL))?;
-        self.at.store(at as u64, Ordering::Relaxed);
+        self.position.set(at as u64);
         Ok(at as u64)
     }
 
@@ -186,6 +229,7 @@ impl File for OpenFile {
     }
 
     async fn read_byob(self: Rc<Self>, mut buf: BufMutView) -> FsResult<(usize, BufMutView)> {
+        let _turn = self.position.turn.lock().await;
         let n = self.read_on(&mut buf).await?;
         Ok((n, buf))
     }
@@ -216,6 +260,7 @@ impl File for OpenFile {
     }
 
     async fn read_all_async(self: Rc<Self>) -> FsResult<Cow<'static, [u8]>> {
+        let _turn = self.position.turn.lock().await;
         Ok(self.read_rest().await?.into())
     }
 
@@ -296,11 +341,11 @@ impl File for OpenFile {
     }
 
     fn truncate_sync(self: Rc<Self>, len: u64) -> FsResult<()> {
-        Ok(now(self.set(Change::size(len)))?)
+        Ok(now(self.cut(len))?)
     }
 
     async fn truncate_async(self: Rc<Self>, len: u64) -> FsResult<()> {
-        Ok(self.set(Change::size(len)).await?)
+        Ok(self.cut(len).await?)
     }
 
     fn utime_sync(

@@ -3,13 +3,26 @@
 use super::Tree;
 use crate::link::{Batch, Frame, Handle, Link, TASK, unexpected};
 use nine::wire::{Fid, MAX_NAMES, NamesBuf, Qid, QidKind, Rmessage, Tmessage};
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-/// Linux's MAXSYMLINKS.
-const MOST_LINKS: usize = 40;
+/// How many links one path may lead through: Linux's MAXSYMLINKS.
+struct Links(Cell<usize>);
+
+impl Links {
+    fn most() -> Links {
+        Links(Cell::new(40))
+    }
+
+    fn follow_one(&self) -> io::Result<()> {
+        let left = self.0.get().checked_sub(1).ok_or_else(|| errno(libc::ELOOP))?;
+        self.0.set(left);
+        Ok(())
+    }
+}
 
 /// What a symbolic link at a path's end stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,6 +73,10 @@ impl Reached {
         self.replies.first().ok_or(io::ErrorKind::UnexpectedEof)?.reply()
     }
 
+    fn a_dir(self) -> io::Result<Reached> {
+        if self.kind.contains(QidKind::DIR) { Ok(self) } else { Err(errno(libc::ENOTDIR)) }
+    }
+
     pub fn handle(self) -> Handle {
         self.handle.expect("kept as the caller asked")
     }
@@ -75,6 +92,40 @@ pub(super) fn path_of(names: &[Vec<u8>]) -> PathBuf {
         path.push(b'/');
     }
     OsString::from_vec(path).into()
+}
+
+/// What a path ends in, where that says more than its last name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ending {
+    /// A name that may be of anything.
+    Name,
+    /// A name and a `/`: a directory.
+    Slash,
+    /// `.`: a directory, which cannot be made or removed by this name.
+    Dot,
+    /// `..`, likewise.
+    Above,
+    /// Nothing but slashes.
+    Root,
+}
+
+impl Ending {
+    pub fn of(path: &Path) -> Ending {
+        let path = path.as_os_str().as_bytes();
+        let end = path.iter().rposition(|b| *b != b'/').map_or(0, |last| last + 1);
+        match path[..end].rsplit(|b| *b == b'/').next() {
+            Some(b".") => Ending::Dot,
+            Some(b"..") => Ending::Above,
+            Some(b"") | None if !path.is_empty() => Ending::Root,
+            _ if end < path.len() => Ending::Slash,
+            _ => Ending::Name,
+        }
+    }
+
+    /// It is followed, and has to be a directory.
+    fn is_of_dir(self) -> bool {
+        matches!(self, Ending::Slash | Ending::Dot)
+    }
 }
 
 pub(super) fn errno(number: i32) -> io::Error {
@@ -102,17 +153,24 @@ impl Tree {
         keep: Keep,
         then: &dyn Fn(&mut Batch, Fid),
     ) -> io::Result<Reached> {
-        let is_dir_name = path.as_os_str().as_bytes().ends_with(b"/");
-        let names = self.names(path).await?;
-        let follow = if is_dir_name { Follow::Yes } else { follow };
-        let reached = self.reach(step, names, follow, keep, then).await?;
-        if is_dir_name && !reached.kind.contains(QidKind::DIR) {
-            return Err(errno(libc::ENOTDIR));
-        }
-        Ok(reached)
+        let links = Links::most();
+        let is_of_dir = Ending::of(path).is_of_dir();
+        let names = self.names_within(&links, path).await?;
+        let follow = if is_of_dir { Follow::Yes } else { follow };
+        let reached = self.reach(&links, step, names, follow, keep, then).await?;
+        if is_of_dir { reached.a_dir() } else { Ok(reached) }
     }
 
-    /// Walks to the directory of `path` and sends what `then` adds with the last name, which it is to change.
+    /// That a path that has to lead to a directory does. [`Tree::at`] says so too, but after the file was changed.
+    pub(super) async fn must_lead_there(&self, path: &Path) -> io::Result<()> {
+        if Ending::of(path).is_of_dir() {
+            self.at_by(Step::Along, path, Follow::Yes, Keep::No, &|_, _| {}).await?;
+        }
+        Ok(())
+    }
+
+    /// Walks to the directory of `path` and sends what `then` adds with the last name, which it is to change. EBUSY where the
+    /// path leads to a directory but does not end in a name of its: nothing is made or removed in its place.
     pub(super) async fn beside(
         &self,
         path: &Path,
@@ -120,11 +178,15 @@ impl Tree {
         then: &dyn Fn(&mut Batch, Fid, &[u8]),
     ) -> io::Result<(Reached, Vec<u8>)> {
         self.changed();
-        let mut names = self.names(path).await?;
-        // Only the root has no name: it is there, and nothing can be made or removed in its place.
+        if !matches!(Ending::of(path), Ending::Name | Ending::Slash) {
+            self.at_by(Step::Along, path, Follow::Yes, Keep::No, &|_, _| {}).await?;
+            return Err(errno(libc::EBUSY));
+        }
+        let links = Links::most();
+        let mut names = self.names_within(&links, path).await?;
         let name = names.pop().ok_or_else(|| errno(libc::EBUSY))?;
         let reached = self
-            .reach(Step::Together, names, Follow::Yes, keep, &|batch: &mut Batch, dir: Fid| {
+            .reach(&links, Step::Together, names, Follow::Yes, keep, &|batch: &mut Batch, dir: Fid| {
                 then(batch, dir, &name);
             })
             .await?;
@@ -133,6 +195,10 @@ impl Tree {
 
     /// The names of a path from the root on. `..` leaves the directory that the names before it lead to, links followed.
     pub(super) async fn names(&self, path: &Path) -> io::Result<Vec<Vec<u8>>> {
+        self.names_within(&Links::most(), path).await
+    }
+
+    async fn names_within(&self, links: &Links, path: &Path) -> io::Result<Vec<Vec<u8>>> {
         let bytes = path.as_os_str().as_bytes();
         if bytes.is_empty() {
             return Err(errno(libc::ENOENT));
@@ -149,23 +215,29 @@ impl Tree {
             if part != b".." {
                 names.push(part.to_vec());
             } else if !names.is_empty() {
-                names =
-                    Box::pin(self.reach(Step::Along, names, Follow::Yes, Keep::No, &|_, _| {})).await?.names;
+                names = Box::pin(self.dir(links, names)).await?;
                 names.pop();
             }
         }
         Ok(names)
     }
 
+    /// Where the directory is that the names lead to.
+    async fn dir(&self, links: &Links, names: Vec<Vec<u8>>) -> io::Result<Vec<Vec<u8>>> {
+        let reached = self.reach(links, Step::Along, names, Follow::Yes, Keep::No, &|_, _| {}).await?;
+        Ok(reached.a_dir()?.names)
+    }
+
     async fn reach(
         &self,
+        links: &Links,
         step: Step,
         mut names: Vec<Vec<u8>>,
         follow: Follow,
         keep: Keep,
         then: &dyn Fn(&mut Batch, Fid),
     ) -> io::Result<Reached> {
-        for _ in 0..MOST_LINKS {
+        loop {
             let link = self.link();
             let fid = link.fids.take();
             let mut batch = link.batch();
@@ -200,7 +272,8 @@ impl Tree {
             let is_link = qids.last().is_some_and(|qid| qid.kind.contains(QidKind::SYMLINK));
             if is_link && (last < names.len() || follow == Follow::Yes) {
                 drop(handle);
-                names = self.through_link(names, last - 1).await?;
+                links.follow_one()?;
+                names = self.through_link(links, names, last - 1).await?;
                 continue;
             }
             if is_file {
@@ -215,11 +288,10 @@ impl Tree {
                 None => self.why_not(&names[..=last]).await,
             });
         }
-        Err(errno(libc::ELOOP))
     }
 
     /// The names where the link `names[at]` is replaced by what it says.
-    async fn through_link(&self, names: Vec<Vec<u8>>, at: usize) -> io::Result<Vec<Vec<u8>>> {
+    async fn through_link(&self, links: &Links, names: Vec<Vec<u8>>, at: usize) -> io::Result<Vec<Vec<u8>>> {
         let said = self
             .reach_boxed(names[..=at].to_vec(), &|batch, fid| batch.push(&Tmessage::Readlink { fid }))
             .await?;
@@ -232,13 +304,17 @@ impl Tree {
         }
         let mut path = if target[0] == b'/' { PathBuf::new() } else { path_of(&names[..at]) };
         path.push(OsString::from_vec(target));
-        let mut resolved = Box::pin(self.names(&path)).await?;
+        let mut resolved = Box::pin(self.names_within(links, &path)).await?;
+        if Ending::of(&path).is_of_dir() {
+            // Looked at before anything is done with it.
+            resolved = Box::pin(self.dir(links, resolved)).await?;
+        }
         resolved.extend_from_slice(&names[at + 1..]);
         Ok(resolved)
     }
 
     async fn reach_boxed(&self, names: Vec<Vec<u8>>, then: &dyn Fn(&mut Batch, Fid)) -> io::Result<Reached> {
-        Box::pin(self.reach(Step::Along, names, Follow::No, Keep::No, then)).await
+        Box::pin(self.reach(&Links::most(), Step::Along, names, Follow::No, Keep::No, then)).await
     }
 
     /// The error of the last of `names`, which a walk of several did not reach: 9P says only how far it came.

@@ -1,6 +1,6 @@
 //! Calls of node:fs that Deno makes of several operations, or has none for: each is one here, and one round trip.
 
-use crate::files::{Follow, Opening, Tree};
+use crate::files::{Opening, Tree};
 use crate::link::now;
 use deno_core::{JsBuffer, OpState, op2};
 use deno_error::JsErrorBox;
@@ -85,20 +85,73 @@ fn shown(made: io::Result<Option<PathBuf>>) -> Result<Option<String>, JsErrorBox
     Ok(made.map(|path| path.to_string_lossy().into_owned()))
 }
 
-/// What stat(2) says, in the order in which Node's `Stats` takes it; 0, or the errno.
-#[op2(fast)]
-pub fn op_stat_now(
+/// mkdir(2), with the sticky bit, which Deno's leaves out.
+#[op2]
+pub fn op_mkdir_sync(
     state: &mut OpState,
     #[string] path: &str,
-    follow: bool,
-    #[buffer] out: &mut [f64],
-) -> i32 {
+    recursive: bool,
+    mode: Option<u32>,
+) -> Result<(), JsErrorBox> {
     let tree = state.borrow::<Tree>().clone();
-    match now(tree.stat(Path::new(path), if follow { Follow::Yes } else { Follow::No })) {
-        Ok(meta) => {
-            out.copy_from_slice(&meta.figures());
-            0
+    now(made(&tree, path, recursive, mode))
+}
+
+#[op2]
+pub async fn op_mkdir(
+    state: Rc<RefCell<OpState>>,
+    #[string] path: String,
+    recursive: bool,
+    mode: Option<u32>,
+) -> Result<(), JsErrorBox> {
+    made(&tree(&state), &path, recursive, mode).await
+}
+
+async fn made(tree: &Tree, path: &str, recursive: bool, mode: Option<u32>) -> Result<(), JsErrorBox> {
+    let (path, mode) = (Path::new(path), mode.unwrap_or(0o777));
+    let made =
+        if recursive { tree.mkdir_all(path, mode).await.map(drop) } else { tree.mkdir(path, mode).await };
+    made.map_err(JsErrorBox::from_err)
+}
+
+/// All of `data` to an open file: at `position`, or below 0 where it is. Without data, too, only a file that is open to
+/// write takes it.
+fn write(state: &OpState, fd: i32, data: &[u8], position: i64) -> io::Result<u32> {
+    let file = state.borrow::<deno_io::FdTable>().get(fd).cloned();
+    let file = file.ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))?;
+    let mut done = 0;
+    loop {
+        let left = &data[done..];
+        let written = match u64::try_from(position) {
+            Ok(position) => file.clone().write_at_sync(left, position + done as u64),
+            Err(_) => file.clone().write_sync(left),
+        };
+        done += written.map_err(deno_io::fs::FsError::into_io_error)?;
+        if done == data.len() {
+            return Ok(done as u32);
         }
-        Err(error) => error.raw_os_error().unwrap_or(libc::EIO),
     }
+}
+
+#[op2(fast)]
+#[smi]
+pub fn op_fs_write_sync(
+    state: &mut OpState,
+    fd: i32,
+    #[buffer] data: &[u8],
+    #[number] position: i64,
+) -> Result<u32, JsErrorBox> {
+    write(state, fd, data, position).map_err(JsErrorBox::from_err)
+}
+
+/// Done at once; told in the loop's next turn.
+#[op2(async(deferred))]
+#[smi]
+pub async fn op_fs_write_deferred(
+    state: Rc<RefCell<OpState>>,
+    fd: i32,
+    #[buffer] data: JsBuffer,
+    #[number] position: i64,
+) -> Result<u32, JsErrorBox> {
+    write(&state.borrow(), fd, &data, position).map_err(JsErrorBox::from_err)
 }

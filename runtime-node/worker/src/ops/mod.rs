@@ -15,6 +15,7 @@ mod process;
 mod random;
 mod refusal;
 mod require;
+mod stat;
 mod terminal;
 mod threads;
 mod watch;
@@ -75,7 +76,6 @@ deno_core::extension!(
         fault::op_fault_place,
         files::op_mkdir_all,
         files::op_mkdir_all_sync,
-        files::op_stat_now,
         files::op_unlink,
         files::op_unlink_sync,
         files::op_write_file,
@@ -89,6 +89,12 @@ deno_core::extension!(
         random::op_is_forked,
         random::op_random,
         refusal::op_refusal,
+        stat::op_fstat,
+        stat::op_fstat_exactly,
+        stat::op_fstat_now,
+        stat::op_stat,
+        stat::op_stat_exactly,
+        stat::op_stat_now,
         terminal::op_set_raw,
         terminal::op_terminal_raw,
         terminal::op_terminal_read,
@@ -130,6 +136,10 @@ deno_core::extension!(
     ],
     middleware = |op| match op.name {
         "op_exit" => process::op_exit(),
+        "op_fs_mkdir_sync" => files::op_mkdir_sync(),
+        "op_fs_mkdir_async" => files::op_mkdir(),
+        "op_node_fs_write_sync" => files::op_fs_write_sync(),
+        "op_node_fs_write_deferred" => files::op_fs_write_deferred(),
         "op_node_process_kill" => process::op_node_process_kill(),
         "op_process_abort" => process::op_process_abort(),
         "op_signal_bind" => process::op_signal_bind(),
