@@ -190,7 +190,7 @@ function runText(text, show, name) {
     ticks.runNextTicks();
     return;
   }
-  const { Script } = core.loadExtScript("ext:deno_node/vm.js");
+  const { constants, Script } = core.loadExtScript("ext:deno_node/vm.js");
   const module = new Module(name);
   module.filename = `${nodeProcess.cwd()}/${name}`;
   module.paths = Module._nodeModulePaths(nodeProcess.cwd());
@@ -206,7 +206,10 @@ function runText(text, show, name) {
   }
   let script;
   try {
-    script = new Script(text, { filename: name });
+    script = new Script(text, {
+      filename: name,
+      importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    });
   } catch (error) {
     if (error?.name !== "SyntaxError" || options.inputType === "commonjs" || show || !isModule(error.message)) throw error;
     return true;
@@ -220,6 +223,18 @@ function runText(text, show, name) {
 function isModule(message) {
   return /^(Cannot use import statement outside a module|Unexpected token 'export'|Cannot use 'import\.meta' outside a module|await is only valid)/
     .test(message);
+}
+
+/** What an error leaves behind that came out of the program: what it left to do first is done before anything that happens. */
+function surface(error, place) {
+  for (;;) {
+    raise(error, place);
+    try {
+      return ticks.runNextTicks();
+    } catch (thrown) {
+      [error, place] = [thrown];
+    }
+  }
 }
 
 /** An error that nobody caught: for a listener of the process, or the end. `place` is where it was, if that is known. */
@@ -247,7 +262,9 @@ function rejected(promise, reason) {
       preventDefault: () => handled = true,
     });
   } catch (thrown) {
-    raise(thrown);
+    // What a listener of rejections throws is an error as others are; one of errors has no other listener.
+    if (nodeProcess.listenerCount("unhandledRejection") > 0) raise(thrown);
+    else end(thrown, 7);
     return true;
   }
   if (!handled) end(named(reason), 1, undefined, false);
@@ -308,7 +325,8 @@ function end(error, code, place, wasThrown = true) {
   core.print(`${text}\n\nNode.js ${nodeProcess.version}\n`, true);
   nodeProcess.exitCode = code;
   try {
-    exiting();
+    // Where the program's own handler fails, it is asked nothing more.
+    if (code !== 7) exiting();
   } catch (thrown) {
     core.print(`${describe(thrown)}\n\nNode.js ${nodeProcess.version}\n`, true);
     nodeProcess.exitCode = 7;
@@ -364,4 +382,4 @@ const exiting = () => internals.dispatchProcessExitEvent?.();
 /** Whether there are neither timers, sockets nor watched files that the program lives on for; a terminal alone is none. */
 const isIdle = () => holdingWatchers() === 0 && nodeProcess.getActiveResourcesInfo().every((name) => name === "TTYWrap");
 
-globalThis.taskfs = { start, preload, runCommonJs, runText, raise, beforeExit, exiting, unsettled, isIdle };
+globalThis.taskfs = { start, preload, runCommonJs, runText, raise: surface, beforeExit, exiting, unsettled, isIdle };

@@ -399,6 +399,34 @@ const MENDS: &[Mend] = &[
         "  const stats = lazyStatUtils().fstatNow(fd, !!options?.bigint);\n  \
          if (typeof stats !== \"number\") return stats;\n  try {\n    const stat = op_node_fs_fstat_sync(fd);",
     ),
+    // An error of the main module that nobody caught is told once, by who runs it.
+    (
+        "node:module",
+        "    if (\n      isMain &&\n      parent === null &&\n      typeof process !== \"undefined\" &&\n",
+        "    if (\n      false &&\n      typeof process !== \"undefined\" &&\n",
+    ),
+    // A pipe that the program has given up keeps it alive no more, also where it goes on reading.
+    (
+        "deno_node/_process/streams.mjs",
+        "  return guessHandleType(fd);\n",
+        "  const type = guessHandleType(fd);\n  return type === \"FILE\" && core.ops.op_is_pipe(fd) ? \"PIPE\" : type;\n",
+    ),
+    (
+        "deno_node/_process/streams.mjs",
+        "const _read = function (size) {\n  io.stdin?.[io.REF]();\n",
+        "let isGivenUp = false;\nconst _read = function (size) {\n  if (!isGivenUp) io.stdin?.[io.REF]();\n",
+    ),
+    (
+        "deno_node/_process/streams.mjs",
+        "        ref() {\n          io.stdin?.[io.REF]();\n        },\n        unref() {\n          io.stdin?.[io.UNREF]();\n        },\n        \
+         getAsyncId() {\n          return -1;\n        },\n      };\n",
+        "        ref() {\n          isGivenUp = false;\n          io.stdin?.[io.REF]();\n        },\n        \
+         unref() {\n          isGivenUp = true;\n          io.stdin?.[io.UNREF]();\n        },\n        \
+         getAsyncId() {\n          return -1;\n        },\n      };\n      \
+         for (const name of [\"ref\", \"unref\"]) {\n        const method = { [name]() {\n          this._handle?.[name]();\n          \
+         return this;\n        } }[name];\n        \
+         ObjectDefineProperty(stdin, name, { __proto__: null, value: method, writable: true, configurable: true });\n      }\n",
+    ),
 ];
 
 /// The source with what is to be mended in it.

@@ -97,7 +97,12 @@ impl Modules {
         if is_absolute || kind == ResolutionKind::MainModule {
             return absolute();
         }
-        let referrer = Url::parse(referrer).map_err(JsErrorBox::from_err)?;
+        // A script's own name is no address where it was not made of a file: it is where the program is.
+        let referrer = match Url::parse(referrer) {
+            Ok(referrer) => referrer,
+            Err(error) => Url::from_file_path(self.tree.cwd().join(referrer))
+                .map_err(|()| JsErrorBox::from_err(error))?,
+        };
         self.resolver
             .resolve(specifier, &referrer, ResolutionMode::Import, NodeResolutionKind::Execution)
             .and_then(|found| found.into_url())

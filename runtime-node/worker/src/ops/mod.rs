@@ -95,6 +95,7 @@ deno_core::extension!(
         stat::op_stat,
         stat::op_stat_exactly,
         stat::op_stat_now,
+        terminal::op_is_pipe,
         terminal::op_set_raw,
         terminal::op_terminal_raw,
         terminal::op_terminal_read,

@@ -25,6 +25,12 @@ fn is_terminal(state: &OpState, fd: u32) -> bool {
     !is_thread && known.is_some_and(|kind| kind == "tty")
 }
 
+/// Whether a standard file is a pipe, and not a file that was bound there.
+#[op2(fast)]
+pub fn op_is_pipe(state: &mut OpState, #[smi] fd: u32) -> bool {
+    state.borrow::<Task>().spec.stdio.get(fd as usize).is_some_and(|kind| kind == "pipe")
+}
+
 #[op2(fast)]
 pub fn op_is_terminal(state: &mut OpState, #[smi] rid: u32) -> bool {
     is_terminal(state, rid)
