@@ -2,6 +2,8 @@
 // refused names its errno or error; what gets through says `LEAK` and what it got. tests/tests/node_hostile.rs reads the lines,
 // and the system calls that were made for them.
 
+// What Deno's own modules use.
+const Deno = globalThis.__taskfsDeno;
 const tries = [];
 // What ends the worker of an engine, which is the end of its own task alone, is left out by name.
 const attempt = (name, run) => process.argv.includes(name) || tries.push([name, run]);

@@ -1,4 +1,4 @@
-// The `Deno` global: Node's modules are written on it, and programs may use it. Whatever would need a file system, a
+// What Deno's modules know as `Deno`: Node's are written on it, and programs do not see it by that name. Whatever would need a file system, a
 // process or a network beyond the task's own goes the same way as Node's modules do.
 
 import { core, internals } from "ext:core/mod.js";

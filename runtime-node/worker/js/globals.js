@@ -52,7 +52,6 @@ function values(loader, ...names) {
 }
 
 present(event, "CloseEvent", "CustomEvent", "ErrorEvent", "Event", "EventTarget", "MessageEvent");
-present(event, "PromiseRejectionEvent", "ProgressEvent");
 present(abort, "AbortController", "AbortSignal");
 present(file, "Blob", "File");
 present(crypto, "Crypto", "CryptoKey", "SubtleCrypto");
@@ -71,7 +70,6 @@ present(
 
 classes(script("deno_web/01_broadcast_channel.js"), "BroadcastChannel");
 classes(script("deno_web/14_compression.js"), "CompressionStream", "DecompressionStream");
-classes(script("deno_web/10_filereader.js"), "FileReader");
 classes(script("deno_web/01_urlpattern.js"), "URLPattern");
 classes(
   script("deno_web/08_text_encoding.js"),
@@ -100,7 +98,6 @@ classes(script("deno_fetch/20_headers.js"), "Headers");
 classes(script("deno_fetch/21_formdata.js"), "FormData");
 classes(script("deno_fetch/23_request.js"), "Request");
 classes(script("deno_fetch/23_response.js"), "Response");
-classes(script("deno_fetch/27_eventsource.js"), "EventSource");
 classes(core.createLazyLoader("ext:deno_websocket/01_websocket.js"), "WebSocket");
 
 values(script("deno_web/05_base64.js"), "atob", "btoa");

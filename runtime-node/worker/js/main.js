@@ -15,7 +15,7 @@ import {
   op_set_format_exception_callback,
 } from "ext:core/ops";
 import { exposeBuiltins } from "ext:runtime/builtins.js";
-import { Deno, hide, show, version } from "ext:runtime/scope.js";
+import { Deno, show, version } from "ext:runtime/scope.js";
 import { holdingWatchers } from "ext:runtime/watch.js";
 // What Node's own start-up loads, and what most programs load first. Static imports, because the engine forgets the source
 // of what a lazy loader brings into a snapshot: what such a one would bring is named first.
@@ -61,7 +61,6 @@ Module._extensions[".node"] = (_, filename) => op_napi_open(filename);
 // Set by node:module for whoever starts the program.
 const initialize = globalThis.nodeBootstrap;
 delete globalThis.nodeBootstrap;
-hide();
 
 /** The task is known: `args` are what follows the script's name. `thread` is what a thread of it was given. */
 function start({ args, execArgv, options: given, isText, argv0, versions, target }, thread) {

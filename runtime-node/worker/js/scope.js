@@ -9,9 +9,8 @@ const event = core.loadExtScript("ext:deno_web/02_event.js");
 core.defineGlobalProperties(globalThis, windowOrWorkerGlobalScope);
 event.setEventTargetData(globalThis);
 event.saveGlobalThisReference(globalThis);
-// The engine looks for what it keeps under this name until it has started.
-const kept = Object.getOwnPropertyDescriptor(globalThis, "Deno");
-Object.defineProperty(globalThis, "Deno", core.propNonEnumerable(Deno));
+// The name by which Deno's modules find it: programs take its own as a sign that they run in Deno.
+Object.defineProperty(globalThis, "__taskfsDeno", { value: Deno });
 
 // node:process listens for uncaught errors on the global object, and node:os sends 'unload' there.
 const prototype = Object.create(event.EventTarget.prototype, {
@@ -20,13 +19,9 @@ const prototype = Object.create(event.EventTarget.prototype, {
 
 /** Makes the global object the program's. */
 function show() {
-  Object.defineProperty(globalThis, "Deno", core.propNonEnumerable(Deno));
+  // What the engine keeps there it wants no more when it has started.
+  delete globalThis.Deno;
   Object.setPrototypeOf(globalThis, prototype);
 }
 
-/** Gives the name back to the engine. */
-function hide() {
-  Object.defineProperty(globalThis, "Deno", kept);
-}
-
-export { Deno, hide, show, version };
+export { Deno, show, version };

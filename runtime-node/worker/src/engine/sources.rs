@@ -6,6 +6,27 @@ use deno_error::JsErrorBox;
 use deno_media_type::MediaType;
 use std::path::Path;
 
+/// What Deno's modules call `Deno`: programs take that name as a sign that they run in Deno. js/scope.js makes it.
+const DENO: &str = "__taskfsDeno";
+
+/// The source with `Deno`, where it is a name of its own and asked for something, called [`DENO`].
+fn renamed(source: &str) -> String {
+    let mut renamed = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(at) = rest.find("Deno") {
+        let (before, after) = (&rest[..at], &rest[at + 4..]);
+        let is_global = before.ends_with("globalThis.");
+        let is_named = is_global
+            || before.ends_with("...")
+            || !before.ends_with(|c: char| c.is_alphanumeric() || "_$.\"'`/#@-".contains(c));
+        renamed.push_str(before);
+        renamed.push_str(if is_named && after.starts_with(['.', '[', '?']) { DENO } else { "Deno" });
+        rest = after;
+    }
+    renamed.push_str(rest);
+    renamed
+}
+
 /// TypeScript without its types; everything else as it is.
 ///
 /// # Errors
@@ -33,8 +54,10 @@ pub fn transpile(
     } else {
         MediaType::from_path(Path::new(&*name))
     };
+    let is_denos = !name.starts_with("ext:runtime/") && !name.starts_with("ext:core/");
+    let named = |text: String| if is_denos { renamed(&text) } else { text };
     if media_type != MediaType::TypeScript {
-        return Ok((source, None));
+        return Ok((named(source.as_str().to_owned()).into(), None));
     }
     let fault = |e: String| JsErrorBox::generic(format!("{name}: {e}"));
     let parsed = deno_ast::parse_module(ParseParams {
@@ -50,5 +73,25 @@ pub fn transpile(
         TranspileOptions { imports_not_used_as_values: ImportsNotUsedAsValues::Remove, ..Default::default() };
     let emit = EmitOptions { source_map: SourceMapOption::None, ..Default::default() };
     let emitted = parsed.transpile(&options, &Default::default(), &emit).map_err(|e| fault(e.to_string()))?;
-    Ok((emitted.into_source().text.into(), None))
+    Ok((named(emitted.into_source().text).into(), None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::renamed;
+
+    #[test]
+    fn denos_own_name_is_another_where_it_is_a_name() {
+        for (source, wanted) in [
+            ("Deno.cwd()", "__taskfsDeno.cwd()"),
+            ("f(Deno.errors, globalThis.Deno?.env)", "f(__taskfsDeno.errors, globalThis.__taskfsDeno?.env)"),
+            ("{ ...Deno.memoryUsage() }", "{ ...__taskfsDeno.memoryUsage() }"),
+            (
+                "\"Deno.open()\" killedByDeno.x a.Deno.b Deno's",
+                "\"Deno.open()\" killedByDeno.x a.Deno.b Deno's",
+            ),
+        ] {
+            assert_eq!(renamed(source), wanted);
+        }
+    }
 }

@@ -290,8 +290,8 @@ const checks = {
   },
   'fetch of a file, and Deno\'s own calls': async () => {
     assert.equal(await (await fetch(`file://${file}`)).text(), 'v');
-    assert.equal(Deno.readTextFileSync(file), 'v');
-    assert.equal((await Deno.stat(file)).size, 1);
+    assert.equal(__taskfsDeno.readTextFileSync(file), 'v');
+    assert.equal((await __taskfsDeno.stat(file)).size, 1);
   },
   'everything is removed': async () => {
     await fs.promises.rm(dir, { recursive: true });
