@@ -52,6 +52,11 @@ enum Stream {
     Inherit,
     /// Nothing: empty, and forgetting.
     Ignore,
+    /// Where its own output goes: of stdio/2.
+    Output,
+    /// Another of the maker's own.
+    #[serde(untagged)]
+    Own { own: usize },
     #[serde(untagged)]
     File { path: String },
 }
@@ -185,11 +190,14 @@ async fn set_up(maker: &Given, id: u32, wanted: &Wanted) -> Result<()> {
             (Stream::Pipe, 0) => line(&["hangup", "on"]),
             (Stream::Pipe, _) => continue,
             // What it is there may be open here alone: a shell's pipe has no name.
-            (Stream::Inherit, _) => {
+            (Stream::Inherit | Stream::Own { .. }, _) => {
+                let own = if let Stream::Own { own } = stream { *own } else { number };
+                let file = maker.stdio.get(own).ok_or(Errno::EBADF)?.clone();
                 let task = maker.tasks.upgrade().and_then(|tasks| tasks.get(TaskId(id)));
-                task.ok_or(Errno::ESRCH)?.give_stream(number, maker.stdio[number].clone())?;
+                task.ok_or(Errno::ESRCH)?.give_stream(number, file)?;
                 continue;
             }
+            (Stream::Output, _) => line(&["bind", &format!("/task/{id}/stdio/1"), &own]),
             (Stream::Ignore, 0) => line(&["eof"]),
             (Stream::Ignore, _) => line(&["bind", "/dev/null", &own]),
             (Stream::File { path }, _) => line(&["bind", path, &own]),
@@ -227,6 +235,9 @@ mod tests {
         let wanted: Wanted = serde_json::from_slice(text).expect("a child");
         let log = Stream::File { path: "/tmp/log".into() };
         assert_eq!(wanted.stdio, [Stream::Pipe, log, Stream::Inherit]);
+        let wanted: Wanted =
+            serde_json::from_slice(br#"{"file":"x","stdio":["ignore",{"own":2},"pipe"]}"#).expect("a child");
+        assert_eq!(wanted.stdio, [Stream::Ignore, Stream::Own { own: 2 }, Stream::Pipe]);
         for text in [
             "{}",
             "{\"file\":\"x\",\"stdio\":[\"pipe\"]}",

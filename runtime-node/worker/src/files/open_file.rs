@@ -54,6 +54,26 @@ impl OpenFile {
         OpenFile { handle: Arc::new(handle), path: PathBuf::new(), flags, position: Arc::default() }
     }
 
+    /// Where it was opened, if it was by a name.
+    pub fn path(&self) -> Option<&Path> {
+        (!self.path.as_os_str().is_empty()).then_some(&self.path)
+    }
+
+    /// Whether both are one descriptor's, or its copies'.
+    pub fn is_same(&self, other: &OpenFile) -> bool {
+        Arc::ptr_eq(&self.position, &other.position)
+    }
+
+    /// Whether all that is written goes to its end.
+    pub fn appends(&self) -> bool {
+        self.flags.contains(OpenFlags::APPEND)
+    }
+
+    /// Where the next read without a position begins.
+    pub fn position(&self) -> u64 {
+        self.position.get()
+    }
+
     fn fid(&self) -> Fid {
         self.handle.fid()
     }
@@ -127,7 +147,8 @@ impl OpenFile {
         Ok(())
     }
 
-    async fn read_on(&self, buf: &mut [u8]) -> io::Result<usize> {
+    /// A read where the last one ended.
+    pub async fn read_on(&self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
             let at = self.position.get();
             let n = self.read_at(at, buf).await?;
@@ -149,7 +170,8 @@ impl OpenFile {
         Ok(n)
     }
 
-    async fn write_all_on(&self, mut data: &[u8]) -> io::Result<()> {
+    /// All of `data`, where the last write ended.
+    pub async fn write_all_on(&self, mut data: &[u8]) -> io::Result<()> {
         while !data.is_empty() {
             match self.write_on(data).await? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
@@ -221,7 +243,7 @@ impl OpenFile {
 #[async_trait::async_trait(?Send)]
 impl File for OpenFile {
     fn maybe_path(&self) -> Option<&Path> {
-        (!self.path.as_os_str().is_empty()).then_some(&self.path)
+        self.path()
     }
 
     fn read_sync(self: Rc<Self>, buf: &mut [u8]) -> FsResult<usize> {

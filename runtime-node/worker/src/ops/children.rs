@@ -3,9 +3,9 @@
 
 use super::{Task, ipc};
 use crate::control::Control;
-use crate::files::{OpenFile, Tree};
+use crate::files::{Follow, OpenFile, Tree};
 use crate::link::now;
-use deno_core::unsync::spawn;
+use deno_core::unsync::{JoinHandle, spawn};
 use deno_core::{JsBuffer, OpState, Resource, ResourceId, op2};
 use deno_error::JsErrorBox;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,8 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{IntoRawFd, OwnedFd};
+use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub struct SpawnArgs {
     stdin: Value,
     stdout: Value,
     stderr: Value,
+    #[serde(default)]
+    extra_stdio: Vec<Value>,
     /// Which of its descriptors is to be the channel; none where it is below zero.
     #[serde(default)]
     ipc: Option<i32>,
@@ -135,6 +138,8 @@ async fn ended(wait: &OpenFile) -> io::Result<Status> {
 struct Held {
     child: Child,
     wait: Rc<OpenFile>,
+    /// Its output into files, which have all of it when its end is told.
+    carried: RefCell<Vec<JoinHandle<()>>>,
 }
 
 impl Resource for Held {
@@ -148,7 +153,7 @@ fn fault(e: io::Error) -> JsErrorBox {
 }
 
 impl SpawnArgs {
-    fn wanted<'a>(&'a self, state: &OpState, tree: &Tree) -> New<'a> {
+    fn wanted<'a>(&'a self, tree: &Tree, streams: &[Stream; 3]) -> New<'a> {
         let mut env = BTreeMap::new();
         if !self.clear_env {
             env.extend(std::env::vars());
@@ -161,38 +166,100 @@ impl SpawnArgs {
             env.insert(ipc::MODE.into(), mode.into());
         }
         let cwd = self.cwd.as_ref().map_or_else(|| tree.cwd(), |cwd| tree.cwd().join(cwd));
-        let stdio = [&self.stdin, &self.stdout, &self.stderr];
-        let mut number = 0;
-        let stdio = stdio.map(|wanted| {
-            number += 1;
-            stream(state, wanted, number - 1)
-        });
         New {
             file: &self.cmd,
             args: &self.args,
             argv0: self.argv0.as_deref(),
             env,
             cwd: cwd.to_string_lossy().into_owned(),
-            stdio,
+            stdio: [0, 1, 2].map(|number: usize| streams[number].word(number)),
             detached: self.detached,
             ipc: forked.is_some(),
         }
     }
+
+    fn streams(&self, state: &OpState, tree: &Tree) -> io::Result<[Stream; 3]> {
+        if self.extra_stdio.iter().any(|wanted| wanted != "null" && wanted != "ignore") {
+            // A task has no descriptors but these and its channel.
+            return Err(io::Error::from_raw_os_error(libc::ENOTSUP));
+        }
+        let stream = |wanted, number| Stream::of(state, tree, wanted, number, self.detached);
+        let [input, output, mut errors] =
+            [stream(&self.stdin, 0)?, stream(&self.stdout, 1)?, stream(&self.stderr, 2)?];
+        if let (Stream::File(one), Stream::File(other)) = (&output, &errors)
+            && one.is_same(other)
+        {
+            errors = Stream::Output;
+        }
+        Ok([input, output, errors])
+    }
 }
 
-/// What stands behind a child's stream, in the server's words.
-fn stream(state: &OpState, wanted: &Value, number: i64) -> Value {
-    match wanted {
-        Value::String(kind) if kind == "piped" => "pipe".into(),
-        Value::String(kind) if kind == "inherit" => "inherit".into(),
-        Value::Number(fd) if fd.as_i64() == Some(number) => "inherit".into(),
-        // One of our own files by its descriptor.
-        Value::Number(fd) => fd
-            .as_i64()
-            .and_then(|fd| state.borrow::<deno_io::FdTable>().get(fd as i32))
-            .and_then(|file| file.maybe_path())
-            .map_or("inherit".into(), |path| serde_json::json!({ "path": path })),
-        _ => "ignore".into(),
+/// What stands behind one of a child's standard files.
+enum Stream {
+    /// A pipe whose other end JavaScript has.
+    Pipe,
+    Ignore,
+    /// One of our own standard files.
+    Own(usize),
+    /// A file that the child opens itself.
+    Path(PathBuf),
+    /// A file of ours that goes on where we are in it, and we where the child is: what goes through is carried here.
+    File(OpenFile),
+    /// Where its output goes, in the order in which it is written.
+    Output,
+    /// What has a descriptor of this process: a socket, the end of a pipe. It is carried, too.
+    Descriptor(OwnedFd),
+}
+
+impl Stream {
+    fn of(state: &OpState, tree: &Tree, wanted: &Value, number: usize, detached: bool) -> io::Result<Stream> {
+        let fd = match wanted {
+            Value::String(kind) if kind == "piped" => return Ok(Stream::Pipe),
+            Value::String(kind) if kind == "inherit" => return Ok(Stream::Own(number)),
+            Value::Number(fd) => fd.as_i64().and_then(|fd| i32::try_from(fd).ok()).unwrap_or(-1),
+            _ => return Ok(Stream::Ignore),
+        };
+        if let Some(own @ 0..=2) = usize::try_from(fd).ok() {
+            return Ok(Stream::Own(own));
+        }
+        let table = state.borrow::<deno_io::FdTable>();
+        if !table.contains(fd) {
+            return Err(io::Error::from_raw_os_error(libc::EBADF));
+        }
+        let Some(file) = table.get(fd).and_then(OpenFile::of_denos) else {
+            // SAFETY: the table has it, so it is open; it is borrowed for a copy.
+            let theirs = unsafe { BorrowedFd::borrow_raw(fd) };
+            return Ok(Stream::Descriptor(theirs.try_clone_to_owned()?));
+        };
+        // A child that lives on without us cannot have anything carried.
+        let is_alike = if number == 0 { file.position() == 0 } else { file.appends() };
+        match file.path() {
+            Some(path) if (detached || is_alike) && now(leads_to(tree, path, &file)) => {
+                Ok(Stream::Path(path.to_owned()))
+            }
+            _ => Ok(Stream::File(OpenFile::clone(&file))),
+        }
+    }
+
+    /// In the server's words.
+    fn word(&self, number: usize) -> Value {
+        match self {
+            Stream::Pipe | Stream::File(_) | Stream::Descriptor(_) => "pipe".into(),
+            Stream::Ignore => "ignore".into(),
+            Stream::Own(own) if *own == number => "inherit".into(),
+            Stream::Own(own) => serde_json::json!({ "own": own }),
+            Stream::Path(path) => serde_json::json!({ "path": path }),
+            Stream::Output => "output".into(),
+        }
+    }
+}
+
+/// Whether the path is still that of the file.
+async fn leads_to(tree: &Tree, path: &Path, file: &OpenFile) -> bool {
+    match (tree.stat(path, Follow::Yes).await, file.meta().await) {
+        (Ok(there), Ok(meta)) => there.0.qid.path == meta.0.qid.path,
+        _ => false,
     }
 }
 
@@ -217,13 +284,16 @@ pub fn op_node_spawn_child(
 ) -> Result<NodeChild, JsErrorBox> {
     let control = state.borrow::<Task>().control.clone();
     let tree = state.borrow::<Tree>().clone();
-    let new = args.wanted(state, &tree);
+    let streams = args.streams(state, &tree).map_err(fault)?;
+    let new = args.wanted(&tree, &streams);
     let child = Child::make(&control, &new).map_err(fault)?;
-    let is_pipe = |number: usize| new.stdio[number] == "pipe";
-    let stdin_fd = is_pipe(0).then(|| carry_in(&child)).transpose().map_err(fault)?;
     let wait = Rc::new(child.waiting().map_err(fault)?);
-    let stdout_fd = is_pipe(1).then(|| carry_out(&child, 1, &wait)).transpose().map_err(fault)?;
-    let stderr_fd = is_pipe(2).then(|| carry_out(&child, 2, &wait)).transpose().map_err(fault)?;
+    let mut carried = Vec::new();
+    let mut fds = [None; 3];
+    for (number, stream) in streams.into_iter().enumerate() {
+        fds[number] = connect(&child, number, stream, &wait, &mut carried).map_err(fault)?;
+    }
+    let [stdin_fd, stdout_fd, stderr_fd] = fds;
     let pid = child.id;
     let ipc_pipe_rid = if new.ipc {
         let fd = ipc::carry(&control, &["children", &pid.to_string(), "ipc"]).map_err(fault)?;
@@ -231,7 +301,7 @@ pub fn op_node_spawn_child(
     } else {
         None
     };
-    let rid = state.resource_table.add(Held { child, wait });
+    let rid = state.resource_table.add(Held { child, wait, carried: RefCell::new(carried) });
     Ok(NodeChild { rid, pid, stdin_fd, stdout_fd, stderr_fd, ipc_pipe_rid, extra_pipe_fds: Vec::new() })
 }
 
@@ -242,9 +312,69 @@ pub(super) fn pipe() -> io::Result<(i64, UnixStream)> {
     Ok((OwnedFd::from(theirs).into_raw_fd().into(), UnixStream::from_std(ours)?))
 }
 
+/// Puts what is wanted behind one of a child's standard files; the number of our end, where JavaScript has one.
+fn connect(
+    child: &Child,
+    number: usize,
+    stream: Stream,
+    wait: &Rc<OpenFile>,
+    carried: &mut Vec<JoinHandle<()>>,
+) -> io::Result<Option<i64>> {
+    match (stream, number) {
+        (Stream::Ignore | Stream::Own(_) | Stream::Path(_) | Stream::Output, _) => Ok(None),
+        (Stream::Pipe, 0) => {
+            let (fd, ours) = pipe()?;
+            carry_in(child, ours)?;
+            Ok(Some(fd))
+        }
+        (Stream::Pipe, _) => {
+            let (fd, ours) = pipe()?;
+            carry_out(child, number, ours, wait)?;
+            Ok(Some(fd))
+        }
+        (Stream::Descriptor(fd), 0) => carry_in(child, stream_of(fd)?).map(|()| None),
+        (Stream::Descriptor(fd), _) => carry_out(child, number, stream_of(fd)?, wait).map(|()| None),
+        (Stream::File(from), 0) => {
+            let (child, file) = (child.clone(), child.stdio(0)?);
+            spawn(async move {
+                let mut buf = vec![0; CARRIED];
+                while let Ok(n @ 1..) = from.read_on(&mut buf).await {
+                    if file.write_from(0, &buf[..n]).await.is_err() {
+                        break;
+                    }
+                }
+                drop(file);
+                let _ = child.tell("eof");
+            });
+            Ok(None)
+        }
+        (Stream::File(to), _) => {
+            let (file, wait) = (child.stdio(number as u32)?, wait.clone());
+            carried.push(spawn(async move {
+                let (mut buf, mut offset) = (vec![0; CARRIED], 0);
+                while let Ok(n @ 1..) = file.read_at(offset, &mut buf).await {
+                    // At once: what the program writes meanwhile goes behind it.
+                    if now(to.write_all_on(&buf[..n])).is_err() {
+                        break;
+                    }
+                    offset += n as u64;
+                }
+                drop(wait);
+            }));
+            Ok(None)
+        }
+    }
+}
+
+/// A descriptor of Node's for us to wait for. Whatever it is, it is read and written as sockets are.
+fn stream_of(fd: OwnedFd) -> io::Result<UnixStream> {
+    let stream = std::os::unix::net::UnixStream::from(fd);
+    stream.set_nonblocking(true)?;
+    UnixStream::from_std(stream)
+}
+
 /// What Node writes goes to the child.
-fn carry_in(child: &Child) -> io::Result<i64> {
-    let (fd, mut from) = pipe()?;
+fn carry_in(child: &Child, mut from: UnixStream) -> io::Result<()> {
     let (child, file) = (child.clone(), child.stdio(0)?);
     spawn(async move {
         let mut buf = vec![0; CARRIED];
@@ -256,13 +386,12 @@ fn carry_in(child: &Child) -> io::Result<i64> {
         drop(file);
         let _ = child.tell("eof");
     });
-    Ok(fd)
+    Ok(())
 }
 
 /// What the child writes goes to Node.
-fn carry_out(child: &Child, number: u32, wait: &Rc<OpenFile>) -> io::Result<i64> {
-    let (fd, mut to) = pipe()?;
-    let (file, wait) = (child.stdio(number)?, wait.clone());
+fn carry_out(child: &Child, number: usize, mut to: UnixStream, wait: &Rc<OpenFile>) -> io::Result<()> {
+    let (file, wait) = (child.stdio(number as u32)?, wait.clone());
     spawn(async move {
         let (mut buf, mut offset) = (vec![0; CARRIED], 0);
         while let Ok(n) = file.read_at(offset, &mut buf).await {
@@ -274,7 +403,7 @@ fn carry_out(child: &Child, number: u32, wait: &Rc<OpenFile>) -> io::Result<i64>
         let _ = to.shutdown().await;
         drop(wait);
     });
-    Ok(fd)
+    Ok(())
 }
 
 #[op2]
@@ -285,6 +414,9 @@ pub async fn op_spawn_wait(
 ) -> Result<Status, JsErrorBox> {
     let held = state.borrow().resource_table.get::<Held>(rid).map_err(JsErrorBox::from_err)?;
     let status = ended(&held.wait).await.map_err(fault)?;
+    for carried in held.carried.take() {
+        let _ = carried.await;
+    }
     let _ = state.borrow_mut().resource_table.take_any(rid);
     Ok(status)
 }
@@ -334,28 +466,49 @@ pub struct SpawnOutput {
 pub fn op_spawn_sync(state: &mut OpState, #[serde] args: SpawnArgs) -> Result<SpawnOutput, JsErrorBox> {
     let control = state.borrow::<Task>().control.clone();
     let tree = state.borrow::<Tree>().clone();
-    let mut new = args.wanted(state, &tree);
+    let mut streams = args.streams(state, &tree).map_err(fault)?;
     if args.input.is_some() {
-        new.stdio[0] = "pipe".into();
+        streams[0] = Stream::Pipe;
     }
+    if streams.iter().any(|stream| matches!(stream, Stream::Descriptor(_))) {
+        // It may have its other end in this program, which does nothing but wait.
+        return Err(fault(io::Error::from_raw_os_error(libc::ENOTSUP)));
+    }
+    let new = args.wanted(&tree, &streams);
     let child = Child::make(&control, &new).map_err(fault)?;
     let limit = args.max_buffer.filter(|most| *most > 0).unwrap_or(usize::MAX);
     let kill = args.kill_signal.as_ref().map_or("SIGTERM".into(), signal_of);
     let (done, is_done) = mpsc::channel();
     let (input, child) = (args.input.as_deref(), &child);
     let mut killed_by_timeout = false;
-    let is_pipe = |number: usize| new.stdio[number] == "pipe";
     let (status, stdout, stderr) = std::thread::scope(|scope| {
-        if is_pipe(0) {
-            scope.spawn(move || {
-                if let Ok(file) = child.stdio(0) {
-                    let _ = now(file.write_from(0, input.unwrap_or_default()));
-                }
-                let _ = child.tell("eof");
-            });
+        match &streams[0] {
+            Stream::Pipe => {
+                scope.spawn(move || {
+                    if let Ok(file) = child.stdio(0) {
+                        let _ = now(file.write_from(0, input.unwrap_or_default()));
+                    }
+                    let _ = child.tell("eof");
+                });
+            }
+            Stream::File(from) => {
+                scope.spawn(move || {
+                    if let Ok(file) = child.stdio(0) {
+                        let _ = feed(&file, from);
+                    }
+                    let _ = child.tell("eof");
+                });
+            }
+            _ => {}
         }
-        let outputs = [1, 2]
-            .map(|number| is_pipe(number).then(|| scope.spawn(move || collect(child, number as u32, limit))));
+        let outputs = [1, 2].map(|number: usize| match &streams[number] {
+            Stream::Pipe => Some(scope.spawn(move || Some(collect(child, number as u32, limit)))),
+            Stream::File(to) => Some(scope.spawn(move || {
+                store(child, number as u32, to);
+                None
+            })),
+            _ => None,
+        });
         let wait = scope.spawn(move || {
             let file = child.waiting();
             let status =
@@ -371,7 +524,7 @@ pub fn op_spawn_sync(state: &mut OpState, #[serde] args: SpawnArgs) -> Result<Sp
             let _ = child.tell(&format!("kill {kill}"));
         }
         let [stdout, stderr] =
-            outputs.map(|output| output.map(|thread| thread.join().expect("a reader does not panic")));
+            outputs.map(|output| output.and_then(|thread| thread.join().expect("a reader does not panic")));
         (wait.join().expect("a waiter does not panic").0, stdout, stderr)
     });
     let killed_by_max_buffer = [&stdout, &stderr].iter().any(|o| o.as_ref().is_some_and(|o| o.1));
@@ -400,6 +553,29 @@ fn collect(child: &Child, number: u32, limit: usize) -> (Vec<u8>, bool) {
         }
     }
     (data, false)
+}
+
+/// A file of ours from where we are in it, for a child to read.
+fn feed(input: &OpenFile, from: &OpenFile) -> io::Result<()> {
+    let mut buf = vec![0; CARRIED];
+    loop {
+        match now(from.read_on(&mut buf))? {
+            0 => return Ok(()),
+            n => now(input.write_from(0, &buf[..n]))?,
+        }
+    }
+}
+
+/// A stream to its end into a file of ours.
+fn store(child: &Child, number: u32, to: &OpenFile) {
+    let Ok(file) = child.stdio(number) else { return };
+    let (mut buf, mut offset) = (vec![0; CARRIED], 0);
+    while let Ok(n @ 1..) = now(file.read_at(offset, &mut buf)) {
+        if now(to.write_all_on(&buf[..n])).is_err() {
+            break;
+        }
+        offset += n as u64;
+    }
 }
 
 /// Node's options are Node's: there is no other command line to translate them into.
