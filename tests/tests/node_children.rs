@@ -146,3 +146,24 @@ fn a_forked_child_and_its_maker_speak_through_a_channel() {
     let task = door.start("/tmp/child.js", "");
     assert!(door.end_of(&task).contains("os error 6"), "who was not forked has none");
 }
+
+#[test]
+fn a_pipe_beyond_the_standard_files_is_refused() {
+    let text = "const { spawnSync } = require('child_process'); const run = (more) => \
+                spawnSync('true', { stdio: ['ignore', 'ignore', 'ignore', more] }); \
+                `${run('pipe').error?.code} ${run('ignore').status}`";
+    for engine in ["v8", "quickjs"] {
+        let worker = tests::taskfs().with_file_name(format!("taskfs-node-{engine}"));
+        if !worker.exists() {
+            tests::cannot_run(&format!("children on {engine}"), "no such worker was built");
+            continue;
+        }
+        let done = std::process::Command::new(tests::taskfs())
+            .args(["run", "--limit", "wall=60s", "--cap", "spawn", "--node"])
+            .arg(worker)
+            .args(["node", "-p", text])
+            .output()
+            .expect("it runs");
+        assert_eq!(String::from_utf8_lossy(&done.stdout), "ENOTSUP 0\n", "on {engine}");
+    }
+}
