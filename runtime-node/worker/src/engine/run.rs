@@ -478,7 +478,7 @@ impl Worker {
             let state = js.op_state();
             let mut state = state.borrow_mut();
             for (fd, file) in task.stdio.iter().enumerate() {
-                let file = file.clone().as_denos();
+                let file = file.clone().into_denos();
                 state.borrow_mut::<deno_io::FdTable>().register(fd as i32, file.clone());
                 state.resource_table.add(FileResource::new(file, format!("fd {fd}")));
             }

@@ -14,7 +14,7 @@ thread_local! {
 
 impl OpenFile {
     /// The file as Deno keeps it.
-    pub fn as_denos(self) -> Rc<dyn File> {
+    pub fn into_denos(self) -> Rc<dyn File> {
         let file = Rc::new(self);
         OURS.with_borrow_mut(|ours| {
             if ours.len() == ours.capacity() {
@@ -25,7 +25,7 @@ impl OpenFile {
         file
     }
 
-    /// What Deno keeps, if it came from [`OpenFile::as_denos`].
+    /// What Deno keeps, if it came from [`OpenFile::into_denos`].
     pub fn of_denos(file: &Rc<dyn File>) -> Option<Rc<OpenFile>> {
         OURS.with_borrow(|ours| ours.get(&Rc::as_ptr(file).cast::<OpenFile>())?.upgrade())
     }

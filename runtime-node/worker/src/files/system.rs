@@ -67,11 +67,11 @@ macro_rules! file_system {
         }
 
         async fn open_async<'a>(&'a self, path: CheckedPathBuf, options: OpenOptions) -> FsResult<Rc<dyn File>> {
-            Ok(Tree::open(self, &path, options.into()).await?.as_denos())
+            Ok(Tree::open(self, &path, options.into()).await?.into_denos())
         }
 
         fn open_sync(&self, path: &CheckedPath, options: OpenOptions) -> FsResult<Rc<dyn File>> {
-            Ok(now(Tree::open(self, path, options.into()))?.as_denos())
+            Ok(now(Tree::open(self, path, options.into()))?.into_denos())
         }
 
         fn read_dir_sync(&self, path: &CheckedPath) -> FsResult<Vec<FsDirEntry>> {

@@ -220,7 +220,7 @@ impl Stream {
             Value::Number(fd) => fd.as_i64().and_then(|fd| i32::try_from(fd).ok()).unwrap_or(-1),
             _ => return Ok(Stream::Ignore),
         };
-        if let Some(own @ 0..=2) = usize::try_from(fd).ok() {
+        if let Ok(own @ 0..=2) = usize::try_from(fd) {
             return Ok(Stream::Own(own));
         }
         let table = state.borrow::<deno_io::FdTable>();
