@@ -23,7 +23,7 @@ const CALLS: &[(&str, u64, u64)] = &[
     ("fs.mkdirSync(d + '/a' + i + '/b/c', { recursive: true })", 15, 1),
     ("fs.renameSync(d + '/o' + i, d + '/p' + i)", 5, 1),
     ("fs.unlinkSync(d + '/u' + i)", 3, 1),
-    ("fs.copyFileSync(d + '/f', d + '/copy')", 9, 2),
+    ("fs.copyFileSync(d + '/f', d + '/copy')", 11, 2),
     ("const fd = fs.openSync(d + '/f'); fs.fstatSync(fd); fs.readSync(fd, buffer); fs.closeSync(fd)", 7, 3),
     ("const file = await fs.promises.open(d + '/f'); await file.read(buffer); await file.close()", 6, 2),
     ("require(d + '/m' + i + '.js')", 7, 1),
