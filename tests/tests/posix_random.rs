@@ -22,7 +22,8 @@ const OTHERWISE: [(&str, &str); 4] = [
 ];
 
 /// The same of the kernel's client, without a cache: what 9P has no message for, or the client none of its own.
-const OTHERWISE_OVER_9P: &str = "without=renameat2,fallocate,map,keep_map,append,set-id,utime,flock";
+const OTHERWISE_OVER_9P: &str =
+    "without=renameat2,fallocate,map,keep_map,append,set-id,utime,flock,unlinked-fifos";
 
 fn alike(what: &str, from: u64, rounds: u64) {
     if !has_fuse(what) {
