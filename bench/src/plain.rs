@@ -124,9 +124,16 @@ pub struct Taken {
     pub bytes: Vec<Duration>,
     /// Walk, open, read of 4 KiB, clunk, one after the other.
     pub fours: Vec<Duration>,
-    /// Thousands of reads of a byte a second, by as many connections as were asked for.
+    /// The same two, by as many connections at once as were asked for.
+    pub of_many: [OfMany; 2],
+}
+
+/// What many connections had, each with one request in flight.
+#[derive(Default)]
+pub struct OfMany {
+    /// Thousands a second.
     pub rate: f64,
-    /// The processor time of each of these, the server's and the client's.
+    /// The processor time of each, the server's and the client's.
     pub server: Duration,
     pub client: Duration,
 }
@@ -165,53 +172,75 @@ pub fn measure(
         connection.call(&asked.open)?;
         all.push(connection);
     }
-    let each = times / 10;
-    let (server_had, client_had) = (processor_time(server), own_processor_time());
-    let began = Instant::now();
-    match manner {
-        Manner::Asleep => by_a_thread_each(&mut all, &asked.read_byte, each)?,
-        Manner::Awake => by_a_thread_for_each_processor(&mut all, &asked.read_byte, each)?,
+    for connection in &mut all {
+        rustix::io::ioctl_fionbio(&*connection.stream, manner == Manner::Awake)?;
     }
-    taken.rate = (clients * each) as f64 / began.elapsed().as_secs_f64() / 1e3;
-    taken.server = (processor_time(server) - server_had) / (clients * each) as u32;
-    taken.client = (own_processor_time() - client_had) / (clients * each) as u32;
+    taken.of_many[0] = of_many(&mut all, &[&asked.read_byte], times / 10, server, manner)?;
+    for connection in &mut all {
+        connection.call(&asked.clunk)?;
+    }
+    let four = [&asked.walk[..], &asked.open, &asked.read, &asked.clunk];
+    taken.of_many[1] = of_many(&mut all, &four, times / 20, server, manner)?;
     Ok(taken)
 }
 
-fn by_a_thread_each(all: &mut [Connection], request: &[u8], each: usize) -> io::Result<()> {
+/// Asks the server, which is process `server`, for all of `requests`, one after the other, `each` times by each of `all`.
+fn of_many(
+    all: &mut [Connection],
+    requests: &[&[u8]],
+    each: usize,
+    server: u32,
+    manner: Manner,
+) -> io::Result<OfMany> {
+    let (server_had, client_had) = (processor_time(server), own_processor_time());
+    let began = Instant::now();
+    match manner {
+        Manner::Asleep => by_a_thread_each(all, requests, each)?,
+        Manner::Awake => by_a_thread_for_each_processor(all, requests, each)?,
+    }
+    let times = all.len() * each;
+    Ok(OfMany {
+        rate: times as f64 / began.elapsed().as_secs_f64() / 1e3,
+        server: (processor_time(server) - server_had) / times as u32,
+        client: (own_processor_time() - client_had) / times as u32,
+    })
+}
+
+fn by_a_thread_each(all: &mut [Connection], requests: &[&[u8]], each: usize) -> io::Result<()> {
+    let ask = |connection: &mut Connection| {
+        (0..each).try_for_each(|_| requests.iter().try_for_each(|request| connection.call(request)))
+    };
     std::thread::scope(|scope| {
-        let threads: Vec<_> = all
-            .iter_mut()
-            .map(|connection| scope.spawn(|| (0..each).try_for_each(|_| connection.call(request))))
-            .collect();
+        let threads: Vec<_> = all.iter_mut().map(|connection| scope.spawn(|| ask(connection))).collect();
         threads.into_iter().try_for_each(|thread| thread.join().expect("a client does not panic"))
     })
 }
 
-fn by_a_thread_for_each_processor(all: &mut [Connection], request: &[u8], each: usize) -> io::Result<()> {
+fn by_a_thread_for_each_processor(all: &mut [Connection], requests: &[&[u8]], each: usize) -> io::Result<()> {
     let threads = std::thread::available_parallelism()?.get();
     std::thread::scope(|scope| {
         let threads: Vec<_> = all
             .chunks_mut(all.len().div_ceil(threads))
-            .map(|some| scope.spawn(|| in_turn(some, request, each)))
+            .map(|some| scope.spawn(|| in_turn(some, requests, each)))
             .collect();
         threads.into_iter().try_for_each(|thread| thread.join().expect("a client does not panic"))
     })
 }
 
 /// Asks by all of them, each as soon as it was answered.
-fn in_turn(some: &mut [Connection], request: &[u8], each: usize) -> io::Result<()> {
+fn in_turn(some: &mut [Connection], requests: &[&[u8]], each: usize) -> io::Result<()> {
     let waiting = epoll::create(CreateFlags::CLOEXEC)?;
-    let mut left = vec![each; some.len()];
+    let mut left = vec![each * requests.len(); some.len()];
+    // One that has a multiple of them left begins anew.
+    let next = |left: usize| requests[(requests.len() - left % requests.len()) % requests.len()];
     for (at, connection) in some.iter_mut().enumerate() {
-        rustix::io::ioctl_fionbio(&*connection.stream, true)?;
         epoll::add(
             &waiting,
             &*connection.stream,
             EventData::new_u64(at as u64),
             EventFlags::IN | EventFlags::ET,
         )?;
-        connection.stream.write_all(request)?;
+        connection.stream.write_all(requests[0])?;
     }
     let mut busy = some.len();
     let mut events = Vec::with_capacity(some.len());
@@ -223,7 +252,7 @@ fn in_turn(some: &mut [Connection], request: &[u8], each: usize) -> io::Result<(
             some[at].answered()?;
             left[at] -= 1;
             if left[at] > 0 {
-                some[at].stream.write_all(request)?;
+                some[at].stream.write_all(next(left[at]))?;
             } else {
                 busy -= 1;
             }
