@@ -1,6 +1,6 @@
 //! What file operations cost a guest on the memory tree and on a host directory, beside the same C source compiled natively.
 
-use crate::component::of_module;
+use crate::component::{of_its_own, of_module};
 use crate::process::{guest, me, taskfs, tmpfs};
 use crate::report::{Report, median};
 use crate::{bare, confined, peer};
@@ -59,7 +59,8 @@ pub fn run(report: &mut Report) {
     }
 }
 
-/// The same programs as components, by the adapter between the previews; beside native, and beside wasmtime's own host.
+/// The same programs as components: as tools make them of modules, which are run as those, and calling preview 2, beside native
+/// and beside wasmtime's own host.
 fn components(
     report: &mut Report,
     (program, unit): Program,
@@ -69,19 +70,24 @@ fn components(
     dir: &Path,
 ) {
     let module = std::fs::read(guest(&format!("{program}.wasm"))).expect("a guest can be read");
-    let mut component = tempfile::NamedTempFile::new().expect("a temporary file");
-    component.write_all(&of_module(&module).expect("a component")).expect("it can be written");
+    let [adapted, component] = [of_module, of_its_own].map(|made| {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(&made(&module).expect("a component")).expect("it can be written");
+        file
+    });
     let own = || {
         let mut own = as_little_favoured(me());
         own.args([peer::WASMTIME.as_ref(), component.path().as_os_str(), dir.as_os_str()]);
         own
     };
     let native = || as_little_favoured(native(program, dir));
-    let took = in_turn(unit, [&|| server(component.path()), &own, &native]);
-    report.section(&format!("{what}, beside native C there: {name}"));
-    beat(report, &took[0], "native", &took[2], NATIVE);
-    report.section(&format!("{what}, beside wasmtime's own host: {name}"));
-    beat(report, &took[0], "wasmtime", &took[1], 1.0);
+    let took = in_turn(unit, [&|| server(adapted.path()), &|| server(component.path()), &own, &native]);
+    report.section(&format!("{what} by an adapter, beside native C there: {name}"));
+    beat(report, &took[0], "native", &took[3], NATIVE);
+    report.section(&format!("{what} by preview 2, beside native C there: {name}"));
+    beat(report, &took[1], "native", &took[3], NATIVE);
+    report.section(&format!("{what} by preview 2, beside wasmtime's own host: {name}"));
+    beat(report, &took[1], "wasmtime", &took[2], 1.0);
 }
 
 fn on_server(program: &Path, options: &[&str], dir: &str) -> Command {

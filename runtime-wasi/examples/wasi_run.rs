@@ -1,7 +1,7 @@
 //! Runs one WASI program over a memory tree, and ends as it ends: for trying programs and conformance suites.
 //!
 //! `wasi_run [--copy DIR] [--env K=V]… [--cap CAP]… [--component] [--trace] PROGRAM [ARG…]`: with `--copy`, what is in DIR is
-//! copied into the tree first; with `--component`, a preview 1 module is made a preview 2 component; with `--trace`, its calls are shown.
+//! copied into the tree first; with `--component`, a preview 1 module is made a component that calls preview 2; with `--trace`, its calls are shown.
 
 #[path = "../tests/host/component.rs"]
 mod component;
@@ -90,7 +90,7 @@ async fn main() -> Result<()> {
     let mut bytes = std::fs::read(&program)?;
     if wrap {
         bytes =
-            component::of_module(&bytes).map_err(|error| Error::new(Errno::ENOEXEC, error.to_string()))?;
+            component::of_its_own(&bytes).map_err(|error| Error::new(Errno::ENOEXEC, error.to_string()))?;
     }
     let (place, _) = put(&outside, &who, name, &bytes).await?;
     let (_, stdin) = put(&outside, &who, b"stdin", b"").await?;

@@ -13,6 +13,7 @@
 //!                                └─► p2: the interfaces of components ──────► vfs
 //! ```
 
+mod adapted;
 mod budget;
 mod cache;
 mod control;

@@ -7,6 +7,7 @@ use crate::life::Command;
 use crate::limits::Parts;
 use crate::p1::shortcut::{Shortcut, Shortened};
 use crate::{p1, p2};
+use std::borrow::Cow;
 use std::sync::Arc;
 use vfs::{Errno, Error, Result};
 use wasmtime::component::Component;
@@ -174,7 +175,7 @@ fn link_module(
 ) -> Result<InstancePre<Guest>> {
     for import in module.imports() {
         let known = p1::abi::Version::ALL.iter().any(|version| version.module() == import.module())
-            && p1::is_call(import.name());
+            && p1::is_call(p1::call_of(import.name()));
         if !known {
             let (module, import) = (import.module(), import.name());
             return Err(refused(name, format_args!("unknown import {module}.{import}")));
@@ -190,7 +191,23 @@ fn link_module(
         return Err(refused(name, "it has a shared memory: threads cannot be run"));
     }
     check_parts(name, needs, Parts::OF_MODULE)?;
-    linker.instantiate_pre(module).map_err(|error| refused(name, error.root_cause()))
+    let linked = with_numbered_names(linker, module).and_then(|linker| linker.instantiate_pre(module));
+    linked.map_err(|error| refused(name, error.root_cause()))
+}
+
+/// The linker, in which calls have the names too by which `module` tells its imports of one apart.
+fn with_numbered_names<'a>(
+    linker: &'a Linker<Guest>,
+    module: &Module,
+) -> wasmtime::Result<Cow<'a, Linker<Guest>>> {
+    let mut linker = Cow::Borrowed(linker);
+    for import in module.imports() {
+        let call = p1::call_of(import.name());
+        if call != import.name() {
+            linker.to_mut().alias(import.module(), call, import.module(), import.name())?;
+        }
+    }
+    Ok(linker)
 }
 
 #[cfg(test)]

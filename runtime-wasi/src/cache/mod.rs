@@ -8,6 +8,7 @@
 
 mod disk;
 
+use crate::adapted;
 use crate::engine::Linkers;
 use crate::p1::shortcut::{self, Shortcut};
 use crate::program::{self, Code, Layer, Program};
@@ -153,10 +154,13 @@ impl Cache {
         identity: Option<Identity>,
     ) -> Result<Program> {
         program::check_header(&name, &bytes)?;
-        let (cache, bytes) = (self.clone(), Arc::new(bytes));
-        let content = bytes.clone();
+        let cache = self.clone();
         let text = name.ends_with(".wat");
-        let key = blocking(threads, move || Ok(cache.key(&content, text))).await?;
+        let (key, bytes) = blocking(threads, move || {
+            let bytes = adapted::unwrapped(bytes);
+            Ok((cache.key(&bytes, text), bytes))
+        })
+        .await?;
         if let Some(identity) = identity {
             self.identities.lock().put(identity, key);
         }

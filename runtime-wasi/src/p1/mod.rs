@@ -294,6 +294,12 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
     Ok(())
 }
 
+/// The call that an import's name means. A module that imports one several times gets numbered names where a component is made
+/// of it: `fd_write [v2]`.
+pub(crate) fn call_of(name: &str) -> &str {
+    name.split_once(" [v").map_or(name, |(call, _)| call)
+}
+
 /// The names of all calls: an import that is none of them is unknown.
 pub(crate) fn is_call(name: &str) -> bool {
     trace::CALLS.iter().any(|call| call.name == name)

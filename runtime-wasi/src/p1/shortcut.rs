@@ -12,6 +12,7 @@
 //! from the end of instantiation on, so a module with a start function goes without.
 
 use super::abi::Version;
+use super::call_of;
 use crate::guest::Guest;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -144,12 +145,12 @@ impl Shortened {
     pub fn new(module: &Module, shortcut: &Arc<Shortcut>) -> Option<Shortened> {
         let short = |import: &wasmtime::ImportType<'_>| {
             let ours = import.module() == Version::Preview1.module();
-            let found = shortcut.exports.iter().find(|(name, _)| ours && *name == import.name());
+            let found = shortcut.exports.iter().find(|(name, _)| ours && *name == call_of(import.name()));
             found.map(|(_, export)| *export)
         };
         let imports = module.imports().map(|import| match short(&import) {
             Some(export) => Import::Between(export),
-            None => Import::Host(import.module().to_owned(), import.name().to_owned()),
+            None => Import::Host(import.module().to_owned(), call_of(import.name()).to_owned()),
         });
         let imports: Arc<[Import]> = imports.collect();
         let shorter = imports.iter().any(|import| matches!(import, Import::Between(_)));

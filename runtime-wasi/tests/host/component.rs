@@ -1,4 +1,5 @@
 //! Components of modules, by the adapter between the previews: for tests, examples and benchmarks.
+#![allow(dead_code)]
 
 use wasi_preview1_component_adapter_provider as adapter;
 
@@ -11,4 +12,12 @@ pub fn of_module(module: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
             adapter::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
         )?
         .encode()?)
+}
+
+/// The same, not to be taken for the module that it was made of: what it calls are the interfaces of preview 2.
+pub fn of_its_own(module: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let mut component = of_module(module)?;
+    // One module more, which is empty: a section's number and length, and its content.
+    component.extend_from_slice(b"\x01\x08\0asm\x01\0\0\0");
+    Ok(component)
 }

@@ -282,7 +282,12 @@ pub fn wat(body: &str) -> String {
     )
 }
 
-/// The preview 1 command `wat` as a preview 2 command component.
+/// The preview 1 command `wat` as a component that calls preview 2.
 pub fn component(wat: &str) -> Vec<u8> {
+    component::of_its_own(&wat::parse_str(wat).expect("a module")).expect("a component")
+}
+
+/// The preview 1 command `wat` as the component that tools make of it.
+pub fn adapted(wat: &str) -> Vec<u8> {
     component::of_module(&wat::parse_str(wat).expect("a module")).expect("a component")
 }

@@ -1,0 +1,170 @@
+//! Components that are a preview 1 command behind the adapter between the previews, as tools make them of programs that know
+//! nothing of components (`wasm-tools component new`, `jco new --wasi-command`, what wasm32-wasip2 links).
+//!
+//! ```text
+//! as it is:   module ─► adapter ─► canonical ABI ─► p2 ─► vfs        an fstat: two calls, 440 ns besides the file's
+//! as we run:  module ─────────────────────────────► p1 ─► vfs        one call, 30 ns
+//! ```
+//!
+//! What the adapter makes of a call is done in the same namespace, with the same rights, as p1 does it at once; and what it has
+//! no words for (an exit's code, O_APPEND, names that are not UTF-8) gets lost on the way. So the module itself is run. An
+//! adapter is known by its imports and exports. One that keeps calls to itself is left alone: for each call of the module
+//! it must import the interface that the call belongs to.
+
+use crate::p1;
+use std::ops::Range;
+use wasmparser::{ExternalKind, Parser, Payload, Result, Validator};
+
+const PREVIEW1: &str = "wasi_snapshot_preview1";
+
+/// The program to run where `bytes` is one: the module that it was made of, or itself.
+pub(crate) fn unwrapped(bytes: Vec<u8>) -> Vec<u8> {
+    match module(&bytes) {
+        Some(module) => bytes[module].to_vec(),
+        None => bytes,
+    }
+}
+
+/// Where in the component `bytes` the module is that can be run in its place.
+fn module(bytes: &[u8]) -> Option<Range<usize>> {
+    if !Parser::is_component(bytes) {
+        return None;
+    }
+    let found = Parts::of(bytes).ok()?.command()?;
+    // What is no component is refused as one, whatever is in it.
+    Validator::new().validate_all(bytes).is_ok().then_some(found)
+}
+
+/// A module within a component.
+#[derive(Default)]
+struct Module<'a> {
+    range: Range<usize>,
+    imports: Vec<(&'a str, &'a str)>,
+    exports: Vec<(&'a str, ExternalKind)>,
+}
+
+impl<'a> Module<'a> {
+    fn exports(&self, name: &str, kind: ExternalKind) -> bool {
+        self.exports.contains(&(name, kind))
+    }
+
+    fn imports_from(&self, from: &str) -> impl Iterator<Item = &'a str> {
+        self.imports.iter().filter(move |(module, _)| *module == from).map(|(_, name)| *name)
+    }
+
+    /// A command that knows of preview 1 and of nothing else.
+    fn is_command(&self) -> bool {
+        self.exports("_start", ExternalKind::Func)
+            && self.exports("memory", ExternalKind::Memory)
+            && self.imports.iter().all(|(module, _)| *module == PREVIEW1)
+    }
+
+    fn is_adapter(&self) -> bool {
+        self.imports_from("__main_module__").any(|name| name == "_start")
+            && self.imports_from("env").any(|name| name == "memory")
+            && self.exports.iter().any(|(name, _)| is_run(name.strip_suffix("#run").unwrap_or_default()))
+    }
+
+    /// The table by which the module's calls reach the adapter, which is there only after the module.
+    fn is_shim(&self) -> bool {
+        self.imports.is_empty() && self.exports("$imports", ExternalKind::Table)
+    }
+
+    /// What fills that table.
+    fn is_fixup(&self) -> bool {
+        self.exports.is_empty() && self.imports.iter().any(|(_, name)| *name == "$imports")
+    }
+
+    /// Whether the call `name` is done by the interface that it belongs to, behind this adapter.
+    fn passes_on(&self, name: &str) -> bool {
+        let wanted: &[&str] = match name {
+            _ if name.starts_with("fd_prestat") => &["wasi:filesystem/preopens"],
+            "fd_write" => &["wasi:io/streams", "wasi:cli/stdout"],
+            "fd_read" => &["wasi:io/streams", "wasi:cli/stdin"],
+            _ if name.starts_with("fd_") || name.starts_with("path_") => &["wasi:filesystem/types"],
+            _ if name.starts_with("args_") || name.starts_with("environ_") => &["wasi:cli/environment"],
+            "clock_time_get" => &["wasi:clocks/monotonic-clock", "wasi:clocks/wall-clock"],
+            "clock_res_get" => &["wasi:clocks/monotonic-clock"],
+            "poll_oneoff" => &["wasi:io/poll"],
+            "random_get" => &["wasi:random/random"],
+            "proc_exit" => &["wasi:cli/exit"],
+            "sched_yield" => &[],
+            // It has none of these: whoever calls them traps.
+            "sock_accept" | "sock_recv" | "sock_send" | "sock_shutdown" => &[],
+            _ => return false,
+        };
+        let imports = |interface: &str| {
+            self.imports.iter().any(|(module, _)| {
+                module.strip_prefix(interface).is_some_and(|version| version.starts_with("@0.2."))
+            })
+        };
+        wanted.iter().all(|interface| imports(interface))
+    }
+}
+
+/// Whether this is what a command exports.
+fn is_run(interface: &str) -> bool {
+    interface.starts_with("wasi:cli/run@0.2.")
+}
+
+/// What a component is made of.
+#[derive(Default)]
+struct Parts<'a> {
+    modules: Vec<Module<'a>>,
+    exports: Vec<&'a str>,
+    /// There is more in it than the glue around a module.
+    is_more: bool,
+}
+
+impl<'a> Parts<'a> {
+    fn of(bytes: &'a [u8]) -> Result<Parts<'a>> {
+        let mut parts = Parts::default();
+        let mut depth = 0;
+        for payload in Parser::new(0).parse_all(bytes) {
+            match payload? {
+                Payload::ModuleSection { unchecked_range: range, .. } => {
+                    parts.is_more |= depth > 0;
+                    parts.modules.push(Module { range, ..Module::default() });
+                    depth += 1;
+                }
+                Payload::ComponentSection { .. } => depth += 1,
+                Payload::End(_) => depth -= 1,
+                Payload::ImportSection(imports) => {
+                    for import in imports.into_imports() {
+                        let import = import?;
+                        parts.within().imports.push((import.module, import.name));
+                    }
+                }
+                Payload::ExportSection(exports) => {
+                    for export in exports {
+                        let export = export?;
+                        parts.within().exports.push((export.name, export.kind));
+                    }
+                }
+                Payload::ComponentExportSection(exports) if depth == 0 => {
+                    for export in exports {
+                        parts.exports.push(export?.name.name);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(parts)
+    }
+
+    /// The module that is being read.
+    fn within(&mut self) -> &mut Module<'a> {
+        self.modules.last_mut().expect("only modules import and export in this way")
+    }
+
+    /// The module, where the component is a preview 1 command and an adapter.
+    fn command(self) -> Option<Range<usize>> {
+        let [export] = self.exports[..] else { return None };
+        let one = |is: fn(&Module<'a>) -> bool| self.modules.iter().find(|module| is(module));
+        let (command, adapter) = (one(Module::is_command)?, one(Module::is_adapter)?);
+        one(Module::is_shim)?;
+        one(Module::is_fixup)?;
+        let passes = command.imports_from(PREVIEW1).all(|name| adapter.passes_on(p1::call_of(name)));
+        (is_run(export) && self.modules.len() == 4 && !self.is_more && passes).then(|| command.range.clone())
+    }
+}
