@@ -52,11 +52,11 @@ impl<'a> Module<'a> {
         self.imports.iter().filter(move |(module, _)| *module == from).map(|(_, name)| *name)
     }
 
-    /// A command that knows of preview 1 and of nothing else.
+    /// A command of calls that modules can make.
     fn is_command(&self) -> bool {
         self.exports("_start", ExternalKind::Func)
             && self.exports("memory", ExternalKind::Memory)
-            && self.imports.iter().all(|(module, _)| *module == PREVIEW1)
+            && self.imports.iter().all(|(module, name)| p1::meant(module, name).is_some())
     }
 
     fn is_adapter(&self) -> bool {
@@ -164,7 +164,11 @@ impl<'a> Parts<'a> {
         let (command, adapter) = (one(Module::is_command)?, one(Module::is_adapter)?);
         one(Module::is_shim)?;
         one(Module::is_fixup)?;
-        let passes = command.imports_from(PREVIEW1).all(|name| adapter.passes_on(p1::call_of(name)));
+        let mut calls = command.imports.iter().filter_map(|(module, name)| p1::meant(module, name));
+        let passes = calls.all(|(module, call)| match module {
+            PREVIEW1 => adapter.passes_on(call),
+            _ => module.starts_with("wasi:"),
+        });
         (is_run(export) && self.modules.len() == 4 && !self.is_more && passes).then(|| command.range.clone())
     }
 }

@@ -5,6 +5,7 @@ use crate::budget::Budget;
 use crate::control::Control;
 use crate::descriptor::{Descriptor, Descriptors};
 use crate::limits::{MemoryLimiter, Parts};
+use crate::p1::newer::Alarms;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -34,6 +35,7 @@ pub(crate) struct Guest {
     pub limiter: MemoryLimiter,
     /// What the monotonic clock counts from.
     pub began: Instant,
+    pub alarms: Alarms,
 }
 
 /// What a guest did since its task was told: told before it waits, at every tick of those that do not, and at its end. A count
@@ -119,6 +121,7 @@ impl Guest {
             trace: start.trace,
             limiter,
             began: Instant::now(),
+            alarms: Alarms::default(),
         };
         guest.count_files();
         guest

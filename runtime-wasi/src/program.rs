@@ -174,10 +174,8 @@ fn link_module(
     needs: &ResourcesRequired,
 ) -> Result<InstancePre<Guest>> {
     for import in module.imports() {
-        let known = p1::abi::Version::ALL.iter().any(|version| version.module() == import.module())
-            && p1::is_call(p1::call_of(import.name()));
-        if !known {
-            let (module, import) = (import.module(), import.name());
+        let (module, import) = (import.module(), import.name());
+        if p1::meant(module, import).is_none() {
             return Err(refused(name, format_args!("unknown import {module}.{import}")));
         }
     }
@@ -191,20 +189,23 @@ fn link_module(
         return Err(refused(name, "it has a shared memory: threads cannot be run"));
     }
     check_parts(name, needs, Parts::OF_MODULE)?;
-    let linked = with_numbered_names(linker, module).and_then(|linker| linker.instantiate_pre(module));
+    let linked = with_all_names(linker, module).and_then(|linker| linker.instantiate_pre(module));
     linked.map_err(|error| refused(name, error.root_cause()))
 }
 
-/// The linker, in which calls have the names too by which `module` tells its imports of one apart.
-fn with_numbered_names<'a>(
+/// The linker, in which calls have the names too by which `module` asks for them.
+fn with_all_names<'a>(
     linker: &'a Linker<Guest>,
     module: &Module,
 ) -> wasmtime::Result<Cow<'a, Linker<Guest>>> {
     let mut linker = Cow::Borrowed(linker);
     for import in module.imports() {
-        let call = p1::call_of(import.name());
-        if call != import.name() {
-            linker.to_mut().alias(import.module(), call, import.module(), import.name())?;
+        let asked = (import.module(), import.name());
+        match p1::meant(asked.0, asked.1) {
+            Some(meant) if meant != asked => {
+                linker.to_mut().alias(meant.0, meant.1, asked.0, asked.1)?;
+            }
+            _ => {}
         }
     }
     Ok(linker)

@@ -131,3 +131,112 @@ async fn imports_that_were_numbered_are_the_calls_that_they_number() {
     let (exit, task) = host.run(adapted(&twice), With::default()).await;
     assert_eq!((exit, task.stdout.text()), (Exit::with_code(7), "hello\n".to_owned()));
 }
+
+/// What Rust's std for wasm32-wasip2 imports besides preview 1.
+const INTERFACES: &str = r#"
+package test:program;
+world program {
+  import wasi:clocks/monotonic-clock@0.2.6;
+  import wasi:clocks/wall-clock@0.2.6;
+  import wasi:io/poll@0.2.6;
+  import wasi:random/insecure-seed@0.2.6;
+}
+package wasi:io@0.2.6 {
+  interface poll {
+    resource pollable { ready: func() -> bool; block: func(); }
+    poll: func(in: list<borrow<pollable>>) -> list<u32>;
+  }
+}
+package wasi:clocks@0.2.6 {
+  interface monotonic-clock {
+    use wasi:io/poll@0.2.6.{pollable};
+    type instant = u64;
+    type duration = u64;
+    now: func() -> instant;
+    resolution: func() -> duration;
+    subscribe-instant: func(when: instant) -> pollable;
+    subscribe-duration: func(when: duration) -> pollable;
+  }
+  interface wall-clock {
+    record datetime { seconds: u64, nanoseconds: u32 }
+    now: func() -> datetime;
+    resolution: func() -> datetime;
+  }
+}
+package wasi:random@0.2.6 {
+  interface insecure-seed { insecure-seed: func() -> tuple<u64, u64>; }
+}
+"#;
+
+/// A program that imports those: as the component of a module that is run as that, and as one that is not.
+fn with_interfaces(body: &str) -> [Vec<u8>; 2] {
+    let imports = r#"
+  (import "wasi:clocks/monotonic-clock@0.2.6" "now" (func $now (result i64)))
+  (import "wasi:clocks/monotonic-clock@0.2.6" "subscribe-instant" (func $at (param i64) (result i32)))
+  (import "wasi:clocks/monotonic-clock@0.2.6" "subscribe-duration" (func $in (param i64) (result i32)))
+  (import "wasi:clocks/wall-clock@0.2.6" "now" (func $wall (param i32)))
+  (import "wasi:io/poll@0.2.6" "[method]pollable.ready" (func $ready (param i32) (result i32)))
+  (import "wasi:io/poll@0.2.6" "[method]pollable.block" (func $block (param i32)))
+  (import "wasi:io/poll@0.2.6" "[resource-drop]pollable" (func $drop (param i32)))
+  (import "wasi:random/insecure-seed@0.2.6" "insecure-seed" (func $seed (param i32)))
+  (memory (export"#;
+    let mut resolve = wit_parser::Resolve::default();
+    let package = resolve.push_str("program.wit", INTERFACES).expect("interfaces");
+    let world = resolve.select_world(&[package], Some("program")).expect("a world");
+    [host::component::of_module, host::component::of_its_own].map(|made| {
+        let mut module = wat::parse_str(wat(body).replacen("(memory (export", imports, 1)).expect("a module");
+        let encoding = wit_component::StringEncoding::UTF8;
+        wit_component::embed_component_metadata(&mut module, &resolve, world, encoding)
+            .expect("its interfaces");
+        made(&module).expect("a component")
+    })
+}
+
+#[tokio::test]
+async fn a_program_that_asks_preview_2_for_the_time_and_a_seed_is_run_as_its_module() {
+    let host = Host::new();
+    // It sleeps twice for 20 ms, looks that it did, that the seed is none of noughts, and that the year is after 2020.
+    let body = r#"
+  (func (export "_start") (local $began i64) (local $alarm i32)
+    (local.set $began (call $now))
+    (local.set $alarm (call $in (i64.const 20000000)))
+    (if (call $ready (local.get $alarm)) (then unreachable))
+    (call $block (local.get $alarm))
+    (if (i32.eqz (call $ready (local.get $alarm))) (then unreachable))
+    (call $drop (local.get $alarm))
+    (local.set $alarm (call $at (i64.add (local.get $began) (i64.const 40000000))))
+    (call $block (local.get $alarm))
+    (call $drop (local.get $alarm))
+    (if (i64.lt_u (i64.sub (call $now) (local.get $began)) (i64.const 40000000)) (then unreachable))
+    (call $seed (i32.const 1024))
+    (if (i64.eqz (i64.or (i64.load (i32.const 1024)) (i64.load (i32.const 1032)))) (then unreachable))
+    (call $wall (i32.const 1024))
+    (if (i64.lt_u (i64.load (i32.const 1024)) (i64.const 1577836800)) (then unreachable))
+    (if (i32.ge_u (i32.load (i32.const 1032)) (i32.const 1000000000)) (then unreachable))
+    (call $proc_exit (i32.const 7)))"#;
+    for (program, code) in with_interfaces(body).iter().zip([7, 1]) {
+        let (exit, task) = host.run(program, With::default()).await;
+        assert_eq!(exit, Exit::with_code(code), "{}", task.stderr.text());
+    }
+}
+
+#[tokio::test]
+async fn what_preview_2_traps_for_traps_there_too() {
+    let host = Host::new();
+    let once = r#"(func (export "_start") (local $alarm i32)
+        (local.set $alarm (call $in (i64.const 0)))
+        (call $drop (local.get $alarm))
+        (call $drop (local.get $alarm)))"#;
+    let aside = r#"(func (export "_start") (call $seed (i32.const 1028)))"#;
+    let beyond = r#"(func (export "_start") (call $seed (i32.const 0x7ffffff8)))"#;
+    for (body, why) in [
+        (once, "unknown handle index 1"),
+        (aside, "pointer not aligned"),
+        (beyond, "pointer out of bounds"),
+    ] {
+        for program in with_interfaces(body) {
+            let exit = host.run(program, With::default()).await.0;
+            assert_eq!((exit.code, exit.message.as_str()), (126, format!("main.wat: {why}").as_str()));
+        }
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::time::Duration;
-use tests::{Server, guest, guests, has_fuse, sh, taskfs, text};
+use tests::{Server, cannot_run, guest, guests, has_fuse, sh, taskfs, text};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -99,7 +99,19 @@ fn programs_in_c_take_arguments_and_standard_input_and_give_their_status() {
 #[test]
 fn a_self_check_of_posix_passes_on_every_way() {
     guest("posix.wasm");
-    let out = same_every_way(&[("tmp/.keep", "")], "go posix.wasm /tmp");
+    passes("posix.wasm");
+}
+
+#[test]
+fn a_self_check_of_posix_passes_as_the_component_that_a_tool_makes_of_it() {
+    if !guests().join("component-c.wasm").exists() {
+        return cannot_run("component-c.wasm", "its tools could not be set up");
+    }
+    passes("component-c.wasm");
+}
+
+fn passes(program: &str) {
+    let out = same_every_way(&[("tmp/.keep", "")], &format!("go {program} /tmp"));
     let (checks, status) = out.rsplit_once("status ").expect("a status");
     assert_eq!(status, "0\n", "{out}");
     assert!(checks.lines().count() >= 10, "{out}");

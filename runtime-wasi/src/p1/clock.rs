@@ -2,13 +2,27 @@
 
 use super::Call;
 use super::abi::Clock;
+use crate::guest::Guest;
+use std::time::Duration;
+use tokio::time::Instant;
 use vfs::{Errno, Result, Time};
+
+/// Nanoseconds since the guest's start.
+pub(super) fn monotonic(guest: &Guest) -> u64 {
+    u64::try_from(guest.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The moment in so many nanoseconds. u64::MAX of them are 584 years; where the host cannot count that far, a century is as good.
+pub(super) fn after(nanos: u64) -> Instant {
+    let now = Instant::now();
+    now.checked_add(Duration::from_nanos(nanos)).unwrap_or(now + Duration::from_secs(3_155_760_000))
+}
 
 /// The clock numbered `id`, in nanoseconds.
 pub(super) fn now(call: &Call<'_>, id: u32) -> Result<u64> {
     Ok(match Clock::decode(id).ok_or(Errno::EINVAL)? {
         Clock::Realtime => Time::now().as_nanos(),
-        Clock::Monotonic => u64::try_from(call.guest.began.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        Clock::Monotonic => monotonic(call.guest),
         // A guest has one thread.
         Clock::ProcessCpu | Clock::ThreadCpu => call.guest.control.cpu_ns(),
     })

@@ -21,6 +21,7 @@ pub(crate) mod errno;
 mod fd;
 mod io;
 mod memory;
+pub(crate) mod newer;
 mod path;
 mod poll;
 mod process;
@@ -246,6 +247,7 @@ define_quick! {
 
 /// Every call, under the names of both snapshots.
 pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    newer::define(linker)?;
     for version in Version::ALL {
         define! { linker version
             args_get(argv: u32, buf: u32) = args::args_get;
@@ -294,13 +296,16 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
     Ok(())
 }
 
-/// The call that an import's name means. A module that imports one several times gets numbered names where a component is made
-/// of it: `fd_write [v2]`.
-pub(crate) fn call_of(name: &str) -> &str {
-    name.split_once(" [v").map_or(name, |(call, _)| call)
-}
-
-/// The names of all calls: an import that is none of them is unknown.
-pub(crate) fn is_call(name: &str) -> bool {
-    trace::CALLS.iter().any(|call| call.name == name)
+/// What the import `name` of `module` means: the module and the name under which it is defined; none where it is unknown.
+///
+/// Of preview 2's interfaces all versions of 0.2 are alike. And a module that imports a call several times gets numbered names
+/// where a component is made of it: `fd_write [v2]`.
+pub(crate) fn meant<'a>(module: &'a str, name: &'a str) -> Option<(&'a str, &'a str)> {
+    let call = name.split_once(" [v").map_or(name, |(call, _)| call);
+    if let Some((interface, _)) = module.split_once("@0.2.") {
+        return newer::is_call(interface, call).then_some((interface, call));
+    }
+    let is_known = Version::ALL.iter().any(|version| version.module() == module)
+        && trace::CALLS.iter().any(|known| known.name == call);
+    is_known.then_some((module, call))
 }

@@ -5,7 +5,6 @@ use super::{Call, clock, errno};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use vfs::{Errno, Error, FileRef, Interest, Nature, Op, Result};
 
@@ -66,9 +65,7 @@ fn deadline(call: &Call<'_>, id: u32, timeout: u64, absolute: bool) -> Result<In
         abi::Clock::Realtime | abi::Clock::Monotonic => {}
         abi::Clock::ProcessCpu | abi::Clock::ThreadCpu => return Errno::EOPNOTSUPP.into(),
     }
-    let now = Instant::now();
-    // u64::MAX nanoseconds are 584 years; where the host cannot count that far, a century is as good.
-    Ok(now.checked_add(Duration::from_nanos(left)).unwrap_or(now + Duration::from_secs(3_155_760_000)))
+    Ok(clock::after(left))
 }
 
 fn file(call: &Call<'_>, fd: u32, right: Rights, interest: Interest) -> Result<Wait> {

@@ -12,7 +12,7 @@
 //! from the end of instantiation on, so a module with a start function goes without.
 
 use super::abi::Version;
-use super::call_of;
+use super::meant;
 use crate::guest::Guest;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -143,16 +143,16 @@ pub(crate) struct Shortened {
 impl Shortened {
     /// `module`, which has no start function and imports nothing unknown. None where nothing would be shorter.
     pub fn new(module: &Module, shortcut: &Arc<Shortcut>) -> Option<Shortened> {
-        let short = |import: &wasmtime::ImportType<'_>| {
-            let ours = import.module() == Version::Preview1.module();
-            let found = shortcut.exports.iter().find(|(name, _)| ours && *name == call_of(import.name()));
-            found.map(|(_, export)| *export)
+        let source = |import: &wasmtime::ImportType<'_>| {
+            let (module, call) = meant(import.module(), import.name())?;
+            let ours = module == Version::Preview1.module();
+            let short = shortcut.exports.iter().find(|(name, _)| ours && *name == call);
+            Some(match short {
+                Some((_, export)) => Import::Between(*export),
+                None => Import::Host(module.to_owned(), call.to_owned()),
+            })
         };
-        let imports = module.imports().map(|import| match short(&import) {
-            Some(export) => Import::Between(export),
-            None => Import::Host(import.module().to_owned(), call_of(import.name()).to_owned()),
-        });
-        let imports: Arc<[Import]> = imports.collect();
+        let imports: Arc<[Import]> = module.imports().map(|import| source(&import)).collect::<Option<_>>()?;
         let shorter = imports.iter().any(|import| matches!(import, Import::Between(_)));
         shorter.then(|| Shortened { module: module.clone(), shortcut: shortcut.clone(), imports })
     }
