@@ -229,11 +229,9 @@ async fn what_preview_2_traps_for_traps_there_too() {
         (call $drop (local.get $alarm)))"#;
     let aside = r#"(func (export "_start") (call $seed (i32.const 1028)))"#;
     let beyond = r#"(func (export "_start") (call $seed (i32.const 0x7ffffff8)))"#;
-    for (body, why) in [
-        (once, "unknown handle index 1"),
-        (aside, "pointer not aligned"),
-        (beyond, "pointer out of bounds"),
-    ] {
+    for (body, why) in
+        [(once, "unknown handle index 1"), (aside, "pointer not aligned"), (beyond, "pointer out of bounds")]
+    {
         for program in with_interfaces(body) {
             let exit = host.run(program, With::default()).await.0;
             assert_eq!((exit.code, exit.message.as_str()), (126, format!("main.wat: {why}").as_str()));

@@ -82,3 +82,43 @@ async fn a_file_is_removed_through_a_fid_that_knows_its_old_name() {
         walk("old").await.remove().await.expect("remove");
     }
 }
+
+/// open(2) with O_RDWR | O_APPEND | O_CREAT on v9fs with cache=loose or cache=mmap, since Linux 6.12 at least: pages are written back whole,
+/// also what was sent before, by the fid that made the file, and O_APPEND was left in its Tlcreate.
+#[tokio::test]
+async fn pages_written_back_by_the_fid_that_made_a_file_to_append_to_it_go_where_they_are_from() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let server = Server::start(&["--bind", &format!("{}:/host", dir.path().display())]);
+    let stream = tokio::net::UnixStream::connect(server.path("sock")).await.expect("it listens");
+    let client = Client::connect(stream, Dialect::P9P2000L, Msize(1 << 16)).await.expect("it speaks .L");
+    let root = client.attach(b"root", Some(Uid(0)), b"/").await.expect("a root");
+    for tree in ["tmp", "host"] {
+        let flags = OpenFlags::from_bits_retain((libc::O_RDWR | libc::O_APPEND | libc::O_CREAT) as u32);
+        let mut made = root.walk([tree]).await.expect("a directory");
+        made.create(b"pages", flags, Mode(0o600)).await.expect("it is made");
+        let content = async || {
+            let mut file = root.walk([tree, "pages"]).await.expect("the file");
+            file.open(OpenFlags::empty()).await.expect("it can be read");
+            let bytes = file.read(0, 100).await.expect("its content").to_vec();
+            String::from_utf8(bytes).expect("text")
+        };
+        made.write(0, b"one ").await.expect("written");
+        made.write(0, b"one ").await.expect("written back again");
+        made.write(0, b"one two ").await.expect("with what came behind it");
+        assert_eq!(content().await, "one two ", "{tree}");
+        // Who appends beside others does so at the end, wherever he believes it to be.
+        let mut other = root.walk([tree, "pages"]).await.expect("the file");
+        let appends = OpenFlags::from_bits_retain((libc::O_WRONLY | libc::O_APPEND) as u32);
+        other.open(appends).await.expect("it can be written");
+        other.write(8, b"other ").await.expect("appended");
+        made.write(8, b"three ").await.expect("appended");
+        other.write(0, b"again ").await.expect("appended");
+        made.write(14, b"four").await.expect("appended");
+        assert_eq!(content().await, "one two other three again four", "{tree}");
+        // And so he does once the file was cut.
+        let size = |size| SetAttrFields { valid: SetAttrMask::SIZE, size, ..SetAttrFields::default() };
+        other.setattr(size(3)).await.expect("cut");
+        made.write(0, b"!").await.expect("appended");
+        assert_eq!(content().await, "one!", "{tree}");
+    }
+}

@@ -21,7 +21,7 @@ const OTHERWISE: [(&str, &str); 4] = [
     ("import", "without=renameat2,fallocate,replace-by-nothing,flock,own-locks"),
 ];
 
-/// The same of the kernel's client, without a cache: what 9P has no message for, or the client none of its own.
+/// The same of the kernel's client, without a cache and with cache=loose: what 9P has no message for, or the client none of its own.
 const OTHERWISE_OVER_9P: &str =
     "without=renameat2,fallocate,map,keep_map,append,set-id,utime,flock,unlinked-fifos";
 
@@ -85,7 +85,10 @@ fn alike_over_9p(kernel: &str, rounds: u64) {
     let host = tempfile::tempdir_in("/dev/shm").expect("tmpfs");
     let bind = format!("{}:/host", host.path().display());
     let server = Server::start(&["--listen", "tcp://127.0.0.1:0", "--bind", &bind]);
-    kernel.mount("/mnt/t", server.port(), "version=9p2000.L,cache=none,msize=262144");
+    for cache in ["none", "loose"] {
+        let options = format!("version=9p2000.L,cache={cache},msize=262144");
+        kernel.mount(&format!("/mnt/{cache}"), server.port(), &options);
+    }
     let from = now();
     // Linux's tmpfs has had attributes of users since 6.6, and its sockets since 7; a host directory is on this kernel.
     let attributes = match (kernel.is_before(6, 6), kernel.is_before(7, 0)) {
@@ -93,14 +96,17 @@ fn alike_over_9p(kernel: &str, rounds: u64) {
         (false, true) => "",
         (false, false) => ",sockets",
     };
-    for tree in ["tmp", "host"] {
+    // With a cache the kernel believes the times that it knows.
+    let cells =
+        [("none", "tmp", ""), ("none", "host", ""), ("loose", "tmp", ",times"), ("loose", "host", ",times")];
+    for (cache, tree, believed) in cells {
         let script = format!(
-            "cat > /tmp/calls.py <<'END OF CALLS'\n{}\nEND OF CALLS\nmkdir -p /tmp/native /mnt/t/{tree}/r\n\
-             python3 /tmp/calls.py {from} {rounds} {OTHERWISE_OVER_9P}{attributes} /tmp/native /mnt/t/{tree}/r && echo alike",
+            "cat > /tmp/calls.py <<'END OF CALLS'\n{}\nEND OF CALLS\nmkdir -p /tmp/native /mnt/{cache}/{tree}/{cache}\n\
+             python3 /tmp/calls.py {from} {rounds} {OTHERWISE_OVER_9P}{attributes}{believed} /tmp/native /mnt/{cache}/{tree}/{cache} && echo alike",
             include_str!("../src/random_calls.py")
         );
         let (said, why) = kernel.bash(&script, &[], 0, 3600);
-        assert_eq!(said, "alike\n", "/{tree} over v9fs of Linux {}: {why}", kernel.version);
+        assert_eq!(said, "alike\n", "/{tree} over v9fs of Linux {}, cache={cache}: {why}", kernel.version);
     }
 }
 

@@ -4,6 +4,7 @@
 //! The session (crate nine) has checked fids, modes and names, and keeps the order; permissions are checked by the place.
 //! Who may attach, as whom and to what, is left to a [`Doorkeeper`].
 
+mod appending;
 mod oversight;
 mod words;
 
@@ -11,6 +12,7 @@ pub use oversight::Overseer;
 
 use crate::lock::{LockKind, LockOwner, LockSort};
 use crate::{Caller, DirEntry, FileRef, Kind, Name, Nature, Op, OpenFile, OpenFlags, Place};
+use appending::Writes;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use nine::server::{Answer, Entry, Error, FileServer, HeldLock, Listing, Lock, Opened, Peer, SetAttr};
@@ -75,7 +77,7 @@ pub struct Open {
     place: Place,
     file: FileRef,
     writes: bool,
-    append: bool,
+    appending: Writes,
     /// Plan 9's ORCLOSE is the session's; here is only whose locks are to be given up.
     owners: Mutex<Vec<LockOwner>>,
     connection: u64,
@@ -173,17 +175,17 @@ impl Node {
         place: Place,
         file: FileRef,
         flags: OpenFlags,
-        moved: bool,
+        made: Option<Writes>,
         counted: Counted,
     ) -> Opened<Node, Open> {
         let nature = file.nature();
-        let node = moved.then(|| self.at(place.clone()));
-        let append = flags.contains(OpenFlags::APPEND);
+        let node = made.is_some().then(|| self.at(place.clone()));
+        let appending = made.unwrap_or_else(|| Writes::of(flags));
         let open = Open {
             place,
             file,
             writes: flags.contains(OpenFlags::WRITE),
-            append,
+            appending,
             owners: Mutex::default(),
             connection: self.connection,
             is_top: self.is_top(),
@@ -286,7 +288,7 @@ impl<D: Doorkeeper> FileServer for Export<D> {
             Ok(counted) => node
                 .place
                 .open(&node.who, flags)
-                .map(move |file| node.opened(node.place.clone(), file, flags, false, counted)),
+                .map(move |file| node.opened(node.place.clone(), file, flags, None, counted)),
             Err(error) => Op::err(error),
         };
         self.answer(node.oversight.show(call, nothing, opened))
@@ -306,8 +308,10 @@ impl<D: Doorkeeper> FileServer for Export<D> {
         let call = || format!("open({}, {})", path(&dir.place, Some(file)), shown_flags(flags, true));
         let made = Op::started(async move {
             let counted = dir.oversight.opening()?;
-            let made = dir.place.create(&who, name, crate::Mode::new(mode.permissions()), flags).await?;
-            Ok(dir.opened(made.place, made.file, flags, true, counted))
+            let mode = crate::Mode::new(mode.permissions());
+            let made = dir.place.create(&who, name, mode, Writes::flags_to_make(flags)).await?;
+            let (file, writes) = Writes::of_made(&made, &who, flags).await;
+            Ok(dir.opened(made.place, file, flags, Some(writes), counted))
         });
         self.answer(dir.oversight.show(call, nothing, made))
     }
@@ -323,16 +327,13 @@ impl<D: Doorkeeper> FileServer for Export<D> {
     }
 
     fn write<'a>(&'a self, open: &'a Open, offset: u64, data: &'a [u8]) -> Answer<'a, usize> {
-        let written = match open.append {
-            true => open.file.append(data).map(|(n, _)| n),
-            false => open.file.write(offset, data),
-        };
+        let written = open.appending.write(&open.file, offset, data);
         let call = || format!("write({}, {}, {offset})", path(&open.place, None), data.len());
         self.answer(open.oversight.show(call, |count| *count, written))
     }
 
     fn keeps_buffers(&self, open: &Open) -> Option<usize> {
-        if open.append || open.oversight.is_traced() { None } else { open.file.keeps_buffers() }
+        if open.appending.append() || open.oversight.is_traced() { None } else { open.file.keeps_buffers() }
     }
 
     fn buffer(&self) -> Vec<u8> {
