@@ -12,7 +12,7 @@
 //! This module changes the state and nothing else does; every change is told to all who wait. While a start is under way
 //! the state is still `new`, a second start is refused, and a kill cancels it.
 
-use crate::{Exit, Limits, Running};
+use crate::{Exit, Limits, Running, Signal};
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
@@ -49,9 +49,11 @@ pub struct End {
 enum Phase {
     New,
     /// `killed` was asked for in the meantime: the start is cancelled, or the program ends as soon as it counts as running.
+    /// Then it gets what it was `sent`.
     Starting {
         cancel: Arc<Notify>,
         killed: Option<Exit>,
+        sent: Vec<Signal>,
     },
     Alive {
         running: Arc<dyn Running>,
@@ -147,7 +149,7 @@ impl Life {
         if !matches!(*phase, Phase::New) {
             return Err(unfit(self.id, "start", "is starting"));
         }
-        *phase = Phase::Starting { cancel: cancel.clone(), killed: None };
+        *phase = Phase::Starting { cancel: cancel.clone(), killed: None, sent: Vec::new() };
         Ok(Starting { life: self, cancel })
     }
 
@@ -182,7 +184,7 @@ impl Life {
         match &mut *phase {
             Phase::New => Err(unfit(self.id, "kill", "is not running")),
             Phase::Exited { .. } => Err(unfit(self.id, "kill", "has exited")),
-            Phase::Starting { cancel, killed } => {
+            Phase::Starting { cancel, killed, .. } => {
                 killed.get_or_insert(exit);
                 cancel.notify_one();
                 Ok(())
@@ -197,6 +199,16 @@ impl Life {
                 Ok(())
             }
         }
+    }
+    /// Keeps a signal until the start that is under way is done: the program may run before its start is known to be done, and send
+    /// itself one. False where no start is under way.
+    pub fn keep(&self, signal: Signal) -> bool {
+        let mut phase = self.phase.lock();
+        let Phase::Starting { sent, .. } = &mut *phase else { return false };
+        if !sent.contains(&signal) {
+            sent.push(signal);
+        }
+        true
     }
     /// The end that was asked for, where one was.
     pub fn killed(&self) -> Option<Exit> {
@@ -262,13 +274,13 @@ impl Starting<'_> {
     pub async fn cancelled(&self) {
         self.cancel.notified().await;
     }
-    /// It runs.
-    pub fn started(self, running: Arc<dyn Running>) {
+    /// It runs. Gives the signals that it is to get now.
+    pub fn started(self, running: Arc<dyn Running>) -> Vec<Signal> {
         let mut phase = self.life.phase.lock();
         // A program may reach a limit, or be killed by another, before its start is done.
-        let killed = match &mut *phase {
-            Phase::Starting { killed, .. } => killed.take(),
-            _ => None,
+        let (killed, sent) = match &mut *phase {
+            Phase::Starting { killed, sent, .. } => (killed.take(), std::mem::take(sent)),
+            _ => (None, Vec::new()),
         };
         *phase = Phase::Alive { running: running.clone(), since: Instant::now(), killed: killed.clone() };
         self.life.state.send_replace(State::Running);
@@ -276,6 +288,7 @@ impl Starting<'_> {
         if let Some(exit) = killed {
             running.kill(exit);
         }
+        sent
     }
 }
 
@@ -319,5 +332,16 @@ mod tests {
         starting.started(fake.clone());
         assert_eq!(*fake.0.lock(), Some(exit.clone()));
         assert_eq!(life.killed(), Some(exit), "it is given up, should it not end");
+    }
+
+    #[test]
+    fn signals_that_come_before_the_start_is_done_are_kept_until_then_each_once() {
+        let life = Life::new(TaskId(1));
+        let (term, hup) = (Signal::parse("TERM").expect("one"), Signal::parse("HUP").expect("one"));
+        assert!(!life.keep(term), "nobody starts it");
+        let starting = life.begin().expect("new");
+        assert!(life.keep(term) && life.keep(hup) && life.keep(term));
+        assert_eq!(starting.started(Arc::new(Fake::default())), [term, hup]);
+        assert!(!life.keep(hup), "it runs");
     }
 }

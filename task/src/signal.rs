@@ -82,12 +82,16 @@ impl Signal {
 }
 
 impl Task {
-    /// Sends it a signal: its program sees to that, or the signal's own action is done. Says whether that is its end.
+    /// Sends it a signal: its program sees to that, or the signal's own action is done. Says whether that is its end. One that is being
+    /// started gets it when it runs.
     ///
     /// # Errors
     /// It is not running.
     pub fn signal(&self, signal: Signal) -> Result<bool> {
         if signal != Signal::KILL {
+            if self.life.keep(signal) {
+                return Ok(false);
+            }
             let Some(running) = self.life.running() else {
                 return Err(Error::new(Errno::EBUSY, format!("kill: task {} is not running", self.id)));
             };

@@ -46,7 +46,7 @@ impl Task {
             }
             running = self.launch(who) => running.map_err(|e| e.context("start"))?,
         };
-        starting.started(running.clone());
+        let sent = starting.started(running.clone());
         // Compiling takes its time: limits that were set meanwhile hold too.
         let now = self.bounded_limits();
         if now != limits {
@@ -58,6 +58,10 @@ impl Task {
             group.started(&self, &handle);
         }
         handle.spawn(see_to_its_end(self.clone(), running));
+        for signal in sent {
+            // One that has ended by now needs none.
+            let _ = self.signal(signal);
+        }
         Ok(())
     }
 
