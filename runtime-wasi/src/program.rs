@@ -203,7 +203,8 @@ fn with_all_names<'a>(
         let asked = (import.module(), import.name());
         match p1::meant(asked.0, asked.1) {
             Some(meant) if meant != asked => {
-                linker.to_mut().alias(meant.0, meant.1, asked.0, asked.1)?;
+                // A module may ask for the same one twice.
+                linker.to_mut().allow_shadowing(true).alias(meant.0, meant.1, asked.0, asked.1)?;
             }
             _ => {}
         }

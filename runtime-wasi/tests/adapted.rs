@@ -106,10 +106,31 @@ async fn a_component_that_has_more_in_it_is_run_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_module_may_make_these_calls_as_well_and_import_them_twice() {
+    let host = Host::new();
+    let now = r#"(import "wasi:clocks/monotonic-clock@0.2.3" "now" (func $NAME (result i64)))"#;
+    let program = format!(
+        r#"(module {} {} (memory (export "memory") 1)
+  (func (export "_start") (if (i64.gt_u (call $one) (call $two)) (then unreachable))))"#,
+        now.replace("NAME", "one"),
+        now.replace("NAME", "two")
+    );
+    let (exit, task) = host.run(program, With::default()).await;
+    assert_eq!(exit, Exit::success(), "{}", task.stderr.text());
+}
+
+#[tokio::test]
 async fn what_is_no_component_is_refused_whatever_module_is_in_it() {
     let host = Host::new();
     let made = adapted(&wat(HELLO));
     let error = host.refused("cut.wasm", &made[..made.len() - 1]).await;
+    assert!(error.is(Errno::ENOEXEC), "{error}");
+    // What is said to be a component and is a module that imports something: an empty component, and in it section 4.
+    let within = wat::parse_str(r#"(module (import "a" "b" (func)))"#).expect("a module");
+    let mut misnamed = b"\0asm\x0d\0\x01\0\x04".to_vec();
+    misnamed.push(within.len() as u8);
+    misnamed.extend(within);
+    let error = host.refused("misnamed.wasm", &misnamed).await;
     assert!(error.is(Errno::ENOEXEC), "{error}");
     // An export of what there is not, behind everything else: kind, name, sort, index, no type.
     let mut broken = made;
