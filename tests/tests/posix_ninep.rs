@@ -88,11 +88,14 @@ async fn a_file_is_removed_through_a_fid_that_knows_its_old_name() {
 #[tokio::test]
 async fn pages_written_back_by_the_fid_that_made_a_file_to_append_to_it_go_where_they_are_from() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let server = Server::start(&["--bind", &format!("{}:/host", dir.path().display())]);
-    let stream = tokio::net::UnixStream::connect(server.path("sock")).await.expect("it listens");
-    let client = Client::connect(stream, Dialect::P9P2000L, Msize(1 << 16)).await.expect("it speaks .L");
-    let root = client.attach(b"root", Some(Uid(0)), b"/").await.expect("a root");
-    for tree in ["tmp", "host"] {
+    let there = dir.path().display();
+    std::fs::create_dir(dir.path().join("over")).expect("a directory");
+    let host = Server::start(&["--bind", &format!("{there}:/host")]);
+    let overlay = Server::start(&["--root", &format!("overlay:{there}")]);
+    for (server, tree) in [(&host, "tmp"), (&host, "host"), (&overlay, "over")] {
+        let stream = tokio::net::UnixStream::connect(server.path("sock")).await.expect("it listens");
+        let client = Client::connect(stream, Dialect::P9P2000L, Msize(1 << 16)).await.expect("it speaks .L");
+        let root = client.attach(b"root", Some(Uid(0)), b"/").await.expect("a root");
         let flags = OpenFlags::from_bits_retain((libc::O_RDWR | libc::O_APPEND | libc::O_CREAT) as u32);
         let mut made = root.walk([tree]).await.expect("a directory");
         made.create(b"pages", flags, Mode(0o600)).await.expect("it is made");
