@@ -20,7 +20,8 @@ pub(super) struct NodelessFile {
     fd: Arc<Fd>,
     /// How it is open for writing, if it is.
     writing: Option<Writing>,
-    whole: OnceLock<HostFile>,
+    /// Behind a pointer: most files are read or written and closed without it.
+    whole: OnceLock<Box<HostFile>>,
 }
 
 struct Writing {
@@ -96,7 +97,7 @@ impl NodelessFile {
             };
             let appends = self.writing.as_ref().is_some_and(|writing| writing.appends);
             let writer = self.writing.as_ref().map(|writing| writing.writer.clone());
-            HostFile::opened(node, fd.clone(), appends, writer)
+            Box::new(HostFile::opened(node, fd.clone(), appends, writer))
         })
     }
 
