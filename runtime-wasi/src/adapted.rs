@@ -12,25 +12,27 @@
 //! it must import the interface that the call belongs to.
 
 use crate::p1;
+use crate::p2::lowered::{self, Lowered};
 use std::ops::Range;
 use wasmparser::{ExternalKind, Parser, Payload, Result, Validator};
 
 const PREVIEW1: &str = "wasi_snapshot_preview1";
 
 /// The program to run where `bytes` is one: the module that it was made of, or itself.
-pub(crate) fn unwrapped(bytes: Vec<u8>) -> Vec<u8> {
-    match module(&bytes) {
+pub(crate) fn unwrapped(bytes: Vec<u8>, lowered: &Lowered) -> Vec<u8> {
+    match module(&bytes, lowered) {
         Some(module) => bytes[module].to_vec(),
         None => bytes,
     }
 }
 
 /// Where in the component `bytes` the module is that can be run in its place.
-fn module(bytes: &[u8]) -> Option<Range<usize>> {
+fn module(bytes: &[u8], lowered: &Lowered) -> Option<Range<usize>> {
     if !Parser::is_component(bytes) {
         return None;
     }
-    let found = Parts::of(bytes).ok()?.command()?;
+    let parts = Parts::of(bytes).ok()?;
+    let found = parts.command().or_else(|| parts.direct(lowered))?;
     // What is no component is refused as one, whatever is in it.
     Validator::new().validate_all(bytes).is_ok().then_some(found)
 }
@@ -41,6 +43,8 @@ struct Module<'a> {
     range: Range<usize>,
     imports: Vec<(&'a str, &'a str)>,
     exports: Vec<(&'a str, ExternalKind)>,
+    /// It has a start function.
+    starts: bool,
 }
 
 impl<'a> Module<'a> {
@@ -57,6 +61,16 @@ impl<'a> Module<'a> {
         self.exports("_start", ExternalKind::Func)
             && self.exports("memory", ExternalKind::Memory)
             && self.imports.iter().all(|(module, name)| p1::meant(module, name).is_some())
+    }
+
+    /// A command that calls preview 2 itself.
+    fn is_direct(&self, lowered: &Lowered) -> bool {
+        self.exports.iter().any(|(name, kind)| lowered::is_run(name) && *kind == ExternalKind::Func)
+            && self.exports("memory", ExternalKind::Memory)
+            && self.exports("cabi_realloc", ExternalKind::Func)
+            && !self.exports("_initialize", ExternalKind::Func)
+            && !self.starts
+            && self.imports.iter().all(|(interface, call)| lowered.has(interface, call))
     }
 
     fn is_adapter(&self) -> bool {
@@ -143,6 +157,10 @@ impl<'a> Parts<'a> {
                         module.exports.push((export.name, export.kind));
                     }
                 }
+                Payload::StartSection { .. } => {
+                    let Some(module) = parts.modules.last_mut() else { continue };
+                    module.starts = true;
+                }
                 Payload::ComponentExportSection(exports) if depth == 0 => {
                     for export in exports {
                         parts.exports.push(export?.name.name);
@@ -155,8 +173,7 @@ impl<'a> Parts<'a> {
     }
 
     /// The module, where the component is a preview 1 command and an adapter.
-    fn command(self) -> Option<Range<usize>> {
-        let [export] = self.exports[..] else { return None };
+    fn command(&self) -> Option<Range<usize>> {
         let one = |is: fn(&Module<'a>) -> bool| self.modules.iter().find(|module| is(module));
         let (command, adapter) = (one(Module::is_command)?, one(Module::is_adapter)?);
         one(Module::is_shim)?;
@@ -166,6 +183,23 @@ impl<'a> Parts<'a> {
             PREVIEW1 => adapter.passes_on(call),
             _ => module.starts_with("wasi:"),
         });
-        (is_run(export) && self.modules.len() == 4 && !self.is_more && passes).then(|| command.range.clone())
+        (self.is_run() && self.modules.len() == 4 && passes).then(|| command.range.clone())
+    }
+
+    /// The module, where the component is one that calls preview 2 itself.
+    fn direct(&self, lowered: &Lowered) -> Option<Range<usize>> {
+        let main = self.modules.iter().find(|module| module.is_direct(lowered))?;
+        let one = |is: fn(&Module<'a>) -> bool| self.modules.iter().any(is);
+        let glued = match self.modules.len() {
+            1 => true,
+            3 => one(Module::is_shim) && one(Module::is_fixup),
+            _ => false,
+        };
+        (self.is_run() && glued).then(|| main.range.clone())
+    }
+
+    /// It is a command, and nothing besides.
+    fn is_run(&self) -> bool {
+        matches!(self.exports[..], [export] if is_run(export)) && !self.is_more
     }
 }

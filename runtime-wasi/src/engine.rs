@@ -36,6 +36,7 @@ pub(crate) fn engine() -> wasmtime::Result<Engine> {
 pub(crate) struct Linkers {
     pub modules: Arc<Linker<Guest>>,
     pub components: component::Linker<p2::Guest>,
+    pub lowered: Arc<p2::lowered::Lowered>,
 }
 
 pub(crate) fn linkers(engine: &Engine) -> wasmtime::Result<Linkers> {
@@ -43,5 +44,6 @@ pub(crate) fn linkers(engine: &Engine) -> wasmtime::Result<Linkers> {
     p1::add_to_linker(&mut modules)?;
     let mut components = component::Linker::new(engine);
     p2::add_to_linker(&mut components)?;
-    Ok(Linkers { modules: Arc::new(modules), components })
+    let lowered = Arc::new(p2::lowered::Lowered::new(engine)?);
+    Ok(Linkers { modules: Arc::new(modules), components, lowered })
 }

@@ -22,6 +22,7 @@ mod engine;
 mod guest;
 mod life;
 mod limits;
+mod memory;
 mod open;
 mod p1;
 mod p2;

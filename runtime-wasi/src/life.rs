@@ -88,6 +88,12 @@ impl Runs<p2::Guest> for p2::Command {
     }
 }
 
+impl Runs<p2::Guest> for p2::lowered::Command {
+    async fn run(&self, store: &mut Store<p2::Guest>) -> wasmtime::Result<()> {
+        p2::lowered::Command::run(self, store).await
+    }
+}
+
 /// Runs the program named `name` to its end. What a trap has to say goes to `stderr`.
 pub(crate) async fn live<G: Hosted>(
     mut store: Store<G>,

@@ -30,6 +30,20 @@ pub(crate) struct Program {
 pub(crate) enum Entry {
     Module(Command),
     Component(p2::Command),
+    /// A component that is one module.
+    Lowered(p2::lowered::Command),
+}
+
+/// What stands between a module and the host.
+pub(crate) enum Between<'b> {
+    /// What makes calls that are done at once shorter, where it can take that.
+    Shortcut(Option<&'b Arc<Shortcut>>),
+    Lowered(&'b Arc<p2::lowered::Linked>),
+}
+
+/// Whether the module calls preview 2 itself.
+pub(crate) fn is_lowered(module: &Module) -> bool {
+    module.exports().any(|export| p2::lowered::is_run(export.name()))
 }
 
 /// What the compiler makes of a program.
@@ -127,20 +141,23 @@ pub(crate) fn compile(engine: &Engine, name: &str, bytes: &[u8]) -> Result<Code>
 }
 
 /// Checks that `code` is a program that this host can run, and links it: by a shortcut where it has none of its own start.
-pub(crate) fn link(
-    linkers: &Linkers,
-    name: &str,
-    code: &Code,
-    shortcut: Option<&Arc<Shortcut>>,
-) -> Result<Program> {
+pub(crate) fn link(linkers: &Linkers, name: &str, code: &Code, between: &Between<'_>) -> Result<Program> {
     let (entry, needs, image) = match code {
         Code::Module(module) => {
             let needs = module.resources_required();
-            {
-                let whole = link_module(&linkers.modules, name, module, &needs)?;
-                let shortened = shortcut.and_then(|shortcut| Shortened::new(module, shortcut));
-                (Entry::Module(Command { whole, shortened }), needs, module.image_range())
-            }
+            let entry = match between {
+                Between::Shortcut(shortcut) => {
+                    let whole = link_module(&linkers.modules, name, module, &needs)?;
+                    let shortened = shortcut.and_then(|shortcut| Shortened::new(module, shortcut));
+                    Entry::Module(Command { whole, shortened })
+                }
+                Between::Lowered(linked) => {
+                    check_parts(name, &needs, Parts::OF_MODULE)?;
+                    let command = p2::lowered::Command::link(linked, module);
+                    Entry::Lowered(command.map_err(|why| refused(name, why))?)
+                }
+            };
+            (entry, needs, module.image_range())
         }
         Code::Component(component) => {
             let needs = component.resources_required();

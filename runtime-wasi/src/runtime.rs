@@ -194,6 +194,11 @@ impl WasiRuntime {
                 let guest = p2::Guest::new(start, given, control.clone(), budget, self.sockets.clone());
                 self.set_going(guest, command, name, stderr, control, slot)
             }
+            Entry::Lowered(command) => {
+                let stderr = start.stdio[2].clone();
+                let guest = p2::Guest::new(start, given, control.clone(), budget, self.sockets.clone());
+                self.set_going(guest, command, name, stderr, control, slot)
+            }
         })
     }
 

@@ -11,7 +11,8 @@ mod disk;
 use crate::adapted;
 use crate::engine::Linkers;
 use crate::p1::shortcut::{self, Shortcut};
-use crate::program::{self, Code, Layer, Program};
+use crate::p2::lowered::Linked;
+use crate::program::{self, Between, Code, Layer, Program};
 use disk::DiskCache;
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -24,7 +25,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use vfs::{Errno, Error, Result, Stat, Time};
-use wasmtime::Engine;
+use wasmtime::{Engine, Module};
 
 /// The hash of a program's bytes, its kind, and of the engine that compiles it.
 pub(crate) type Key = blake3::Hash;
@@ -87,6 +88,8 @@ pub(crate) struct Cache {
     counts: Counts,
     /// The modules' shorter way into the host, once one could take it.
     shortcut: OnceLock<Option<Arc<Shortcut>>>,
+    /// What stands before preview 2's calls, once a module made them itself.
+    lowered: OnceLock<std::result::Result<Arc<Linked>, String>>,
 }
 
 /// How much the caches may hold.
@@ -129,6 +132,7 @@ impl Cache {
             compilers: Arc::new(Semaphore::new(bounds.compilers)),
             counts: Counts::default(),
             shortcut: OnceLock::new(),
+            lowered: OnceLock::new(),
         })
     }
 
@@ -157,7 +161,7 @@ impl Cache {
         let cache = self.clone();
         let text = name.ends_with(".wat");
         let (key, bytes) = blocking(threads, move || {
-            let bytes = adapted::unwrapped(bytes);
+            let bytes = adapted::unwrapped(bytes, &cache.linkers.lowered);
             Ok((cache.key(&bytes, text), bytes))
         })
         .await?;
@@ -204,16 +208,39 @@ impl Cache {
     }
 
     fn make_shortcut(&self) -> wasmtime::Result<Shortcut> {
-        let key = self.key(shortcut::source().as_bytes(), true);
+        Shortcut::link(&self.linkers.modules, &self.own_module(&shortcut::source())?)
+    }
+
+    /// What modules that call preview 2 are linked to.
+    fn lowered(&self) -> Result<&Arc<Linked>> {
+        let made = self.lowered.get_or_init(|| {
+            let lowered = self.linkers.lowered.clone();
+            let made = self.own_module(&lowered.source()).and_then(|between| Linked::new(lowered, between));
+            made.map(Arc::new).map_err(|error| format!("{error:#}"))
+        });
+        made.as_ref().map_err(|why| Error::new(Errno::EIO, format!("wasmtime: {why}")))
+    }
+
+    /// A module of this server's own, whose text this is: from disk or by compiling.
+    fn own_module(&self, text: &str) -> wasmtime::Result<Module> {
+        let key = self.key(text.as_bytes(), true);
         let stored = self.disk.as_ref().and_then(|disk| disk.load(&key, Layer::Module, &self.engine));
-        if let Some(Code::Module(between)) = stored {
-            return Shortcut::link(&self.linkers.modules, &between);
+        if let Some(Code::Module(module)) = stored {
+            return Ok(module);
         }
-        let between = Shortcut::compile(&self.engine)?;
+        let module = Module::new(&self.engine, text)?;
         if let Some(disk) = &self.disk {
-            disk.store(&key, &Code::Module(between.clone()));
+            disk.store(&key, &Code::Module(module.clone()));
         }
-        Shortcut::link(&self.linkers.modules, &between)
+        Ok(module)
+    }
+
+    fn link(&self, name: &str, bytes: &[u8], code: &Code) -> Result<Program> {
+        let between = match code {
+            Code::Module(module) if program::is_lowered(module) => Between::Lowered(self.lowered()?),
+            _ => Between::Shortcut(self.shortcut(bytes)),
+        };
+        program::link(&self.linkers, name, code, &between)
     }
 
     /// From disk or by compiling.
@@ -222,7 +249,7 @@ impl Cache {
             && let Some(code) = disk.load(key, program::layer(bytes), &self.engine)
         {
             self.counts.disk_hits.fetch_add(1, Ordering::Relaxed);
-            return program::link(&self.linkers, name, &code, self.shortcut(bytes));
+            return self.link(name, bytes, &code);
         }
         let began = std::time::Instant::now();
         let code = program::compile(&self.engine, name, bytes)?;
@@ -230,7 +257,7 @@ impl Cache {
         self.counts.compiled.fetch_add(1, Ordering::Relaxed);
         self.counts.compile_ms.fetch_add(millis, Ordering::Relaxed);
         tracing::debug!(name, millis, "compiled");
-        let program = program::link(&self.linkers, name, &code, self.shortcut(bytes))?;
+        let program = self.link(name, bytes, &code)?;
         if let Some(disk) = &self.disk {
             disk.store(key, &code);
         }

@@ -1,7 +1,7 @@
 //! The guest's arguments and environment: both are an array of pointers, and the strings they point to, each ended by a NUL.
 
 use super::Call;
-use super::memory::GuestMemory;
+use crate::memory::GuestMemory;
 use vfs::{Errno, Result};
 
 pub(super) fn args_get(call: &mut Call<'_>, argv: u32, buf: u32) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use super::Call;
 use super::abi::{self, DIRENT, Rights};
-use super::memory::write_words;
+use crate::memory::write_words;
 use crate::paths;
 use vfs::{DirEntry, Kind, OpenFlags, Place, Result};
 

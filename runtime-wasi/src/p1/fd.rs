@@ -2,7 +2,7 @@
 
 use super::Call;
 use super::abi::{self, FdFlags, FstFlags, Rights, Version, Whence};
-use super::memory::GuestMemory;
+use crate::memory::GuestMemory;
 use crate::open::Found;
 use vfs::{Allocate, Errno, FileRef, Kind, Measure, Nature, Qid, Result, SetStat, SetTime, Time};
 

@@ -2,7 +2,7 @@
 
 use super::Call;
 use super::abi::{FdFlags, Rights};
-use super::memory::GuestMemory;
+use crate::memory::GuestMemory;
 use task::Exit;
 use vfs::{Errno, Nature, Result};
 

@@ -20,7 +20,6 @@ mod dir;
 pub(crate) mod errno;
 mod fd;
 mod io;
-mod memory;
 pub(crate) mod newer;
 mod path;
 mod poll;
@@ -31,9 +30,9 @@ mod sock;
 mod trace;
 
 use crate::guest::Guest;
+use crate::memory::GuestMemory;
 use abi::Version;
 pub(crate) use io::broken_pipe;
-use memory::GuestMemory;
 pub(crate) use process::ProcExit;
 use std::future::Future;
 use std::pin::Pin;

@@ -6,8 +6,8 @@
 use super::Call;
 use super::abi::{FdFlags, Oflags, Rights, SYMLINK_FOLLOW, Version};
 use super::fd::{put_filestat, times};
-use super::memory::MAX_PATH;
 use crate::descriptor::Descriptor;
+use crate::memory::MAX_PATH;
 use crate::open::Found;
 use crate::paths;
 use vfs::{Errno, Follow, OpenFlags, Result};

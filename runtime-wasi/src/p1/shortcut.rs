@@ -16,7 +16,7 @@ use super::meant;
 use crate::guest::Guest;
 use std::fmt::Write;
 use std::sync::Arc;
-use wasmtime::{Engine, Error, Extern, Instance, InstancePre, Linker, Module, ModuleExport, Store};
+use wasmtime::{Error, Extern, Instance, InstancePre, Linker, Module, ModuleExport, Store};
 
 /// The module of the functions that cannot wait, which no guest can name: its imports are checked before.
 pub(super) const AT_ONCE: &str = "at once";
@@ -111,10 +111,6 @@ pub(crate) struct Shortcut {
 }
 
 impl Shortcut {
-    pub fn compile(engine: &Engine) -> wasmtime::Result<Module> {
-        Module::new(engine, source())
-    }
-
     pub fn link(linker: &Arc<Linker<Guest>>, between: &Module) -> wasmtime::Result<Shortcut> {
         let export = |name| {
             let index = between.get_export_index(name);
@@ -225,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_module_between_compiles_and_exports_every_quick_call() {
-        let module = Shortcut::compile(&crate::engine::engine().unwrap()).unwrap();
+        let module = Module::new(&crate::engine::engine().unwrap(), source()).unwrap();
         let exported: Vec<_> = module.exports().map(|export| export.name().to_owned()).collect();
         let quick: Vec<_> = super::super::QUICK.iter().map(|shape| shape.name).collect();
         assert_eq!(exported, quick);

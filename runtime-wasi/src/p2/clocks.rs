@@ -26,31 +26,35 @@ impl Pollable for Alarm {
 type Store<'s> = StoreContextMut<'s, Guest>;
 
 /// Nanoseconds since the guest's start.
-fn monotonic(guest: &Guest) -> u64 {
+pub(super) fn monotonic(guest: &Guest) -> u64 {
     u64::try_from(guest.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn alarm(guest: &mut Guest, nanos: u64) -> wasmtime::Result<(Resource<DynPollable>,)> {
+pub(super) fn alarm(guest: &mut Guest, nanos: u64) -> wasmtime::Result<Resource<DynPollable>> {
     let alarm = guest.table.push(Alarm(Instant::now().checked_add(Duration::from_nanos(nanos))))?;
-    Ok((subscribe(&mut guest.table, alarm)?,))
+    subscribe(&mut guest.table, alarm)
 }
+
+pub(super) fn wall() -> Datetime {
+    let now = Time::now();
+    Datetime { seconds: u64::try_from(now.secs).unwrap_or(0), nanoseconds: now.nanos }
+}
+
+pub(super) const WALL_RESOLUTION: Datetime = Datetime { seconds: 0, nanoseconds: 1 };
 
 pub(super) fn define(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut clock = instance(linker, "clocks/monotonic-clock")?;
     clock.func_wrap("now", |store: Store<'_>, (): ()| Ok((monotonic(store.data()),)))?;
     clock.func_wrap("resolution", |_: Store<'_>, (): ()| Ok((1_u64,)))?;
     clock.func_wrap("subscribe-duration", |mut store: Store<'_>, (nanos,): (u64,)| {
-        alarm(store.data_mut(), nanos)
+        Ok((alarm(store.data_mut(), nanos)?,))
     })?;
     clock.func_wrap("subscribe-instant", |mut store: Store<'_>, (at,): (u64,)| {
         let guest = store.data_mut();
-        alarm(guest, at.saturating_sub(monotonic(guest)))
+        Ok((alarm(guest, at.saturating_sub(monotonic(guest)))?,))
     })?;
 
     let mut clock = instance(linker, "clocks/wall-clock")?;
-    clock.func_wrap("now", |_: Store<'_>, (): ()| {
-        let now = Time::now();
-        Ok((Datetime { seconds: u64::try_from(now.secs).unwrap_or(0), nanoseconds: now.nanos },))
-    })?;
-    clock.func_wrap("resolution", |_: Store<'_>, (): ()| Ok((Datetime { seconds: 0, nanoseconds: 1 },)))
+    clock.func_wrap("now", |_: Store<'_>, (): ()| Ok((wall(),)))?;
+    clock.func_wrap("resolution", |_: Store<'_>, (): ()| Ok((WALL_RESOLUTION,)))
 }

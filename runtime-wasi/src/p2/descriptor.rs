@@ -76,19 +76,23 @@ impl Descriptor {
 
 pub(super) fn define_preopens(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
     instance.func_wrap("get-directories", |mut store: StoreContextMut<'_, Guest>, (): ()| {
-        let guest = store.data_mut();
-        let given = guest.given.clone();
-        let mut directories = Vec::with_capacity(given.len());
-        for (place, name) in given.iter() {
-            guest.room().map_err(wasmtime::Error::new)?;
-            directories.push((guest.open(Descriptor::given(place.clone()))?, name.clone()));
-        }
-        if guest.trace.is_on() {
-            let names: Vec<&str> = given.iter().map(|(_, name)| name.as_str()).collect();
-            guest.trace.say(format_args!("get-directories() = {}", names.join(" ")));
-        }
-        Ok((directories,))
+        Ok((give_preopens(store.data_mut())?,))
     })
+}
+
+/// Opens the directories that the guest is given.
+pub(super) fn give_preopens(guest: &mut Guest) -> wasmtime::Result<Vec<(Handle, String)>> {
+    let given = guest.given.clone();
+    let mut directories = Vec::with_capacity(given.len());
+    for (place, name) in given.iter() {
+        guest.room().map_err(wasmtime::Error::new)?;
+        directories.push((guest.open(Descriptor::given(place.clone()))?, name.clone()));
+    }
+    if guest.trace.is_on() {
+        let names: Vec<&str> = given.iter().map(|(_, name)| name.as_str()).collect();
+        guest.trace.say(format_args!("get-directories() = {}", names.join(" ")));
+    }
+    Ok(directories)
 }
 
 /// What a parameter that names a descriptor is.

@@ -13,11 +13,11 @@ use std::future::ready;
 use std::sync::Arc;
 use task::Usage;
 use vfs::{Errno, FileRef, Kind, Measure, Nature, Qid, SetStat, SetTime, Time};
+use wasmtime::StoreContextMut;
 use wasmtime::component::{LinkerInstance, Resource, ResourceType, WasmList};
-use wasmtime::{AsContext, StoreContextMut};
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
-    Advice, DescriptorFlags, DescriptorStat, DescriptorType, MetadataHashValue, NewTimestamp,
+    Advice, DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, MetadataHashValue, NewTimestamp,
 };
 use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
 
@@ -50,11 +50,12 @@ pub(super) fn define(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Resu
         |mut store: StoreContextMut<'_, Guest>, (this, data, offset): (Handle, WasmList<u8>, u64)| {
             let shown = store.data().trace.is_on();
             let shown = shown.then(|| call::show(&[&this, &(data.len() as u64), &offset]));
-            if let Some(result) = quick::write(store.as_context(), &this, &data, offset).transpose() {
+            let bytes = data.as_le_slice(&store);
+            if let Some(result) = quick::write(store.data(), &this, bytes, offset).transpose() {
                 return Box::new(ready(call::end(store.data(), "write", shown, result)));
             }
             // What has to wait is copied out of the guest's memory.
-            let data = data.as_le_slice(&store).to_vec();
+            let data = bytes.to_vec();
             Box::new(async move {
                 let guest = store.data_mut();
                 let result = write(guest, this, data, offset).await;
@@ -65,35 +66,49 @@ pub(super) fn define(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Resu
     instance.func_wrap(
         "[method]descriptor.is-same-object",
         |store: StoreContextMut<'_, Guest>, (this, other): (Handle, Handle)| {
-            let guest = store.data();
-            let (this, other) = (guest.descriptor(&this)?, guest.descriptor(&other)?);
-            Ok((this.node().qid().path == other.node().qid().path,))
+            Ok((is_same_object(store.data(), &this, &other)?,))
         },
     )?;
     instance.func_wrap(
         "filesystem-error-code",
         |store: StoreContextMut<'_, Guest>, (error,): (Resource<wasmtime::Error>,)| {
-            let error = store.data().table.get(&error)?;
-            let code = error.downcast_ref::<vfs::Error>().map(|error| fault::code(error.errno()));
-            Ok((code,))
+            Ok((error_code(store.data(), &error)?,))
         },
     )
 }
 
+pub(super) fn is_same_object(guest: &Guest, this: &Handle, other: &Handle) -> wasmtime::Result<bool> {
+    let (this, other) = (guest.table.get(this)?, guest.table.get(other)?);
+    Ok(this.node().qid().path == other.node().qid().path)
+}
+
+/// What a stream's error was, where it was a file's.
+pub(super) fn error_code(
+    guest: &Guest,
+    error: &Resource<wasmtime::Error>,
+) -> wasmtime::Result<Option<ErrorCode>> {
+    let error = guest.table.get(error)?;
+    Ok(error.downcast_ref::<vfs::Error>().map(|error| fault::code(error.errno())))
+}
+
 /// Closing: what late writes have to complain of has no way to the guest.
-async fn drop_descriptor(guest: &mut Guest, this: Handle) -> wasmtime::Result<()> {
+pub(super) async fn drop_descriptor(guest: &mut Guest, this: Handle) -> wasmtime::Result<()> {
     let number = this.rep();
     let descriptor = guest.close(this)?;
-    if guest.trace.is_on() {
-        guest.trace.say(format_args!("drop({number}) = 0"));
-    }
+    guest.say_dropped(number);
     if let Some(file) = descriptor.file() {
         let _ = file.flush().await;
     }
     Ok(())
 }
 
-fn advise(guest: &mut Guest, this: Handle, offset: u64, length: u64, _advice: Advice) -> Result<()> {
+pub(super) fn advise(
+    guest: &mut Guest,
+    this: Handle,
+    offset: u64,
+    length: u64,
+    _advice: Advice,
+) -> Result<()> {
     let descriptor = guest.descriptor(&this)?;
     if descriptor.is_dir() {
         return Err(Errno::EBADF.into());
@@ -108,11 +123,11 @@ fn advise(guest: &mut Guest, this: Handle, offset: u64, length: u64, _advice: Ad
     Ok(())
 }
 
-fn get_flags(guest: &mut Guest, this: Handle) -> Result<DescriptorFlags> {
+pub(super) fn get_flags(guest: &mut Guest, this: Handle) -> Result<DescriptorFlags> {
     Ok(guest.descriptor(&this)?.flags())
 }
 
-fn get_type(guest: &mut Guest, this: Handle) -> Result<DescriptorType> {
+pub(super) fn get_type(guest: &mut Guest, this: Handle) -> Result<DescriptorType> {
     Ok(shown_kind(guest.descriptor(&this)?.open().kind))
 }
 
@@ -132,7 +147,12 @@ pub(super) fn read_length(wanted: u64) -> usize {
     usize::try_from(wanted).unwrap_or(MAX_READ).min(MAX_READ)
 }
 
-async fn read(guest: &mut Guest, this: Handle, length: u64, offset: u64) -> Result<(Arc<Vec<u8>>, bool)> {
+pub(super) async fn read(
+    guest: &mut Guest,
+    this: Handle,
+    length: u64,
+    offset: u64,
+) -> Result<(Arc<Vec<u8>>, bool)> {
     let descriptor = guest.descriptor(&this)?;
     let file = descriptor.open_for(DescriptorFlags::READ)?;
     let length = read_length(length);
@@ -143,7 +163,7 @@ async fn read(guest: &mut Guest, this: Handle, length: u64, offset: u64) -> Resu
     Ok((Arc::new(data), n == 0))
 }
 
-async fn write(guest: &mut Guest, this: Handle, data: Vec<u8>, offset: u64) -> Result<u64> {
+pub(super) async fn write(guest: &mut Guest, this: Handle, data: Vec<u8>, offset: u64) -> Result<u64> {
     let descriptor = guest.descriptor(&this)?;
     let n = descriptor.open_for(DescriptorFlags::WRITE)?.write(offset, &data).await?;
     Usage::add(&guest.usage.written_bytes, n as u64);
@@ -159,18 +179,26 @@ fn streamed(descriptor: &Descriptor, way: DescriptorFlags) -> Result<FileRef> {
     }
 }
 
-fn read_via_stream(guest: &mut Guest, this: Handle, offset: u64) -> Result<Resource<DynInputStream>> {
+pub(super) fn read_via_stream(
+    guest: &mut Guest,
+    this: Handle,
+    offset: u64,
+) -> Result<Resource<DynInputStream>> {
     let descriptor = guest.descriptor(&this)?;
     let file = streamed(&descriptor, DescriptorFlags::READ)?;
     let stream: DynInputStream = Box::new(FileInput::new(guest, file, this.rep(), offset));
     Ok(guest.table.push(stream)?)
 }
 
-fn write_via_stream(guest: &mut Guest, this: Handle, offset: u64) -> Result<Resource<DynOutputStream>> {
+pub(super) fn write_via_stream(
+    guest: &mut Guest,
+    this: Handle,
+    offset: u64,
+) -> Result<Resource<DynOutputStream>> {
     output(guest, &this, Position::At(offset))
 }
 
-fn append_via_stream(guest: &mut Guest, this: Handle) -> Result<Resource<DynOutputStream>> {
+pub(super) fn append_via_stream(guest: &mut Guest, this: Handle) -> Result<Resource<DynOutputStream>> {
     output(guest, &this, Position::End)
 }
 
@@ -181,7 +209,7 @@ fn output(guest: &mut Guest, this: &Handle, position: Position) -> Result<Resour
     Ok(guest.table.push(stream)?)
 }
 
-async fn set_size(guest: &mut Guest, this: Handle, size: u64) -> Result<()> {
+pub(super) async fn set_size(guest: &mut Guest, this: Handle, size: u64) -> Result<()> {
     let descriptor = guest.descriptor(&this)?;
     let file = descriptor.open_for(DescriptorFlags::WRITE)?;
     if i64::try_from(size).is_err() {
@@ -205,7 +233,12 @@ pub(super) fn times(atime: NewTimestamp, mtime: NewTimestamp) -> Result<SetStat,
     Ok(SetStat { atime: time(atime)?, mtime: time(mtime)?, ..SetStat::default() })
 }
 
-async fn set_times(guest: &mut Guest, this: Handle, atime: NewTimestamp, mtime: NewTimestamp) -> Result<()> {
+pub(super) async fn set_times(
+    guest: &mut Guest,
+    this: Handle,
+    atime: NewTimestamp,
+    mtime: NewTimestamp,
+) -> Result<()> {
     let set = times(atime, mtime)?;
     let descriptor = guest.descriptor(&this)?;
     let changed = match descriptor.found() {
@@ -215,7 +248,7 @@ async fn set_times(guest: &mut Guest, this: Handle, atime: NewTimestamp, mtime: 
     Ok(changed?)
 }
 
-async fn stat(guest: &mut Guest, this: Handle) -> Result<DescriptorStat> {
+pub(super) async fn stat(guest: &mut Guest, this: Handle) -> Result<DescriptorStat> {
     let descriptor = guest.descriptor(&this)?;
     let stat = match descriptor.file() {
         Some(file) => file.stat().await?,
@@ -240,11 +273,11 @@ pub(super) fn describe(kind: Kind, measure: impl Into<Measure>) -> DescriptorSta
     }
 }
 
-async fn sync(guest: &mut Guest, this: Handle) -> Result<()> {
+pub(super) async fn sync(guest: &mut Guest, this: Handle) -> Result<()> {
     fsync(guest.descriptor(&this)?, false).await
 }
 
-async fn sync_data(guest: &mut Guest, this: Handle) -> Result<()> {
+pub(super) async fn sync_data(guest: &mut Guest, this: Handle) -> Result<()> {
     fsync(guest.descriptor(&this)?, true).await
 }
 
@@ -260,7 +293,7 @@ pub(super) fn identity(seen: u64, node: Qid) -> MetadataHashValue {
     MetadataHashValue { lower: seen, upper: node.path >> 48 }
 }
 
-fn metadata_hash(guest: &mut Guest, this: Handle) -> Result<MetadataHashValue> {
+pub(super) fn metadata_hash(guest: &mut Guest, this: Handle) -> Result<MetadataHashValue> {
     if let Some(known) = guest.looked.identity(guest.calls(), Subject::itself(&this)) {
         return Ok(known);
     }

@@ -3,6 +3,7 @@
 use super::descriptor::{Descriptor, Handle};
 use super::http::Hooks;
 use super::looked::Looked;
+use super::lowered::Rooms;
 use super::net::{Net, Sockets};
 use super::passing::Passing;
 use super::sockets::Held;
@@ -15,6 +16,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 use task::{OpenFiles, Reach, Start, Trace, Usage};
 use vfs::{Caller, Errno, Error, FileRef, Place, Recall, Result};
+use wasmtime::Memory;
 use wasmtime::component::{ResourceTable, ResourceTableError};
 use wasmtime_wasi::sockets::WasiSocketsCtx;
 use wasmtime_wasi_http::WasiHttpCtx;
@@ -36,6 +38,9 @@ pub(crate) struct Guest {
     pub(super) recall: Recall,
     pub(super) looked: Looked,
     pub(super) passing: Passing,
+    /// The memory of a guest whose calls are lowered here.
+    pub memory: Option<Memory>,
+    pub(super) rooms: Rooms,
     pub control: Arc<Control>,
     pub usage: Arc<Usage>,
     pub trace: Trace,
@@ -91,6 +96,8 @@ impl Guest {
             recall: Recall::default(),
             looked: Looked::default(),
             passing: Passing::default(),
+            memory: None,
+            rooms: Rooms::default(),
             control,
             usage: start.usage,
             trace: start.trace,
@@ -150,6 +157,13 @@ impl Guest {
         self.files -= 1;
         self.count_files();
         Ok(descriptor)
+    }
+
+    /// Shows that the descriptor of this number is dropped.
+    pub(super) fn say_dropped(&self, number: u32) {
+        if self.trace.is_on() {
+            self.trace.say(format_args!("drop({number}) = 0"));
+        }
     }
 
     /// What `handle` stands for.

@@ -37,7 +37,7 @@ pub(super) fn define(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Resu
     Ok(())
 }
 
-async fn read_directory(guest: &mut Guest, this: Handle) -> Result<Resource<Listing>> {
+pub(super) async fn read_directory(guest: &mut Guest, this: Handle) -> Result<Resource<Listing>> {
     let dir = guest.descriptor(&this)?.listed(&guest.who).await?;
     Ok(guest.table.push(Listing::new(dir))?)
 }
@@ -103,7 +103,10 @@ impl Batch {
     }
 }
 
-async fn read_directory_entry(guest: &mut Guest, this: Resource<Listing>) -> Result<Option<DirectoryEntry>> {
+pub(super) async fn read_directory_entry(
+    guest: &mut Guest,
+    this: Resource<Listing>,
+) -> Result<Option<DirectoryEntry>> {
     let listing = guest.table.get_mut(&this)?;
     if listing.wants_more() {
         listing.fetch().await?;
@@ -111,7 +114,7 @@ async fn read_directory_entry(guest: &mut Guest, this: Resource<Listing>) -> Res
     listing.next()
 }
 
-fn entry_at_once(
+pub(super) fn entry_at_once(
     guest: &mut Guest,
     (this,): &(Resource<Listing>,),
 ) -> Result<Option<Option<DirectoryEntry>>> {

@@ -32,6 +32,7 @@ mod input;
 mod listing;
 mod looked;
 mod lookup;
+pub(crate) mod lowered;
 mod names;
 mod net;
 mod output;

@@ -67,7 +67,7 @@ pub(super) fn opening(how: Oflags, flags: DescriptorFlags) -> OpenFlags {
     open
 }
 
-async fn open_at(
+pub(super) async fn open_at(
     guest: &mut Guest,
     this: Handle,
     lookup: PathFlags,
@@ -95,13 +95,18 @@ async fn open_at(
     Ok(guest.open(Descriptor::new(opened, flags))?)
 }
 
-async fn stat_at(guest: &mut Guest, this: Handle, flags: PathFlags, path: String) -> Result<DescriptorStat> {
+pub(super) async fn stat_at(
+    guest: &mut Guest,
+    this: Handle,
+    flags: PathFlags,
+    path: String,
+) -> Result<DescriptorStat> {
     let descriptor = guest.descriptor(&this)?;
     let (_, stat) = descriptor.dir()?.look(&guest.who, checked(&path)?, follow(flags)).await?;
     Ok(describe(stat.kind(), &stat))
 }
 
-async fn metadata_hash_at(
+pub(super) async fn metadata_hash_at(
     guest: &mut Guest,
     this: Handle,
     flags: PathFlags,
@@ -112,7 +117,7 @@ async fn metadata_hash_at(
     Ok(identity(stat.qid.path, node))
 }
 
-async fn set_times_at(
+pub(super) async fn set_times_at(
     guest: &mut Guest,
     this: Handle,
     flags: PathFlags,
@@ -126,17 +131,17 @@ async fn set_times_at(
     Ok(place.setstat(&guest.who, set).await?)
 }
 
-async fn create_directory_at(guest: &mut Guest, this: Handle, path: String) -> Result<()> {
+pub(super) async fn create_directory_at(guest: &mut Guest, this: Handle, path: String) -> Result<()> {
     let descriptor = guest.descriptor(&this)?;
     Ok(paths::mkdir(&guest.who, descriptor.dir()?, checked(&path)?).await?)
 }
 
-async fn remove_directory_at(guest: &mut Guest, this: Handle, path: String) -> Result<()> {
+pub(super) async fn remove_directory_at(guest: &mut Guest, this: Handle, path: String) -> Result<()> {
     let descriptor = guest.descriptor(&this)?;
     Ok(paths::rmdir(&guest.who, descriptor.dir()?, checked(&path)?).await?)
 }
 
-async fn link_at(
+pub(super) async fn link_at(
     guest: &mut Guest,
     this: Handle,
     flags: PathFlags,
@@ -149,18 +154,24 @@ async fn link_at(
     Ok(paths::link(&guest.who, from.dir()?, old, follow(flags), to.dir()?, new).await?)
 }
 
-async fn rename_at(guest: &mut Guest, this: Handle, old: String, to: Handle, new: String) -> Result<()> {
+pub(super) async fn rename_at(
+    guest: &mut Guest,
+    this: Handle,
+    old: String,
+    to: Handle,
+    new: String,
+) -> Result<()> {
     let (from, to) = (guest.descriptor(&this)?, guest.descriptor(&to)?);
     Ok(paths::rename(&guest.who, from.dir()?, checked(&old)?, to.dir()?, checked(&new)?).await?)
 }
 
-async fn symlink_at(guest: &mut Guest, this: Handle, target: String, path: String) -> Result<()> {
+pub(super) async fn symlink_at(guest: &mut Guest, this: Handle, target: String, path: String) -> Result<()> {
     let descriptor = guest.descriptor(&this)?;
     let (target, path) = (checked(&target)?, checked(&path)?);
     Ok(paths::symlink(&guest.who, descriptor.dir()?, path, target).await?)
 }
 
-async fn readlink_at(guest: &mut Guest, this: Handle, path: String) -> Result<String> {
+pub(super) async fn readlink_at(guest: &mut Guest, this: Handle, path: String) -> Result<String> {
     let descriptor = guest.descriptor(&this)?;
     let place = descriptor.dir()?.resolve(&guest.who, checked(&path)?, Follow::No).await?;
     let target = place.readlink().await?;
@@ -168,7 +179,7 @@ async fn readlink_at(guest: &mut Guest, this: Handle, path: String) -> Result<St
     Ok(std::str::from_utf8(&target).map_err(|_| Errno::EILSEQ)?.to_owned())
 }
 
-async fn unlink_file_at(guest: &mut Guest, this: Handle, path: String) -> Result<()> {
+pub(super) async fn unlink_file_at(guest: &mut Guest, this: Handle, path: String) -> Result<()> {
     let descriptor = guest.descriptor(&this)?;
     Ok(paths::unlink(&guest.who, descriptor.dir()?, checked(&path)?).await?)
 }

@@ -10,7 +10,7 @@ type Store<'s> = StoreContextMut<'s, Guest>;
 /// has made room for them. No program that seeds itself comes near.
 const MAX: u64 = 16 << 20;
 
-fn bytes(len: u64) -> wasmtime::Result<Vec<u8>> {
+pub(super) fn bytes(len: u64) -> wasmtime::Result<Vec<u8>> {
     if len > MAX {
         return Err(wasmtime::Error::msg(format!("{len} random bytes asked for at once, of {MAX} allowed")));
     }
@@ -19,7 +19,7 @@ fn bytes(len: u64) -> wasmtime::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn number() -> wasmtime::Result<u64> {
+pub(super) fn number() -> wasmtime::Result<u64> {
     getrandom::u64().map_err(|error| wasmtime::Error::msg(error.to_string()))
 }
 

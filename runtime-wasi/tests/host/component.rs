@@ -16,8 +16,11 @@ pub fn of_module(module: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
 
 /// The same, not to be taken for the module that it was made of: what it calls are the interfaces of preview 2.
 pub fn of_its_own(module: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
-    let mut component = of_module(module)?;
-    // One module more, which is empty: a section's number and length, and its content.
+    Ok(with_an_empty_module(of_module(module)?))
+}
+
+/// The same component with one module more: a section's number and length, and its content.
+pub fn with_an_empty_module(mut component: Vec<u8>) -> Vec<u8> {
     component.extend_from_slice(b"\x01\x08\0asm\x01\0\0\0");
-    Ok(component)
+    component
 }

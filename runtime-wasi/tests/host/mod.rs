@@ -1,6 +1,7 @@
 //! What a test needs to run a guest: a memory tree as its namespace, stdio that can be read back, and a runtime.
 #![allow(dead_code)]
 
+pub mod calls;
 pub mod component;
 
 use parking_lot::Mutex;

@@ -1,0 +1,200 @@
+//! The calls that core modules can make, and the small module through which they make most of them.
+//!
+//! ```text
+//! guest ── descriptor.read ──► the module between ─┬─ "at once" ──► done, not done, or so much room is wanted
+//!                                                  ├─ "waits" ────► the same, on the guest's fiber
+//!                                                  └─ the guest's cabi_realloc ──► "take" ──► what more is wanted
+//! ```
+//! It is there because a host function that cannot wait costs a guest a plain call, one that can a future; and because a host
+//! function may not call the guest's `cabi_realloc`, but another module may. That is known when the guest is instantiated,
+//! and reaches the module between through a table.
+
+use super::Guest;
+use super::abi::{Call, DONE, NOT_AT_ONCE};
+use std::collections::HashMap;
+use std::fmt::Write;
+use wasmtime::{Caller, IntoFunc, Linker, Result};
+
+/// The module of the functions that cannot wait, which no guest can name: its imports are checked before.
+pub(super) const AT_ONCE: &str = "at once";
+/// The module of those that can, likewise.
+pub(super) const WAITS: &str = "waits";
+/// The table with the guest's `cabi_realloc`.
+pub(super) const REALLOC: &str = "realloc";
+
+/// A call's name: its interface, without a version, and what it is called there.
+pub(super) type Name = (&'static str, &'static str);
+
+/// How a guest comes to a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Way {
+    /// It is a function of the host's: it gives numbers.
+    Host,
+    Between,
+}
+
+/// A call through the module between.
+struct Between {
+    name: Name,
+    params: &'static [&'static str],
+    at_once: bool,
+    waits: bool,
+}
+
+/// The type of a parameter, as WebAssembly's text has it.
+pub(super) trait Word {
+    const TYPE: &str;
+}
+impl Word for u32 {
+    const TYPE: &str = "i32";
+}
+impl Word for u64 {
+    const TYPE: &str = "i64";
+}
+
+/// All calls.
+pub(super) struct Calls {
+    pub linker: Linker<Guest>,
+    ways: HashMap<Name, Way>,
+    between: Vec<Between>,
+}
+
+impl Calls {
+    pub fn new(linker: Linker<Guest>) -> Calls {
+        Calls { linker, ways: HashMap::new(), between: Vec::new() }
+    }
+
+    pub fn way(&self, interface: &str, call: &str) -> Option<(Name, Way)> {
+        // The map's own names are looked for by borrowed ones, which are as good for as long as that takes.
+        self.ways.iter().find(|(name, _)| **name == (interface, call)).map(|(name, way)| (*name, *way))
+    }
+
+    /// A function of the host's.
+    pub fn host<P, R>(
+        &mut self,
+        interface: &'static str,
+        call: &'static str,
+        function: impl IntoFunc<Guest, P, R>,
+    ) -> Result<()> {
+        self.linker.func_wrap(interface, call, function)?;
+        self.is_hosts(interface, call);
+        Ok(())
+    }
+
+    /// Says that it is defined, and a function of the host's.
+    pub fn is_hosts(&mut self, interface: &'static str, call: &'static str) {
+        self.ways.insert((interface, call), Way::Host);
+    }
+
+    /// Says that `name` is defined, under its name in [`AT_ONCE`] or [`WAITS`] or both.
+    pub fn between(&mut self, name: Name, params: &'static [&'static str], at_once: bool, waits: bool) {
+        self.ways.insert(name, Way::Between);
+        self.between.push(Between { name, params, at_once, waits });
+    }
+
+    /// The module between, as text.
+    pub fn source(&self) -> String {
+        let mut text = format!(
+            r#"(module
+(type $realloc (func (param i32 i32 i32 i32) (result i32)))
+(import "{AT_ONCE}" "take" (func $take (param i32) (result i64)))
+"#
+        );
+        for (n, Between { name, params, at_once, waits }) in self.between.iter().enumerate() {
+            let (name, params) = (full_name(*name), params.join(" "));
+            for (there, module, id) in [(at_once, AT_ONCE, "quick"), (waits, WAITS, "waits")] {
+                if *there {
+                    // Writing to a string does not fail, here and below.
+                    let _ = writeln!(
+                        text,
+                        r#"(import "{module}" "{name}" (func ${id}_{n} (param {params}) (result i64)))"#
+                    );
+                }
+            }
+        }
+        let _ = write!(
+            text,
+            r#"(table (export "{REALLOC}") 1 1 funcref)
+(func $give (param $wanted i64)
+  (loop $more
+    (local.set $wanted (call $take
+      (call_indirect (type $realloc) (i32.const 0) (i32.const 0)
+        (i32.wrap_i64 (i64.shr_u (local.get $wanted) (i64.const 32)))
+        (i32.wrap_i64 (local.get $wanted)) (i32.const 0))))
+    (br_if $more (i64.ne (local.get $wanted) (i64.const {DONE})))))
+"#
+        );
+        for (n, Between { name, params, at_once, waits }) in self.between.iter().enumerate() {
+            let args: String = (0..params.len()).map(|n| format!(" (local.get {n})")).collect();
+            let (name, params) = (full_name(*name), params.join(" "));
+            let _ = write!(text, r#"(func (export "{name}") (param {params}) (local $wanted i64)"#);
+            if *at_once {
+                let _ = write!(text, " (local.set $wanted (call $quick_{n}{args}))");
+            }
+            match (at_once, waits) {
+                (true, true) => {
+                    let _ = write!(
+                        text,
+                        " (if (i64.eq (local.get $wanted) (i64.const {NOT_AT_ONCE})) \
+                         (then (local.set $wanted (call $waits_{n}{args}))))"
+                    );
+                }
+                (false, _) => {
+                    let _ = write!(text, " (local.set $wanted (call $waits_{n}{args}))");
+                }
+                (true, false) => {}
+            }
+            let _ = writeln!(
+                text,
+                " (if (i64.ne (local.get $wanted) (i64.const {DONE})) (then (call $give (local.get $wanted)))))"
+            );
+        }
+        text + ")"
+    }
+}
+
+/// A call's one name in [`AT_ONCE`], [`WAITS`] and the module between.
+pub(super) fn full_name((interface, call): Name) -> String {
+    format!("{interface} {call}")
+}
+
+/// Takes the room that a guest has made.
+pub(super) fn define_take(calls: &mut Calls) -> Result<()> {
+    calls.linker.func_wrap(AT_ONCE, "take", |mut caller: Caller<'_, Guest>, room: u32| {
+        Call::of_files(&mut caller)?.take(room)
+    })?;
+    Ok(())
+}
+
+/// Defines calls that give something, by a function each: of the call and its parameters, to what is given. Those behind `waits`
+/// are asynchronous.
+macro_rules! give {
+    (@ $calls:ident $interface:literal $name:literal [$($arg:ident: $ty:ty),*] now $call:path) => {
+        $calls.linker.func_wrap(
+            $crate::p2::lowered::calls::AT_ONCE,
+            &$crate::p2::lowered::calls::full_name(($interface, $name)),
+            |mut caller: wasmtime::Caller<'_, Guest>, $($arg: $ty,)* out: u32| -> wasmtime::Result<i64> {
+                let mut call = $crate::p2::lowered::abi::Call::begin(&mut caller)?;
+                let answer = $call(&mut call, $($arg),*)?;
+                call.give(out, answer)
+            },
+        )?;
+        $calls.between(($interface, $name), &[$(<$ty as $crate::p2::lowered::calls::Word>::TYPE,)* "i32"], true, false);
+    };
+    (@ $calls:ident $interface:literal $name:literal [$($arg:ident: $ty:ty),*] waits $call:path) => {
+        $calls.linker.func_wrap_async(
+            $crate::p2::lowered::calls::WAITS,
+            &$crate::p2::lowered::calls::full_name(($interface, $name)),
+            |mut caller: wasmtime::Caller<'_, Guest>, ($($arg,)* out,): ($($ty,)* u32,)| Box::new(async move {
+                let mut call = $crate::p2::lowered::abi::Call::begin(&mut caller)?;
+                let answer = $call(&mut call, $($arg),*).await?;
+                call.give(out, answer)
+            }),
+        )?;
+        $calls.between(($interface, $name), &[$(<$ty as $crate::p2::lowered::calls::Word>::TYPE,)* "i32"], false, true);
+    };
+    ($calls:ident $interface:literal $($name:literal ($($arg:ident: $ty:ty),*) $how:ident $call:path;)*) => {$(
+        give!(@ $calls $interface $name [$($arg: $ty),*] $how $call);
+    )*};
+}
+pub(super) use give;
