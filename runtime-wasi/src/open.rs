@@ -110,6 +110,11 @@ impl Open {
         Some((self.learned.direct.get()?.as_ref()?, *self.learned.node.get()?))
     }
 
+    /// The qid of its node, where that was told.
+    pub fn known_node(&self) -> Option<Qid> {
+        self.learned.node.get().copied()
+    }
+
     /// The node of its file has this qid, so it need not be asked again.
     pub fn is_of(&self, node: Qid) {
         if let Some(file) = &self.file

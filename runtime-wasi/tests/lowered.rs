@@ -365,3 +365,88 @@ async fn what_the_canonical_abi_traps_for_traps_there_too() {
         }
     }
 }
+
+/// A program whose `cabi_realloc` is `realloc`.
+fn with_realloc(realloc: &str) -> Vec<u8> {
+    wat::parse_str(format!(
+        r#"(module
+  (import "wasi:cli/environment@0.2.0" "get-arguments" (func $args (param i32)))
+  (memory (export "memory") 1)
+  (func (export "cabi_realloc") {realloc})
+  (func (export "wasi:cli/run@0.2.0#run") (result i32) (call $args (i32.const 64)) (i32.const 0)))"#
+    ))
+    .expect("a module")
+}
+
+#[tokio::test]
+async fn room_that_a_guest_makes_is_looked_at() {
+    let host = Host::new();
+    let params = "(param i32 i32 i32 i32) (result i32)";
+    for (realloc, code, why) in [
+        (format!("{params} (i32.const 65533)"), 126, "pointer not aligned"),
+        (format!("{params} (i32.const 65536)"), 126, "pointer out of bounds"),
+        (format!("{params} (i32.const -8)"), 126, "pointer out of bounds"),
+        (format!("{params} (call $args (i32.const 64)) (i32.const 128)"), 134, "call stack exhausted"),
+        (format!("{params} unreachable"), 134, "unreachable"),
+        ("(param i32) (result i32) (i32.const 128)".to_owned(), 134, "indirect call type mismatch"),
+    ] {
+        let exit = host.run(with_realloc(&realloc), With::default()).await.0;
+        assert_eq!(exit.code, code, "{realloc}: {}", exit.message);
+        assert!(exit.message.contains(why), "{realloc}: {}", exit.message);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_command_of_these_calls_is_refused_with_its_reason() {
+    let host = Host::new();
+    let run = r#"(func (export "wasi:cli/run@0.2.0#run") (result i32) (i32.const 0))"#;
+    for (module, why) in [
+        (
+            format!(r#"(module (import "wasi:cli/run@0.2.0" "jump" (func)) {run})"#),
+            "unknown import wasi:cli/run@0.2.0.jump",
+        ),
+        (format!("(module {run})"), "it exports no memory of 32 bits that is its own"),
+        (
+            format!(r#"(module (memory (export "memory") i64 1) {run})"#),
+            "it exports no memory of 32 bits that is its own",
+        ),
+    ] {
+        let error = host.refused("main.wat", module.as_bytes()).await;
+        assert_eq!(error.to_string(), format!("/main.wat: {why}"));
+    }
+}
+
+#[tokio::test]
+async fn one_that_waits_is_killed_and_one_that_computes_is_limited() {
+    let host = Host::new();
+    let mut p = Program::default();
+    let input = p.keep("(call $stdin.get-stdin)");
+    p.call("input-stream.blocking-read", &format!("{input} (i64.const 8)"), 1);
+    let task = host.start("main.wat", &p.module("0.2.12"), With::default()).await.expect("started");
+    task.running.kill(Exit::killed(137, "killed by SIGKILL"));
+    assert_eq!(task.end().await.code, 137);
+
+    let mut p = Program::default();
+    p.line("(loop $on (br $on))");
+    let limits = task::Limits { cpu: Some(std::time::Duration::from_millis(50)), ..task::Limits::default() };
+    let with = With { limits, ..With::default() };
+    let task = host.start("main.wat", &p.module("0.2.12"), with).await.expect("started");
+    assert_ne!(task.end().await.code, 0);
+}
+
+#[tokio::test]
+async fn strings_that_are_none_and_lists_beyond_all_use_are_refused() {
+    let host = Host::new();
+    let big = "(drop (memory.grow (i32.const 1024)))";
+    for (body, why) in [
+        ("(i32.store8 (i32.const 0) (i32.const 255)) (call $descriptor.readlink-at (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 1024))".to_owned(), "invalid utf-8"),
+        (format!("{big} (call $descriptor.readlink-at (i32.const 1) (i32.const 0) (i32.const 0x1800000) (i32.const 1024))"), "25165824 bytes given at once"),
+        (format!("{big} (call $poll.poll (i32.const 0) (i32.const 0x100000) (i32.const 1024))"), "1048576 handles given at once"),
+    ] {
+        let mut p = Program::default();
+        p.line(&body);
+        let exit = host.run(p.module("0.2.12"), With::default()).await.0;
+        assert_eq!(exit.code, 126, "{body}");
+        assert!(exit.message.contains(why), "{body}: {}", exit.message);
+    }
+}

@@ -23,7 +23,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 
 /// Handles of all kinds together (descriptors, streams, pollables …): each costs the server some hundred bytes. A guest
 /// that wants more traps.
-const MAX_HANDLES: usize = 100_000;
+pub(super) const MAX_HANDLES: usize = 100_000;
 
 pub(crate) struct Guest {
     pub table: ResourceTable,

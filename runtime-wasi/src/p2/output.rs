@@ -96,6 +96,31 @@ impl FileOutput {
         }
     }
 
+    /// Writes what is written at once where nothing has to be waited for, and leaves the rest. Of what is asked of others and not
+    /// awaited nobody knows how much was done, so they are not asked here.
+    fn write_at_once(&mut self, data: &mut Bytes) -> Result<()> {
+        let stores = self.file.nature() == Nature::Storage && !self.file.is_remote();
+        while stores && !data.is_empty() {
+            let written = match self.position {
+                Position::At(offset) => {
+                    let written = self.file.write(offset, data).now();
+                    written.map(|written| written.map(|n| (n, Position::At(offset + n as u64))))
+                }
+                Position::End => {
+                    self.file.append(data).now().map(|written| written.map(|(n, _)| (n, Position::End)))
+                }
+            };
+            let Some(written) = written else { break };
+            let (n, position) = written?;
+            if n == 0 {
+                return Errno::EIO.into();
+            }
+            self.position = position;
+            let _ = data.split_to(n.min(data.len()));
+        }
+        Ok(())
+    }
+
     fn told(&mut self) -> StreamResult<()> {
         match self.failed.take() {
             Some(error) => Err(failed(error, self.stdio)),
@@ -156,7 +181,7 @@ impl OutputStream for FileOutput {
         Ok(if ready { PERMIT_LATE } else { 0 })
     }
 
-    fn write(&mut self, data: Bytes) -> StreamResult<()> {
+    fn write(&mut self, mut data: Bytes) -> StreamResult<()> {
         self.told()?;
         if self.late.is_some() || data.len() > PERMIT {
             return Err(StreamError::trap("written without the permit of check-write"));
@@ -168,8 +193,12 @@ impl OutputStream for FileOutput {
         if self.trace.is_on() {
             self.say(&data, &Ok(()));
         }
-        self.late = Some(Box::pin(write_all(self.file.clone(), self.position, data)));
-        self.look();
+        if let Err(error) = self.write_at_once(&mut data) {
+            self.failed = Some(error);
+        } else if !data.is_empty() {
+            self.late = Some(Box::pin(write_all(self.file.clone(), self.position, data)));
+            self.look();
+        }
         self.told()
     }
 

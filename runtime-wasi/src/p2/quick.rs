@@ -51,8 +51,8 @@ pub(super) fn read(
 pub(super) fn write(guest: &Guest, this: &Handle, data: &[u8], offset: u64) -> Result<Option<u64>> {
     let descriptor = guest.table.get(this)?;
     let (open, file) = (descriptor.open(), descriptor.open_for(DescriptorFlags::WRITE)?);
-    // What is asked of a peer is not asked twice.
-    if file.is_remote() {
+    // What is asked of others, and not awaited, may be half done.
+    if !open.stores {
         return Ok(None);
     }
     let n = match open.direct(file).and_then(|direct| direct.write(offset, data)) {
@@ -75,6 +75,37 @@ pub(super) fn drop_descriptor(guest: &mut Guest, this: Handle) -> wasmtime::Resu
 }
 
 pub(super) fn stat(guest: &mut Guest, (this,): &(Handle,)) -> Result<Option<DescriptorStat>> {
+    let subject = Subject::itself(this);
+    if let Some(known) = shown(guest, subject) {
+        return Ok(Some(known));
+    }
+    let Some((stat, identity)) = look_at(guest, this)? else { return Ok(None) };
+    guest.looked.told(guest.calls(), subject, &stat, identity);
+    Ok(Some(stat))
+}
+
+/// An open file that is known by its descriptor alone stays so: its identity is told by a look at it.
+pub(super) fn metadata_hash(guest: &mut Guest, this: &Handle) -> Result<Option<MetadataHashValue>> {
+    let subject = Subject::itself(this);
+    if let Some(known) = guest.looked.identity(guest.calls(), subject) {
+        return Ok(Some(known));
+    }
+    let open = guest.table.get(this)?.open();
+    if let Some(node) = open.known_node() {
+        return Ok(Some(identity(open.identity(node), node)));
+    }
+    let Some((stat, identity)) = look_at(guest, this)? else { return Ok(None) };
+    guest.looked.told_identity(guest.calls(), subject, stat);
+    Ok(Some(identity))
+}
+
+/// What the guest's call before this one has seen of it, while it asked for its identity.
+fn shown(guest: &Guest, subject: Subject<'_>) -> Option<DescriptorStat> {
+    // A guest whose calls wasmtime lowers may have waited in between, on a stream, which is not heard of here.
+    guest.memory.and_then(|_| guest.looked.stat(guest.calls(), subject))
+}
+
+fn look_at(guest: &Guest, this: &Handle) -> Result<Option<(DescriptorStat, MetadataHashValue)>> {
     let open = guest.table.get(this)?.open();
     let (node, stat) = match open.direct_node() {
         Some((direct, node)) if let Some(measure) = direct.measure() => (node, describe(node.kind, measure?)),
@@ -88,9 +119,7 @@ pub(super) fn stat(guest: &mut Guest, (this,): &(Handle,)) -> Result<Option<Desc
             (stat.qid, describe(stat.kind(), &stat))
         }
     };
-    let identity = identity(open.identity(node), node);
-    guest.looked.told(guest.calls(), Subject::itself(this), &stat, identity);
-    Ok(Some(stat))
+    Ok(Some((stat, identity(open.identity(node), node))))
 }
 
 pub(super) fn open_at(
@@ -117,10 +146,7 @@ pub(super) fn stat_at(
     guest: &mut Guest,
     (this, flags, path): &(Handle, PathFlags, String),
 ) -> Result<Option<DescriptorStat>> {
-    // A guest whose calls wasmtime lowers may have waited in between, on a stream, which is not heard of here.
-    if guest.memory.is_some()
-        && let Some(known) = guest.looked.stat(guest.calls(), Subject::named(this, *flags, path))
-    {
+    if let Some(known) = shown(guest, Subject::named(this, *flags, path)) {
         return Ok(Some(known));
     }
     let Some((stat, identity)) = look(guest, this, *flags, path)? else { return Ok(None) };

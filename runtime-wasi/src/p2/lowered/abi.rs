@@ -5,6 +5,7 @@
 
 use super::Guest;
 use crate::memory::GuestMemory;
+use crate::p2::guest::MAX_HANDLES;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wasmtime::component::Resource;
@@ -20,6 +21,9 @@ use wasmtime_wasi_io::bindings::wasi::io::streams::StreamError;
 /// next, `alignment << 32 | bytes`.
 pub(super) const DONE: i64 = 0;
 pub(super) const NOT_AT_ONCE: i64 = -1;
+
+/// A call copies at most this many bytes: they are the server's while it lasts.
+const MAX_COPIED: u32 = 16 << 20;
 
 /// One call of a guest: its memory, and what the host keeps for it.
 pub(super) struct Call<'c> {
@@ -45,13 +49,25 @@ impl<'c> Call<'c> {
         self.memory.bytes(at, len as usize).map_err(|_| out_of_bounds())
     }
 
+    /// The same, to keep. What is longer than a call has any use for is not copied.
+    pub fn copied(&self, at: u32, len: u32) -> Result<Vec<u8>> {
+        let bytes = self.bytes(at, len)?;
+        if len > MAX_COPIED {
+            return Err(Error::msg(format!("{len} bytes given at once, of {MAX_COPIED} allowed")));
+        }
+        Ok(bytes.to_vec())
+    }
+
     pub fn text(&self, at: u32, len: u32) -> Result<String> {
-        Ok(std::str::from_utf8(self.bytes(at, len)?)?.to_owned())
+        Ok(String::from_utf8(self.copied(at, len)?)?)
     }
 
     pub fn handles<T: 'static>(&self, at: u32, count: u32) -> Result<Vec<Resource<T>>> {
         aligned(at, 4)?;
         let size = count.checked_mul(4).ok_or_else(out_of_bounds)?;
+        if count as usize > MAX_HANDLES {
+            return Err(Error::msg(format!("{count} handles given at once, of {MAX_HANDLES} allowed")));
+        }
         let words = self.bytes(at, size)?.as_chunks::<4>().0;
         words.iter().map(|word| handle(u32::from_le_bytes(*word))).collect()
     }

@@ -166,35 +166,51 @@ pub(super) fn define_take(calls: &mut Calls) -> Result<()> {
     Ok(())
 }
 
-/// Defines calls that give something, by a function each: of the call and its parameters, to what is given. Those behind `waits`
-/// are asynchronous.
+/// Defines calls that give something, by a function each: of the call and its parameters, to what is given. Those behind `now`
+/// never wait; those behind `waits` are asynchronous, and one that is named behind `at once` is asked before: it has changed
+/// nothing where it answers None.
 macro_rules! give {
     (@ $calls:ident $interface:literal $name:literal [$($arg:ident: $ty:ty),*] now $call:path) => {
-        $calls.linker.func_wrap(
-            $crate::p2::lowered::calls::AT_ONCE,
-            &$crate::p2::lowered::calls::full_name(($interface, $name)),
-            |mut caller: wasmtime::Caller<'_, Guest>, $($arg: $ty,)* out: u32| -> wasmtime::Result<i64> {
-                let mut call = $crate::p2::lowered::abi::Call::begin(&mut caller)?;
-                let answer = $call(&mut call, $($arg),*)?;
-                call.give(out, answer)
-            },
-        )?;
-        $calls.between(($interface, $name), &[$(<$ty as $crate::p2::lowered::calls::Word>::TYPE,)* "i32"], true, false);
+        give!(@ at once $calls $interface $name [$($arg: $ty),*] call { Some($call(&mut call, $($arg),*)?) });
+        $calls.between(($interface, $name), &[$(<$ty as Word>::TYPE,)* "i32"], true, false);
     };
     (@ $calls:ident $interface:literal $name:literal [$($arg:ident: $ty:ty),*] waits $call:path) => {
+        give!(@ later $calls $interface $name [$($arg: $ty),*] $call);
+        $calls.between(($interface, $name), &[$(<$ty as Word>::TYPE,)* "i32"], false, true);
+    };
+    (@ $calls:ident $interface:literal $name:literal [$($arg:ident: $ty:ty),*] waits $call:path, at once $at_once:path) => {
+        give!(@ at once $calls $interface $name [$($arg: $ty),*] call { $at_once(&mut call, $($arg),*)? });
+        give!(@ later $calls $interface $name [$($arg: $ty),*] $call);
+        $calls.between(($interface, $name), &[$(<$ty as Word>::TYPE,)* "i32"], true, true);
+    };
+    (@ at once $calls:ident $interface:literal $name:literal [$($arg:ident: $ty:ty),*] $call:ident $done:block) => {
+        $calls.linker.func_wrap(
+            AT_ONCE,
+            &full_name(($interface, $name)),
+            |mut caller: Caller<'_, Guest>, $($arg: $ty,)* out: u32| -> Result<i64> {
+                let mut $call = Call::begin(&mut caller)?;
+                match $done {
+                    Some(answer) => $call.give(out, answer),
+                    None => Ok(NOT_AT_ONCE),
+                }
+            },
+        )?;
+    };
+    (@ later $calls:ident $interface:literal $name:literal [$($arg:ident: $ty:ty),*] $call:path) => {
         $calls.linker.func_wrap_async(
-            $crate::p2::lowered::calls::WAITS,
-            &$crate::p2::lowered::calls::full_name(($interface, $name)),
-            |mut caller: wasmtime::Caller<'_, Guest>, ($($arg,)* out,): ($($ty,)* u32,)| Box::new(async move {
-                let mut call = $crate::p2::lowered::abi::Call::begin(&mut caller)?;
+            WAITS,
+            &full_name(($interface, $name)),
+            |mut caller: Caller<'_, Guest>, ($($arg,)* out,): ($($ty,)* u32,)| Box::new(async move {
+                let mut call = Call::begin(&mut caller)?;
                 let answer = $call(&mut call, $($arg),*).await?;
                 call.give(out, answer)
             }),
         )?;
-        $calls.between(($interface, $name), &[$(<$ty as $crate::p2::lowered::calls::Word>::TYPE,)* "i32"], false, true);
     };
-    ($calls:ident $interface:literal $($name:literal ($($arg:ident: $ty:ty),*) $how:ident $call:path;)*) => {$(
-        give!(@ $calls $interface $name [$($arg: $ty),*] $how $call);
+    ($calls:ident $interface:literal $(
+        $name:literal ($($arg:ident: $ty:ty),*) $how:ident $call:path $(, at once $at_once:path)?;
+    )*) => {$(
+        give!(@ $calls $interface $name [$($arg: $ty),*] $how $call $(, at once $at_once)?);
     )*};
 }
 pub(super) use give;

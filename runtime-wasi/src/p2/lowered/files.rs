@@ -164,6 +164,9 @@ pub(super) fn define(calls: &mut Calls) -> Result<()> {
     Ok(())
 }
 
+/// A call writes at most this many bytes: others want the thread too. It may write less than it was given (`write`).
+const MAX_WRITE: usize = 16 << 20;
+
 /// What is written is taken from where it lies, unless it has to wait.
 fn write(calls: &mut Calls) -> Result<()> {
     const WRITE: &str = "[method]descriptor.write";
@@ -198,7 +201,9 @@ fn write(calls: &mut Calls) -> Result<()> {
             Box::new(async move {
                 let mut call = Call::of_files(&mut caller)?;
                 let this = handle(this)?;
-                let (data, shown) = (call.bytes(at, len)?.to_vec(), shown(call.guest, &this, len, offset));
+                let data = call.bytes(at, len)?;
+                let (data, shown) =
+                    (data[..data.len().min(MAX_WRITE)].to_vec(), shown(call.guest, &this, len, offset));
                 let result = files::write(call.guest, this, data, offset).await;
                 let (answer,) = end(call.guest, WRITE, shown, result)?;
                 call.give(out, answer)

@@ -2,7 +2,7 @@
 
 use super::Guest;
 use super::abi::{Call, DONE, List, NOT_AT_ONCE, handle, number, own};
-use super::calls::{AT_ONCE, Calls, WAITS, full_name, give};
+use super::calls::{AT_ONCE, Calls, WAITS, Word, full_name, give};
 use wasmtime::component::ResourceTable;
 use wasmtime::{Caller, Result};
 use wasmtime_wasi_io::bindings::wasi::io::error::HostError;
@@ -20,6 +20,7 @@ const ERROR: &str = "wasi:io/error";
 pub(super) fn define(calls: &mut Calls) -> Result<()> {
     give! { calls "wasi:io/streams"
         "[method]input-stream.read"(this: u32, len: u64) now read;
+        "[method]input-stream.blocking-read"(this: u32, len: u64) waits blocking_read, at once read_at_once;
         "[method]input-stream.skip"(this: u32, len: u64) now skip;
         "[method]input-stream.blocking-skip"(this: u32, len: u64) waits blocking_skip;
         "[method]output-stream.check-write"(this: u32) now check_write;
@@ -29,7 +30,7 @@ pub(super) fn define(calls: &mut Calls) -> Result<()> {
         "[method]output-stream.blocking-write-zeroes-and-flush"(this: u32, len: u64)
             waits blocking_write_zeroes_and_flush;
         "[method]output-stream.flush"(this: u32) now flush;
-        "[method]output-stream.blocking-flush"(this: u32) waits blocking_flush;
+        "[method]output-stream.blocking-flush"(this: u32) waits blocking_flush, at once flush_at_once;
         "[method]output-stream.splice"(this: u32, from: u32, len: u64) now splice;
         "[method]output-stream.blocking-splice"(this: u32, from: u32, len: u64) waits blocking_splice;
     }
@@ -39,7 +40,6 @@ pub(super) fn define(calls: &mut Calls) -> Result<()> {
     give! { calls "wasi:io/error"
         "[method]error.to-debug-string"(this: u32) now to_debug_string;
     }
-    blocking_read(calls)?;
     calls.host(STREAMS, "[method]input-stream.subscribe", |mut caller: Caller<'_, Guest>, this: u32| {
         subscribe(&mut caller.data_mut().table, handle::<DynInputStream>(this)?).map(|it| number(&it))
     })?;
@@ -56,7 +56,8 @@ pub(super) fn define(calls: &mut Calls) -> Result<()> {
 }
 
 /// What a stream's call gives.
-type Answer<T> = Result<Result<T, StreamError>>;
+type Told<T> = Result<T, StreamError>;
+type Answer<T> = Result<Told<T>>;
 
 fn told<T>(table: &mut ResourceTable, result: StreamResult<T>) -> Answer<T> {
     match result {
@@ -69,6 +70,19 @@ fn read(call: &mut Call<'_>, this: u32, len: u64) -> Answer<Vec<u8>> {
     let table = &mut call.guest.table;
     let result = Input::read(table, handle(this)?, len);
     told(table, result)
+}
+
+async fn blocking_read(call: &mut Call<'_>, this: u32, len: u64) -> Answer<Vec<u8>> {
+    let table = &mut call.guest.table;
+    let result = Input::blocking_read(table, handle(this)?, len).await;
+    told(table, result)
+}
+
+/// What is there.
+fn read_at_once(call: &mut Call<'_>, this: u32, len: u64) -> Result<Option<Told<Vec<u8>>>> {
+    let answer = read(call, this, len)?;
+    let nothing = answer.as_ref().is_ok_and(|data| data.is_empty() && len > 0);
+    Ok((!nothing).then_some(answer))
 }
 
 fn skip(call: &mut Call<'_>, this: u32, len: u64) -> Answer<u64> {
@@ -90,14 +104,14 @@ fn check_write(call: &mut Call<'_>, this: u32) -> Answer<u64> {
 }
 
 fn write(call: &mut Call<'_>, this: u32, at: u32, len: u32) -> Answer<()> {
-    let data = call.bytes(at, len)?.to_vec();
+    let data = call.copied(at, len)?;
     let table = &mut call.guest.table;
     let result = Output::write(table, handle(this)?, data);
     told(table, result)
 }
 
 async fn blocking_write_and_flush(call: &mut Call<'_>, this: u32, at: u32, len: u32) -> Answer<()> {
-    let data = call.bytes(at, len)?.to_vec();
+    let data = call.copied(at, len)?;
     let table = &mut call.guest.table;
     let result = Output::blocking_write_and_flush(table, handle(this)?, data).await;
     told(table, result)
@@ -127,6 +141,18 @@ async fn blocking_flush(call: &mut Call<'_>, this: u32) -> Answer<()> {
     told(table, result)
 }
 
+/// A stream that takes more has nothing left to flush.
+fn flush_at_once(call: &mut Call<'_>, this: u32) -> Result<Option<Told<()>>> {
+    if let Err(error) = flush(call, this)? {
+        return Ok(Some(Err(error)));
+    }
+    Ok(match check_write(call, this)? {
+        Ok(0) => None,
+        Ok(_) => Some(Ok(())),
+        Err(error) => Some(Err(error)),
+    })
+}
+
 fn splice(call: &mut Call<'_>, this: u32, from: u32, len: u64) -> Answer<u64> {
     let table = &mut call.guest.table;
     let result = Output::splice(table, handle(this)?, handle(from)?, len);
@@ -146,37 +172,6 @@ async fn poll(call: &mut Call<'_>, at: u32, count: u32) -> Result<List<u32>> {
 
 fn to_debug_string(call: &mut Call<'_>, this: u32) -> Result<String> {
     HostError::to_debug_string(&mut call.guest.table, handle(this)?)
-}
-
-/// What is there is read at once.
-fn blocking_read(calls: &mut Calls) -> Result<()> {
-    const READ: (&str, &str) = (STREAMS, "[method]input-stream.blocking-read");
-    calls.linker.func_wrap(
-        AT_ONCE,
-        &full_name(READ),
-        |mut caller: Caller<'_, Guest>, this: u32, len: u64, out: u32| -> Result<i64> {
-            let mut call = Call::begin(&mut caller)?;
-            match read(&mut call, this, len)? {
-                Ok(data) if data.is_empty() && len > 0 => Ok(NOT_AT_ONCE),
-                answer => call.give(out, answer),
-            }
-        },
-    )?;
-    calls.linker.func_wrap_async(
-        WAITS,
-        &full_name(READ),
-        |mut caller: Caller<'_, Guest>, (this, len, out): (u32, u64, u32)| {
-            Box::new(async move {
-                let mut call = Call::begin(&mut caller)?;
-                let table = &mut call.guest.table;
-                let result = Input::blocking_read(table, handle(this)?, len).await;
-                let answer = told(table, result)?;
-                call.give(out, answer)
-            })
-        },
-    )?;
-    calls.between(READ, &["i32", "i64", "i32"], true, true);
-    Ok(())
 }
 
 /// Defines the calls that give nothing and may wait.
