@@ -2,7 +2,7 @@
 //! cp under /web/container.
 
 use super::client::{self, print, quoted};
-use super::run::{attend, privately};
+use super::run::{Output, attend, privately};
 use super::serve::WorldArgs;
 use super::terminal::Terminal;
 use super::{Server, tokio};
@@ -219,10 +219,11 @@ async fn process(
     }
     let ctl = format!("{dir}/ctl");
     let terminal = if tty { Some(Terminal::give(remote, &dir).await?) } else { None };
+    let output = Output::open(remote, &dir).await?;
     let started = remote.write(&ctl, b"start\n").await;
     let shown = command.first().map_or("", String::as_str);
     started.map_err(|f| Fault { text: f.text.replacen(&ctl, shown, 1), ..f })?;
-    attend(remote, &dir, shown, terminal).await
+    attend(remote, &dir, shown, terminal, output).await
 }
 
 /// Puts a copy of the host directory `dir` into `container`.

@@ -12,12 +12,18 @@ use crate::fault::Fault;
 use crate::remote::{Remote, fault};
 use crate::serving;
 use crate::world::{BindSpec, World};
+use bytes::Bytes;
 use clap::Args;
+use nine::client::Fid;
 use nine::wire::OpenFlags;
-use std::io::Read;
+use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 
 #[derive(Args, Debug)]
 pub struct Run {
@@ -126,6 +132,9 @@ impl Run {
         let words: Vec<String> =
             std::iter::once(&self.program).chain(&self.args).map(|w| quoted(w)).collect();
         remote.write(&format!("{dir}/cmd"), format!("{}\n", words.join(" ")).as_bytes()).await?;
+        if let Some(bad) = self.env.iter().find(|line| line.contains('\n')) {
+            return Err(Fault::usage(format!("-e {bad:?}: a variable cannot have more than one line")));
+        }
         let lines: String = self.env.iter().map(|line| format!("{line}\n")).collect();
         if !lines.is_empty() {
             remote.write(&format!("{dir}/env"), lines.as_bytes()).await?;
@@ -140,12 +149,13 @@ impl Run {
             remote.write(&ctl, format!("cap {cap}\n").as_bytes()).await?;
         }
         let terminal = if self.tty { Some(Terminal::give(remote, dir).await?) } else { None };
+        let output = Output::open(remote, dir).await?;
         remote
             .write(&ctl, b"start\n")
             .await
             .map_err(|f| Fault { text: f.text.replacen(&ctl, &self.program, 1), ..f })?;
 
-        attend(remote, dir, &self.program, terminal).await
+        attend(remote, dir, &self.program, terminal, output).await
     }
 }
 
@@ -164,26 +174,73 @@ pub(super) async fn privately<T>(
     result
 }
 
+/// A task's output, opened before it is started: of what nobody has open the oldest is dropped.
+pub(super) struct Output {
+    files: [(Fid, String); 2],
+}
+
+impl Output {
+    pub async fn open(remote: &Remote, dir: &str) -> Result<Output, Fault> {
+        let open = async |number| {
+            let path = format!("{dir}/stdio/{number}");
+            Ok::<_, Fault>((remote.open(&path, OpenFlags::empty()).await?, path))
+        };
+        Ok(Output { files: [open(1).await?, open(2).await?] })
+    }
+}
+
+/// The status of who is ended by SIGPIPE.
+const READER_GONE: u8 = 128 + 13;
+
 /// Is the stdio of the task in `dir`, which was started, until its end; gives its exit status. `terminal` is the task's, if any.
 pub(super) async fn attend(
     remote: &Remote,
     dir: &str,
     program: &str,
     terminal: Option<Terminal>,
+    output: Output,
 ) -> Result<ExitCode, Fault> {
-    let ctl = format!("{dir}/ctl");
+    let (ctl, wait) = (format!("{dir}/ctl"), format!("{dir}/wait"));
+    let signalled = Notify::new();
     // The terminal is the user's again when this is done, before anything more is said.
     let signals = async {
         match terminal {
             Some(mut terminal) => terminal.follow(remote, &ctl).await,
-            None => signals(remote, &ctl).await,
+            None => signals(remote, &ctl, &signalled).await,
         }
     };
     let stdin = feed(remote, dir);
-    let out = copy(remote, format!("{dir}/stdio/1"), std::io::stdout());
-    let err = copy(remote, format!("{dir}/stdio/2"), std::io::stderr());
-    converse(stdin, async { tokio::try_join!(out, err) }, signals).await?;
-    let wait = remote.read(&format!("{dir}/wait")).await?;
+    let moved = Arc::new(AtomicU64::new(0));
+    let [out, err] = output.files;
+    let out = copy(out, std::io::stdout(), moved.clone());
+    let err = copy(err, std::io::stderr(), moved.clone());
+    // A signal that ended it ends us too, as it would have, where nobody takes what it had written.
+    let stuck = async {
+        signalled.notified().await;
+        remote.read(&wait).await?;
+        let mut before = moved.load(Ordering::Relaxed);
+        loop {
+            tokio::time::sleep(UNTIL_STUCK).await;
+            match moved.load(Ordering::Relaxed) {
+                now if now == before => return Ok(Taken::All),
+                now => before = now,
+            }
+        }
+    };
+    let output = async {
+        tokio::select! {
+            both = async { tokio::try_join!(out, err) } => match both {
+                Ok(((), ())) => Ok(Taken::All),
+                Err(Stop::ReaderGone) => Ok(Taken::NoMore),
+                Err(Stop::Fault(fault)) => Err(fault),
+            },
+            stuck = stuck => stuck,
+        }
+    };
+    if converse(stdin, output, signals).await? == Taken::NoMore {
+        return Ok(ExitCode::from(READER_GONE));
+    }
+    let wait = remote.read(&wait).await?;
     let code: i32 = remote.read(&format!("{dir}/exitcode")).await?.trim().parse().unwrap_or(1);
     let words = task::rc::split(wait.trim_end().as_bytes()).unwrap_or_default();
     let message = words.get(4).map(|m| String::from_utf8_lossy(m).into_owned()).unwrap_or_default();
@@ -193,17 +250,28 @@ pub(super) async fn attend(
     Ok(ExitCode::from(code as u8))
 }
 
+/// How long nothing is taken of what a task had written that a signal has ended, until nothing more will be.
+const UNTIL_STUCK: Duration = Duration::from_millis(250);
+
+/// What became of a task's output.
+#[derive(PartialEq, Eq)]
+enum Taken {
+    All,
+    /// Its reader is gone.
+    NoMore,
+}
+
 /// Runs all three until the output has ended, and drops them.
 async fn converse<T>(
     stdin: impl Future<Output = Result<(), Fault>>,
     output: impl Future<Output = Result<T, Fault>>,
     signals: impl Future<Output = Result<(), Fault>>,
-) -> Result<(), Fault> {
+) -> Result<T, Fault> {
     tokio::pin!(stdin, output, signals);
     let mut fed = false;
     loop {
         tokio::select! {
-            done = &mut output => return done.map(drop),
+            done = &mut output => return done,
             result = &mut stdin, if !fed => { result?; fed = true; }
             result = &mut signals => result?,
         }
@@ -237,23 +305,54 @@ async fn feed(remote: &Remote, dir: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn copy(remote: &Remote, path: String, mut to: impl std::io::Write) -> Result<(), Fault> {
-    let fid = remote.open(&path, OpenFlags::empty()).await?;
+/// Why output is copied no further.
+enum Stop {
+    ReaderGone,
+    Fault(Fault),
+}
+
+/// Copies a task's output to ours, and counts in `moved` what was taken.
+async fn copy(
+    (fid, path): (Fid, String),
+    mut to: impl Write + Send + 'static,
+    moved: Arc<AtomicU64>,
+) -> Result<(), Stop> {
+    let (blocks, mut came) = tokio::sync::mpsc::channel::<Bytes>(1);
+    let (done, written) = tokio::sync::oneshot::channel();
+    // A thread of its own: a reader that reads no more holds it up, and nobody else.
+    std::thread::spawn(move || {
+        let mut write = || {
+            while let Some(block) = came.blocking_recv() {
+                // Pieces, so that it is seen when a slow reader takes some.
+                for piece in block.chunks(4096) {
+                    to.write_all(piece)?;
+                    moved.fetch_add(piece.len() as u64, Ordering::Relaxed);
+                }
+                to.flush()?;
+            }
+            Ok::<(), std::io::Error>(())
+        };
+        let _nobody_waits = done.send(write());
+    });
     let mut offset = 0;
     loop {
-        let data = fid.read(offset, usize::MAX).await.map_err(|e| fault(&path, &e))?;
-        if data.is_empty() {
-            return Ok(());
-        }
+        let data = fid.read(offset, usize::MAX).await.map_err(|e| Stop::Fault(fault(&path, &e)))?;
         offset += data.len() as u64;
-        to.write_all(&data)
-            .and_then(|()| to.flush())
-            .map_err(|e| Fault::io(format!("{path}: our side: {e}")))?;
+        // One that is refused says why in its result.
+        if data.is_empty() || blocks.send(data).await.is_err() {
+            break;
+        }
+    }
+    drop(blocks);
+    match written.await {
+        Ok(Err(error)) if error.kind() == ErrorKind::BrokenPipe => Err(Stop::ReaderGone),
+        Ok(Err(error)) => Err(Stop::Fault(Fault::io(format!("{path}: our side: {error}")))),
+        Ok(Ok(())) | Err(_) => Ok(()),
     }
 }
 
 /// Hands SIGINT, SIGTERM and SIGHUP on.
-async fn signals(remote: &Remote, ctl: &str) -> Result<(), Fault> {
+async fn signals(remote: &Remote, ctl: &str, heard: &Notify) -> Result<(), Fault> {
     let of = |kind| signal(kind).map_err(|e| Fault::os(e.to_string()));
     let mut interrupt = of(SignalKind::interrupt())?;
     let mut terminate = of(SignalKind::terminate())?;
@@ -266,5 +365,6 @@ async fn signals(remote: &Remote, ctl: &str) -> Result<(), Fault> {
         };
         // It may have ended by itself.
         let _ended = remote.write(ctl, line).await;
+        heard.notify_one();
     }
 }
