@@ -135,6 +135,12 @@ pub(crate) fn compile(engine: &Engine, name: &str, bytes: &[u8]) -> Result<Code>
         Layer::Component => ("component", Component::new(engine, bytes).map(Code::Component)),
     };
     code.map_err(|error| {
+        if error.root_cause().to_string().contains("component model async feature") {
+            return refused(
+                name,
+                "a component with asynchronous functions, as WASI 0.3 has them: 0.2 is served",
+            );
+        }
         // The root is what the validator or parser found; what is around it names no file that a user knows.
         refused(name, format_args!("not a valid WebAssembly {kind}: {}", error.root_cause()))
     })

@@ -130,15 +130,11 @@ impl Guest {
         self.together.set(self.files as u64);
     }
 
-    /// Fails where as many files are open as may be.
-    pub fn room(&self) -> Result<()> {
-        self.room_for(0)
-    }
-
-    /// The same, where as many sockets are open besides.
-    pub(super) fn room_for(&self, sockets: usize) -> Result<()> {
+    /// Fails where as many files and sockets are open as may be.
+    pub fn room(&mut self) -> Result<()> {
         let limit = self.control.limits.files();
-        if self.files + sockets < limit {
+        // Which sockets were closed is looked up only where it matters.
+        if self.files + self.held.most() < limit || self.files + self.held.still(&self.table) < limit {
             return self.together.room();
         }
         Err(Error::new(Errno::EMFILE, format!("files limit {limit} reached")))

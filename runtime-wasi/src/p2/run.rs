@@ -23,11 +23,25 @@ impl Command {
             .get_export_index(None, format!("wasi:cli/run@{}", super::VERSION))
             .and_then(|run| component.get_export(Some(&run), "run"));
         let Some((ComponentItem::ComponentFunc(_), run)) = run else {
+            if let Some(newer) = exports.iter().find(|export| export.starts_with("wasi:cli/run@")) {
+                return Err(format!("a program of another WASI than 0.2, which alone is served: {newer}"));
+            }
             let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
             return Err(format!("no wasi:cli/run@0.2 is exported (but {exports}): a library, not a program"));
         };
-        let instance = linker.instantiate_pre(component).map_err(|error| format!("{error:#}"))?;
+        let instance = linker.instantiate_pre(component).map_err(|error| missing(&format!("{error:#}")))?;
         Ok(Command { instance, run })
+    }
+}
+
+/// What a component imports that there is not, of the words that wasmtime has for it.
+fn missing(why: &str) -> String {
+    let import = why.split_once("imports ").and_then(|(_, rest)| rest.split('`').nth(1));
+    match import {
+        Some(import) if why.contains("is missing") || why.contains("not found") => {
+            format!("it imports {import}, which there is not")
+        }
+        _ => why.to_owned(),
     }
 }
 

@@ -6,10 +6,11 @@ use super::tcp::Tcp;
 use super::{Guest, instance, tcp};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceTable};
 use wasmtime_wasi::WasiCtxBuilder;
-use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
+use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily, IpSocketAddress};
 use wasmtime_wasi::p2::bindings::sockets::{instance_network, network, udp, udp_create_socket};
 use wasmtime_wasi::p2::{SocketError, TcpSocket, UdpSocket};
 use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsCtx, WasiSocketsCtxView};
@@ -20,7 +21,12 @@ use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
 pub(super) struct Held(HashMap<u32, SocketSlot>);
 
 impl Held {
-    fn still(&mut self, table: &ResourceTable) -> usize {
+    /// As many as it can be.
+    pub fn most(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn still(&mut self, table: &ResourceTable) -> usize {
         self.0.retain(|rep, _| {
             table.get(&Resource::<Tcp>::new_borrow(*rep)).is_ok()
                 || table.get(&Resource::<UdpSocket>::new_borrow(*rep)).is_ok()
@@ -73,14 +79,49 @@ pub(super) fn define(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         .func_wrap("[method]tcp-socket.accept", |mut store: Store<'_>, (this,): (Resource<TcpSocket>,)| {
             accept(store.data_mut(), &this)
         })?;
+    instance(linker, "sockets/udp")?.func_wrap_async(
+        "[method]udp-socket.stream",
+        |mut store: Store<'_>, (this, peer): (Resource<UdpSocket>, Option<IpSocketAddress>)| {
+            Box::new(async move { stream_udp(store.data_mut(), &this, peer).await })
+        },
+    )?;
     linker.allow_shadowing(false);
     Ok(())
+}
+
+/// The streams of what comes and of what goes.
+type Datagrams = (Resource<udp::IncomingDatagramStream>, Resource<udp::OutgoingDatagramStream>);
+
+/// Streams that were dropped may still have a receive on its way, which wasmtime-wasi aborts and does not await: it takes the socket for
+/// shared until that is gone, a moment later, and would end the guest.
+async fn stream_udp(
+    guest: &mut Guest,
+    this: &Resource<UdpSocket>,
+    peer: Option<IpSocketAddress>,
+) -> Answer<Datagrams> {
+    const TRIES: u32 = 100;
+    let mut tries = 0;
+    loop {
+        let this = Resource::new_borrow(this.rep());
+        let error = match udp::HostUdpSocket::stream(&mut view(guest), this, peer).await {
+            Ok(streams) => return Ok((Ok(streams),)),
+            Err(error) => error,
+        };
+        match error.downcast() {
+            Ok(code) => return Ok((Err(code),)),
+            Err(shared) if shared.to_string().contains("exclusive access") && tries < TRIES => {
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            Err(trap) => return Err(trap),
+        }
+    }
 }
 
 /// A place for one more socket, where this guest, its limit on files and the server have one.
 fn slot(guest: &mut Guest) -> Option<SocketSlot> {
     let open = guest.held.still(&guest.table);
-    if open >= MAX_SOCKETS || guest.room_for(open).is_err() {
+    if open >= MAX_SOCKETS || guest.room().is_err() {
         return None;
     }
     guest.net.sockets.take()

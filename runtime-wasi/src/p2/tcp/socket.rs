@@ -11,6 +11,7 @@ use super::options;
 use super::streams::{Incoming, Outgoing, TcpInput, TcpOutput};
 use crate::p2::net::Way;
 use futures_util::FutureExt;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, SocketFlags, SocketType, accept_with, bind, connect, getsockname, ipproto, listen,
@@ -211,6 +212,9 @@ impl Tcp {
     }
 
     pub(super) fn listen(&mut self) -> SocketResult<()> {
+        if !matches!(self.state, State::Unused(_)) {
+            return Err(ErrorCode::InvalidState.into());
+        }
         let State::Unused(fd) = std::mem::replace(&mut self.state, State::Failed(ErrorCode::Unknown)) else {
             return Err(ErrorCode::InvalidState.into());
         };
@@ -298,8 +302,23 @@ impl Pollable for Tcp {
         // Errors are told by the call that follows.
         match &self.state {
             State::Connecting(stream) => drop(stream.writable().await),
-            State::Listening(fd) => drop(fd.readable().await),
+            State::Listening(fd) => {
+                // Tokio takes it for ready until an accept has found nothing.
+                while let Ok(mut ready) = fd.readable().await {
+                    if has_something(fd) {
+                        return;
+                    }
+                    ready.clear_ready();
+                }
+            }
             _ => {}
         }
     }
+}
+
+/// Whether there is something to be had of the socket now: bytes, an end, an error, or a connection that waits (poll(2)).
+pub(super) fn has_something(socket: impl AsFd) -> bool {
+    let mut polled = [PollFd::new(&socket, PollFlags::IN)];
+    // What cannot be asked is asked by the call that follows.
+    poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).map_or(true, |ready| ready > 0)
 }

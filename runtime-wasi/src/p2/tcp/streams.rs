@@ -1,12 +1,14 @@
 //! What comes from a connection, and what goes to it, as `input-stream` and `output-stream`. A guest that closes its socket, or its
 //! output, has sent what it wrote: a write that the kernel has no room for goes on by itself.
 
+use super::socket::has_something;
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use std::io;
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -71,7 +73,11 @@ impl Pollable for TcpInput {
         let stream = self.0.0.lock().clone();
         if let Some(stream) = stream {
             // The read that follows tells what is wrong.
-            let _ = stream.readable().await;
+            while stream.readable().await.is_ok() && !has_something(&stream) {
+                // Tokio takes it for ready until a read has found nothing.
+                let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+                let _not_ready = stream.try_io(Interest::READABLE, nothing);
+            }
         }
     }
 }
