@@ -239,3 +239,52 @@ async fn calls_are_counted_and_shown_in_the_trace() {
     assert_eq!(task.usage.read_bytes.load(Ordering::Relaxed), 5);
     assert_eq!(task.usage.written_bytes.load(Ordering::Relaxed), 5);
 }
+
+#[tokio::test]
+async fn a_udp_socket_that_was_received_from_can_be_connected() {
+    let host = Host::new();
+    // An address is a case, a port, four bytes, and room for the other case's.
+    let local = "(i32.const 0) (i32.const 0) (i32.const 127) (i32.const 0) (i32.const 0) (i32.const 1) \
+                 (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)";
+    let peer = local.replacen("(i32.const 0) (i32.const 0)", "(i32.const 0) (i32.const 9)", 1);
+    let address = "i32 ".repeat(12);
+    let program = host::calls::component_of(|version| {
+        let text = format!(
+            r#"(module
+  (import "wasi:sockets/instance-network@{version}" "instance-network" (func $network (result i32)))
+  (import "wasi:sockets/udp-create-socket@{version}" "create-udp-socket" (func $create (param i32 i32)))
+  (import "wasi:sockets/udp@{version}" "[method]udp-socket.start-bind" (func $bind (param i32 i32 {address} i32)))
+  (import "wasi:sockets/udp@{version}" "[method]udp-socket.finish-bind" (func $bound (param i32 i32)))
+  (import "wasi:sockets/udp@{version}" "[method]udp-socket.stream" (func $stream (param i32 i32 {address} i32)))
+  (import "wasi:sockets/udp@{version}" "[method]incoming-datagram-stream.receive" (func $receive (param i32 i64 i32)))
+  (import "wasi:sockets/udp@{version}" "[resource-drop]incoming-datagram-stream" (func $drop_in (param i32)))
+  (import "wasi:sockets/udp@{version}" "[resource-drop]outgoing-datagram-stream" (func $drop_out (param i32)))
+  (memory (export "memory") 1)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
+  (func $check (if (i32.load8_u (i32.const 64)) (then unreachable)))
+  (func (export "wasi:cli/run@{version}#run") (result i32) (local $socket i32) (local $tries i32)
+    (call $create (i32.const 0) (i32.const 64)) (call $check)
+    (local.set $socket (i32.load (i32.const 68)))
+    (call $bind (local.get $socket) (call $network) {local} (i32.const 64)) (call $check)
+    (call $bound (local.get $socket) (i32.const 64)) (call $check)
+    (loop $again
+      (call $stream (local.get $socket) (i32.const 0) {local} (i32.const 64)) (call $check)
+      (call $receive (i32.load (i32.const 68)) (i64.const 1) (i32.const 128))
+      (call $drop_in (i32.load (i32.const 68)))
+      (call $drop_out (i32.load (i32.const 72)))
+      (call $stream (local.get $socket) (i32.const 1) {peer} (i32.const 64)) (call $check)
+      (call $drop_in (i32.load (i32.const 68)))
+      (call $drop_out (i32.load (i32.const 72)))
+      (local.set $tries (i32.add (local.get $tries) (i32.const 1)))
+      (br_if $again (i32.lt_u (local.get $tries) (i32.const 20))))
+    (i32.const 0)))"#
+        );
+        wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    });
+    let mut caps = task::Caps::default();
+    for cap in ["net:connect", "net:listen"] {
+        caps.grant(task::Cap::parse(&[cap.into(), b"*:*".to_vec()]).expect("a capability"));
+    }
+    let (exit, task) = host.run(program, With { caps, ..With::default() }).await;
+    assert_eq!(exit, Exit::success(), "{}", task.stderr.text());
+}

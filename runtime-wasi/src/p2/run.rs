@@ -36,9 +36,12 @@ impl Command {
 
 /// What a component imports that there is not, of the words that wasmtime has for it.
 fn missing(why: &str) -> String {
-    let import = why.split_once("imports ").and_then(|(_, rest)| rest.split('`').nth(1));
-    match import {
-        Some(import) if why.contains("is missing") || why.contains("not found") => {
+    let behind = |words: &str| why.split_once(words).and_then(|(_, rest)| rest.split('`').nth(1));
+    match (behind("instance export "), behind("imports ")) {
+        (Some(name), Some(interface)) if why.contains("is missing") => {
+            format!("it imports {name} of {interface}, which there is not")
+        }
+        (None, Some(import)) if why.contains("not found") => {
             format!("it imports {import}, which there is not")
         }
         _ => why.to_owned(),

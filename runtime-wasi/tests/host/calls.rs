@@ -216,19 +216,24 @@ impl Program {
 
     /// The same program as a component that is run as its module, and as one that is not.
     pub fn components(&self) -> [Vec<u8>; 2] {
-        // The adapter's own metadata has all of WASI's interfaces.
-        let (_, wasi) = wit_component::metadata::decode(adapter::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER)
-            .expect("the adapter's metadata");
-        let world = &wasi.resolve.worlds[wasi.world];
-        let names = world.exports.keys().map(|key| wasi.resolve.name_world_key(key));
-        let run = names.into_iter().find_map(|name| name.strip_prefix("wasi:cli/run@").map(str::to_owned));
-        let mut module = self.module(&run.expect("a command's world"));
-        let encoding = wit_component::StringEncoding::UTF8;
-        wit_component::embed_component_metadata(&mut module, &wasi.resolve, wasi.world, encoding)
-            .expect("its interfaces");
-        let component = wit_component::ComponentEncoder::default().module(&module).expect("a module");
-        let component = component.validate(true).encode().expect("a component");
+        let component = component_of(|version| self.module(version));
         let more = super::component::with_an_empty_module(component.clone());
         [component, more]
     }
+}
+
+/// The component of a module whose calls are of this version.
+pub fn component_of(module: impl FnOnce(&str) -> Vec<u8>) -> Vec<u8> {
+    // The adapter's own metadata has all of WASI's interfaces.
+    let (_, wasi) = wit_component::metadata::decode(adapter::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER)
+        .expect("the adapter's metadata");
+    let world = &wasi.resolve.worlds[wasi.world];
+    let names = world.exports.keys().map(|key| wasi.resolve.name_world_key(key));
+    let run = names.into_iter().find_map(|name| name.strip_prefix("wasi:cli/run@").map(str::to_owned));
+    let mut module = module(&run.expect("a command's world"));
+    let encoding = wit_component::StringEncoding::UTF8;
+    wit_component::embed_component_metadata(&mut module, &wasi.resolve, wasi.world, encoding)
+        .expect("its interfaces");
+    let component = wit_component::ComponentEncoder::default().module(&module).expect("a module");
+    component.validate(true).encode().expect("a component")
 }

@@ -322,3 +322,55 @@ pub(super) fn has_something(socket: impl AsFd) -> bool {
     // What cannot be asked is asked by the call that follows.
     poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).map_or(true, |ready| ready > 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn is_ready(pollable: &mut impl Pollable) -> bool {
+        tokio::time::timeout(std::time::Duration::from_millis(50), pollable.ready()).await.is_ok()
+    }
+
+    /// One that listens on the loopback, and a client that waits to be accepted.
+    fn listening() -> (Tcp, std::net::TcpStream) {
+        let mut tcp = Tcp::new(IpAddressFamily::Ipv4).expect("a socket");
+        tcp.bind(Way::Machine, "127.0.0.1:0".parse().expect("an address")).expect("bound");
+        tcp.finish_bind().expect("bound");
+        tcp.listen().expect("listens");
+        tcp.finish_listen().expect("listens");
+        let client = std::net::TcpStream::connect(tcp.bound_to().expect("bound")).expect("connected");
+        (tcp, client)
+    }
+
+    #[tokio::test]
+    async fn a_listener_is_ready_only_while_someone_waits() {
+        let (mut tcp, _client) = listening();
+        assert!(is_ready(&mut tcp).await);
+        tcp.accept().expect("the one");
+        assert!(!is_ready(&mut tcp).await);
+        let _another = std::net::TcpStream::connect(tcp.bound_to().expect("bound")).expect("connected");
+        assert!(is_ready(&mut tcp).await);
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_ready_only_while_there_is_something_to_read() {
+        let (mut tcp, mut client) = listening();
+        assert!(is_ready(&mut tcp).await);
+        let (mut input, _output) = tcp.accept().expect("the one").streams().expect("streams");
+        assert!(!is_ready(&mut input).await);
+        io::Write::write_all(&mut client, b"hello").expect("sent");
+        assert!(is_ready(&mut input).await);
+        assert_eq!(&input.read(5).expect("read")[..], b"hello");
+        assert!(!is_ready(&mut input).await);
+        drop(client);
+        assert!(is_ready(&mut input).await, "its end can be read");
+    }
+
+    #[tokio::test]
+    async fn to_listen_again_is_refused_and_changes_nothing() {
+        let (mut tcp, _client) = listening();
+        assert!(tcp.listen().is_err());
+        assert!(tcp.listens() && tcp.bound_to().is_ok() && is_ready(&mut tcp).await);
+        tcp.accept().expect("the one that waits");
+    }
+}

@@ -1,0 +1,93 @@
+//! `taskfs run` between a program and whoever reads what it writes.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tests::{finish, sh, taskfs};
+
+/// A program that writes `blocks` of 64 KiB, each of the byte of its number, and then ends.
+fn writer(dir: &tempfile::TempDir, blocks: u32) -> PathBuf {
+    let path = dir.path().join("writer.wat");
+    let text = format!(
+        r#"(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 2)
+  (func (export "_start") (local $block i32) (local $at i32)
+    (loop $blocks
+      (memory.fill (i32.const 65536) (local.get $block) (i32.const 65536))
+      (local.set $at (i32.const 0))
+      (loop $rest
+        (i32.store (i32.const 0) (i32.add (i32.const 65536) (local.get $at)))
+        (i32.store (i32.const 4) (i32.sub (i32.const 65536) (local.get $at)))
+        (if (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)) (then unreachable))
+        (local.set $at (i32.add (local.get $at) (i32.load (i32.const 8))))
+        (br_if $rest (i32.lt_u (local.get $at) (i32.const 65536))))
+      (local.set $block (i32.add (local.get $block) (i32.const 1)))
+      (br_if $blocks (i32.lt_u (local.get $block) (i32.const {blocks}))))))"#
+    );
+    std::fs::write(&path, text).expect("written");
+    path
+}
+
+fn run(program: &PathBuf) -> Child {
+    let mut command = Command::new(taskfs());
+    command.arg("run").arg(program).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("taskfs starts")
+}
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+#[test]
+fn all_that_a_program_writes_arrives_from_its_first_byte() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let program = writer(&dir, 48);
+    // Several at once, so that none of them has the machine for itself.
+    let runs: Vec<Child> = (0..8).map(|_| run(&program)).collect();
+    let readers = runs.into_iter().map(|child| std::thread::spawn(|| finish(child, "writer", LIMIT)));
+    for reader in readers.collect::<Vec<_>>() {
+        let output = reader.join().expect("read");
+        assert!(output.status.success());
+        assert_eq!(output.stdout.len(), 48 << 16);
+        let blocks = output.stdout.chunks(1 << 16).zip(0_u8..);
+        assert!(blocks.into_iter().all(|(block, number)| block.iter().all(|byte| *byte == number)));
+    }
+}
+
+#[test]
+fn a_signal_ends_it_while_nobody_reads() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let child = run(&writer(&dir, u32::MAX));
+    // Its output fills the pipe, and then everything on the way to it.
+    std::thread::sleep(Duration::from_millis(500));
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("it runs");
+    let mut child = child;
+    let ended = (0..200).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        child.try_wait().expect("a child")
+    });
+    let _stuck = child.kill();
+    assert_eq!(ended.and_then(|status| status.code()), Some(128 + 15));
+}
+
+#[test]
+fn it_ends_as_by_sigpipe_and_says_nothing_once_its_reader_is_gone() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let program = writer(&dir, u32::MAX);
+    let script = "set -o pipefail; \"$T\" run \"$P\" | head -c 10";
+    let show = |path: &Path| path.display().to_string();
+    let output = sh(script, &[("T", &show(&taskfs())), ("P", &show(&program))], LIMIT);
+    let first = &output.stdout[..];
+    assert_eq!((output.status.code(), first), (Some(128 + 13), &[0; 10][..]));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn a_variable_of_several_lines_is_refused() {
+    let mut command = Command::new(taskfs());
+    command.args(["run", "-e", "A=one\nB=two", "sh", "-c", "echo $A $B"]).stdin(Stdio::null());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("taskfs starts");
+    let output = finish(child, "sh", LIMIT);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("more than one line"));
+}
