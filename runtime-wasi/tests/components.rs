@@ -169,7 +169,15 @@ async fn what_is_no_command_is_refused_with_the_reason() {
                  (component $r (import "f" (func $f (result (result)))) (export "run" (func $f)))
                  (instance $run (instantiate $r (with "f" (func $run))))
                  (export "wasi:cli/run@0.2.0" (instance $run)))"#,
-            "/import.wat: component imports instance `wasi:frob/frob@0.2.0`",
+            "/import.wat: it imports frob of wasi:frob/frob@0.2.0, which there is not",
+        ),
+        (
+            "newer.wat",
+            r#"(component
+                 (component $empty)
+                 (instance $run (instantiate $empty))
+                 (export "wasi:cli/run@0.3.0" (instance $run)))"#,
+            "/newer.wat: a program of another WASI than 0.2, which alone is served: wasi:cli/run@0.3.0",
         ),
         ("bad.wat", "(component (core instance 3))", "/bad.wat: not a valid WebAssembly component: "),
     ] {

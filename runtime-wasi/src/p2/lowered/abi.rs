@@ -157,8 +157,11 @@ struct Room {
 enum Content {
     Bytes(Vec<u8>),
     Shared(Arc<Vec<u8>>),
-    Items(Box<dyn FnOnce(&mut Target<'_, '_>, u32) -> Result<()> + Send + Sync>),
+    Items(Items),
 }
+
+/// Writes the items of a list there.
+type Items = Box<dyn FnOnce(&mut Target<'_, '_>, u32) -> Result<()> + Send + Sync>;
 
 impl Rooms {
     fn wanted(&self) -> Result<i64> {

@@ -18,32 +18,32 @@ const TYPES: &str = "wasi:filesystem/types";
 /// Defines calls: each by its parameters as they come, what is made of them, and the function of `p2` that does it. The three kinds
 /// are those of `p2`'s own tables: `now` never waits, `waits` may, and what stands behind `at once` is asked before.
 macro_rules! files {
-    (@ $calls:ident $name:literal [$($word:ident: $ty:ty)*] $call:ident [$($arg:ident = $made:expr)*] now $do:path) => {
-        files!(@ at once $calls $name [$($word: $ty)*] $call [$($arg = $made)*] guest {
+    (@ $calls:ident $name:literal [$($word:ident: $ty:ty)*] $call:ident [$($arg:ident $(= $made:expr)?)*] now $do:path) => {
+        files!(@ at once $calls $name [$($word: $ty)*] $call [$($arg $(= $made)?)*] guest {
             Some($do(guest, $($arg),*))
         });
         $calls.between((TYPES, $name), &[$(<$ty as Word>::TYPE,)* "i32"], true, false);
     };
-    (@ $calls:ident $name:literal [$($word:ident: $ty:ty)*] $call:ident [$($arg:ident = $made:expr)*] waits $do:path) => {
-        files!(@ later $calls $name [$($word: $ty)*] $call [$($arg = $made)*] $do);
+    (@ $calls:ident $name:literal [$($word:ident: $ty:ty)*] $call:ident [$($arg:ident $(= $made:expr)?)*] waits $do:path) => {
+        files!(@ later $calls $name [$($word: $ty)*] $call [$($arg $(= $made)?)*] $do);
         $calls.between((TYPES, $name), &[$(<$ty as Word>::TYPE,)* "i32"], false, true);
     };
-    (@ $calls:ident $name:literal [$($word:ident: $ty:ty)*] $call:ident [$($arg:ident = $made:expr)*]
+    (@ $calls:ident $name:literal [$($word:ident: $ty:ty)*] $call:ident [$($arg:ident $(= $made:expr)?)*]
      waits $do:path, at once $at_once:path) => {
-        files!(@ at once $calls $name [$($word: $ty)*] $call [$($arg = $made)*] guest {
+        files!(@ at once $calls $name [$($word: $ty)*] $call [$($arg $(= $made)?)*] guest {
             $at_once(guest, &($($arg,)*)).transpose()
         });
-        files!(@ later $calls $name [$($word: $ty)*] $call [$($arg = $made)*] $do);
+        files!(@ later $calls $name [$($word: $ty)*] $call [$($arg $(= $made)?)*] $do);
         $calls.between((TYPES, $name), &[$(<$ty as Word>::TYPE,)* "i32"], true, true);
     };
-    (@ at once $calls:ident $name:literal [$($word:ident: $ty:ty)*] $call:ident [$($arg:ident = $made:expr)*]
+    (@ at once $calls:ident $name:literal [$($word:ident: $ty:ty)*] $call:ident [$($arg:ident $(= $made:expr)?)*]
      $guest:ident $done:block) => {
         $calls.linker.func_wrap(
             AT_ONCE,
             &full_name((TYPES, $name)),
             |mut caller: Caller<'_, Guest>, $($word: $ty,)* out: u32| -> Result<i64> {
                 let mut $call = Call::of_files(&mut caller)?;
-                $(let $arg = $made;)*
+                $($(let $arg = $made;)?)*
                 let shown = $call.guest.trace.is_on().then(|| show(&[$(&$arg),*]));
                 let $guest = &mut *$call.guest;
                 match $done {
@@ -56,13 +56,13 @@ macro_rules! files {
             },
         )?;
     };
-    (@ later $calls:ident $name:literal [$($word:ident: $ty:ty)*] $call:ident [$($arg:ident = $made:expr)*] $do:path) => {
+    (@ later $calls:ident $name:literal [$($word:ident: $ty:ty)*] $call:ident [$($arg:ident $(= $made:expr)?)*] $do:path) => {
         $calls.linker.func_wrap_async(
             WAITS,
             &full_name((TYPES, $name)),
             |mut caller: Caller<'_, Guest>, ($($word,)* out,): ($($ty,)* u32,)| Box::new(async move {
                 let mut $call = Call::of_files(&mut caller)?;
-                $(let $arg = $made;)*
+                $($(let $arg = $made;)?)*
                 let shown = $call.guest.trace.is_on().then(|| show(&[$(&$arg),*]));
                 let result = $do(&mut *$call.guest, $($arg),*).await;
                 let (answer,) = end($call.guest, $name, shown, result)?;
@@ -71,28 +71,28 @@ macro_rules! files {
         )?;
     };
     ($calls:ident $(
-        $name:literal ($($word:ident: $ty:ty),*) $call:ident: ($($arg:ident = $made:expr),*) $way:ident $do:path $(, at once $at_once:path)?;
+        $name:literal ($($word:ident: $ty:ty),*) $call:ident: ($($arg:ident $(= $made:expr)?),*) $way:ident $do:path $(, at once $at_once:path)?;
     )*) => {$(
-        files!(@ $calls $name [$($word: $ty)*] $call [$($arg = $made)*] $way $do $(, at once $at_once)?);
+        files!(@ $calls $name [$($word: $ty)*] $call [$($arg $(= $made)?)*] $way $do $(, at once $at_once)?);
     )*};
 }
 
 pub(super) fn define(calls: &mut Calls) -> Result<()> {
     files! { calls
         "[method]descriptor.advise"(this: u32, offset: u64, length: u64, kind: u32)
-            call: (this = handle(this)?, offset = offset, length = length, kind = advice(kind)?) now files::advise;
+            call: (this = handle(this)?, offset, length, kind = advice(kind)?) now files::advise;
         "[method]descriptor.append-via-stream"(this: u32) call: (this = handle(this)?) now files::append_via_stream;
         "[method]descriptor.get-flags"(this: u32) call: (this = handle(this)?) now files::get_flags;
         "[method]descriptor.get-type"(this: u32) call: (this = handle(this)?) now files::get_type;
         "[method]descriptor.metadata-hash"(this: u32) call: (this = handle(this)?) now files::metadata_hash;
         "[method]descriptor.read-via-stream"(this: u32, offset: u64)
-            call: (this = handle(this)?, offset = offset) now files::read_via_stream;
+            call: (this = handle(this)?, offset) now files::read_via_stream;
         "[method]descriptor.write-via-stream"(this: u32, offset: u64)
-            call: (this = handle(this)?, offset = offset) now files::write_via_stream;
+            call: (this = handle(this)?, offset) now files::write_via_stream;
         "[method]descriptor.read"(this: u32, length: u64, offset: u64)
-            call: (this = handle(this)?, length = length, offset = offset) waits files::read, at once quick::read;
+            call: (this = handle(this)?, length, offset) waits files::read, at once quick::read;
         "[method]descriptor.set-size"(this: u32, size: u64)
-            call: (this = handle(this)?, size = size) waits files::set_size;
+            call: (this = handle(this)?, size) waits files::set_size;
         "[method]descriptor.set-times"(this: u32, a: u32, a_secs: u64, a_nanos: u32, m: u32, m_secs: u64, m_nanos: u32)
             call: (
                 this = handle(this)?, atime = timestamp(a, a_secs, a_nanos)?, mtime = timestamp(m, m_secs, m_nanos)?
