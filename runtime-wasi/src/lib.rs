@@ -13,13 +13,13 @@
 //!                                └─► p2: the interfaces of components ──────► vfs
 //! ```
 
-mod adapted;
 mod budget;
 mod cache;
 mod control;
 mod descriptor;
 mod engine;
 mod guest;
+mod inner;
 mod life;
 mod limits;
 mod memory;

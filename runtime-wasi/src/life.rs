@@ -134,7 +134,11 @@ fn fault(error: &Error, name: &str) -> (Exit, String) {
             let text = text.strip_prefix("wasm trap: ").unwrap_or(&text);
             (EXIT_TRAP, format!("trap: {text}{at} ({name})"))
         }
-        // No trap of the guest's: it could not be instantiated, or lacks what a call needs.
+        // What it did wrong in a call of the host's is its own trap.
+        None if backtrace.is_some_and(|backtrace| !backtrace.frames().is_empty()) => {
+            (EXIT_TRAP, format!("trap: {}{at} ({name})", error.root_cause()))
+        }
+        // It could not be instantiated.
         None => (EXIT_HOST, format!("{name}: {}", error.root_cause())),
     };
     let report = match backtrace {

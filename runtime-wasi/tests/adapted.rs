@@ -255,7 +255,8 @@ async fn what_preview_2_traps_for_traps_there_too() {
     {
         for program in with_interfaces(body) {
             let exit = host.run(program, With::default()).await.0;
-            assert_eq!((exit.code, exit.message.as_str()), (126, format!("main.wat: {why}").as_str()));
+            assert_eq!(exit.code, 134);
+            assert!(exit.message.starts_with(&format!("trap: {why} at ")), "{}", exit.message);
         }
     }
 }

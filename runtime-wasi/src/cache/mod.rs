@@ -8,8 +8,8 @@
 
 mod disk;
 
-use crate::adapted;
 use crate::engine::Linkers;
+use crate::inner;
 use crate::p1::shortcut::{self, Shortcut};
 use crate::p2::lowered::Linked;
 use crate::program::{self, Between, Code, Layer, Program};
@@ -161,7 +161,7 @@ impl Cache {
         let cache = self.clone();
         let text = name.ends_with(".wat");
         let (key, bytes) = blocking(threads, move || {
-            let bytes = adapted::unwrapped(bytes, &cache.linkers.lowered);
+            let bytes = inner::unwrapped(bytes, &cache.linkers.lowered);
             Ok((cache.key(&bytes, text), bytes))
         })
         .await?;

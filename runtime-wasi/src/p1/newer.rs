@@ -1,6 +1,6 @@
 //! What programs for wasm32-wasip2 call besides preview 1: Rust's std asks preview 2's own interfaces for the time, to sleep, and
 //! for the seed of its hash maps. All of these are numbers, as those of preview 1 are (the component model's canonical ABI), but that
-//! what is wrong is a trap and not an errno. Together with [`crate::adapted`] they run such a program as a module.
+//! what is wrong is a trap and not an errno. Together with [`crate::inner`] they run such a program as a module.
 
 use super::abi::Version;
 use super::{Call, clock};

@@ -12,7 +12,7 @@
 //! Files and stdio never leave the namespace's own road: an operation on memory is done at once, one that has to wait is
 //! awaited on the guest's fiber, and no thread is held by either. Interfaces are defined at their newest 0.2 version, which
 //! serves the components of all earlier ones. Nothing of preview 1 is in the way of a component or the other way round; one that
-//! is nothing but a preview 1 command behind the adapter does not come here ([`crate::adapted`]).
+//! is nothing but a preview 1 command behind the adapter does not come here ([`crate::inner`]).
 //!
 //! WebAssembly/wasi-testsuite has no programs of preview 2. Its 72 of preview 1, made components by the adapter between the
 //! two (`examples/wasi_run.rs --component`), pass but for six: the three that do not pass as modules either (see

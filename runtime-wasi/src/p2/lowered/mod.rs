@@ -7,7 +7,7 @@
 //! ```
 //!
 //! That is what languages make that have been told nothing of components but their calls (wasi-libc for wasm32-wasip2, and
-//! all that stands on it). [`crate::adapted`] knows them. Who imports sockets or http is left to wasmtime.
+//! all that stands on it). [`crate::inner`] knows them. Who imports sockets or http is left to wasmtime.
 
 mod abi;
 mod calls;

@@ -1,15 +1,18 @@
-//! Components that are a preview 1 command behind the adapter between the previews, as tools make them of programs that know
-//! nothing of components (`wasm-tools component new`, `jco new --wasi-command`, what wasm32-wasip2 links).
+//! Components that are one module and the glue around it, as tools make them of programs that know nothing of components. The module
+//! is run: what the glue makes of a call is done in the same namespace, with the same rights, without it.
 //!
 //! ```text
-//! as it is:   module ─► adapter ─► canonical ABI ─► p2 ─► vfs        an fstat: two calls, 450 ns besides the file's
-//! as we run:  module ─────────────────────────────► p1 ─► vfs        one call, 30 ns
+//! calls preview 1, through an adapter    as it is:   module ─► adapter ─► canonical ABI ─► p2 ─► vfs   an fstat: 450 ns besides
+//! (wasm-tools component new, jco)        as we run:  module ─────────────────────────────► p1 ─► vfs     the file's own; 30
+//!
+//! calls preview 2 itself                 as it is:   module ────────────► canonical ABI ─► p2 ─► vfs   420
+//! (wasi-libc for wasm32-wasip2)          as we run:  module ─► p2::lowered ──────────────► p2 ─► vfs   110
 //! ```
 //!
-//! What the adapter makes of a call is done in the same namespace, with the same rights, as p1 does it at once; and what it has
-//! no words for (an exit's code, O_APPEND, names that are not UTF-8) gets lost on the way. So the module itself is run. An
-//! adapter is known by its imports and exports. One that keeps calls to itself is left alone: for each call of the module
-//! it must import the interface that the call belongs to.
+//! What an adapter has no words for (an exit's code, O_APPEND, names that are not UTF-8) gets lost in it besides. An adapter is known
+//! by its imports and exports. One that keeps calls to itself is left alone: for each call of the module it must import the
+//! interface that the call belongs to. A program that calls preview 2 itself must call nothing but what [`p2::lowered`](crate::p2::lowered)
+//! has: sockets, http and what is no WASI's are left to wasmtime.
 
 use crate::p1;
 use crate::p2::lowered::{self, Lowered};
