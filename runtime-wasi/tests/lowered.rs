@@ -170,6 +170,15 @@ async fn names_are_made_listed_renamed_and_removed_alike() {
     for _ in 0..3 {
         p.call("directory-entry-stream.read-directory-entry", &listing, 9);
         p.given_at(12);
+        // Asked for at once, and later when it is looked for.
+        let [at, len] = [12, 16].map(|word| p.keep(&format!("(i32.load (i32.const {}))", RESULT + word)));
+        let [listed, found] = [(), ()].map(|()| {
+            p.line(format!(
+                "(call $descriptor.metadata-hash-at {listed} (i32.const 0) {at} {len} (i32.const {RESULT}))"
+            ));
+            p.keep(&format!("(i32.load (i32.const {}))", RESULT + 8))
+        });
+        p.note(&format!("(i32.eq {listed} {found})"));
     }
     p.call("directory-entry-stream.read-directory-entry", &listing, 5);
     p.line(format!("(call $drop.directory-entry-stream {listing})"));
@@ -183,6 +192,7 @@ async fn names_are_made_listed_renamed_and_removed_alike() {
     p.call("descriptor.metadata-hash-at", &format!("{root} (i32.const 1) {dir}"), 9);
     let notes = alike(&p, b"").await;
     assert!(notes.contains("\nd/f\n"), "{notes:?}");
+    assert_eq!(notes.matches("\n\u{1}\0\0\0\n").count(), 3, "{notes:?}");
 }
 
 #[tokio::test]

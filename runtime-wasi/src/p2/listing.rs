@@ -4,9 +4,11 @@ use super::Guest;
 use super::call::define;
 use super::descriptor::Handle;
 use super::fault::Result;
-use super::files::shown_kind;
+use super::files::{identity, shown_kind};
+use super::looked::Looked;
 use std::collections::VecDeque;
-use vfs::{DirEntry, Errno, FileRef, Kind};
+use std::sync::atomic::Ordering;
+use vfs::{DirEntry, Errno, FileRef, Place, Qid};
 use wasmtime::component::{LinkerInstance, Resource, ResourceType};
 use wasmtime_wasi::p2::bindings::filesystem::types::DirectoryEntry;
 
@@ -16,9 +18,11 @@ const BATCH: usize = 256;
 /// A `directory-entry-stream`.
 pub(super) struct Listing {
     dir: FileRef,
+    /// The directory's place, and the handle by which the guest knows it.
+    of: (Place, u32),
     /// Where the tree goes on.
     cookie: u64,
-    fetched: VecDeque<(Vec<u8>, Kind)>,
+    fetched: VecDeque<(Vec<u8>, Qid)>,
     /// The tree has no more.
     ended: bool,
 }
@@ -38,13 +42,14 @@ pub(super) fn define(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Resu
 }
 
 pub(super) async fn read_directory(guest: &mut Guest, this: Handle) -> Result<Resource<Listing>> {
-    let dir = guest.descriptor(&this)?.listed(&guest.who).await?;
-    Ok(guest.table.push(Listing::new(dir))?)
+    let descriptor = guest.descriptor(&this)?;
+    let (dir, place) = (descriptor.listed(&guest.who).await?, descriptor.dir()?.clone());
+    Ok(guest.table.push(Listing::new(dir, (place, this.rep())))?)
 }
 
 impl Listing {
-    fn new(dir: FileRef) -> Listing {
-        Listing { dir, cookie: 0, fetched: VecDeque::new(), ended: false }
+    fn new(dir: FileRef, of: (Place, u32)) -> Listing {
+        Listing { dir, of, cookie: 0, fetched: VecDeque::new(), ended: false }
     }
 
     fn wants_more(&self) -> bool {
@@ -74,18 +79,22 @@ impl Listing {
         self.fetched = batch.entries;
     }
 
-    fn next(&mut self) -> Result<Option<DirectoryEntry>> {
-        let Some((name, kind)) = self.fetched.pop_front() else { return Ok(None) };
+    /// The next entry, and its identity in the directory, which libraries ask for next (the d_ino of readdir(3)). As there, that
+    /// is not the one of what is mounted on it.
+    fn next(&mut self, looked: &mut Looked, calls: u64) -> Result<Option<DirectoryEntry>> {
+        let Some((name, node)) = self.fetched.pop_front() else { return Ok(None) };
         // One whose name is no UTF-8 cannot be said; the next can.
         let name = String::from_utf8(name).map_err(|_| Errno::EILSEQ)?;
-        Ok(Some(DirectoryEntry { type_: shown_kind(kind), name }))
+        let (place, handle) = &self.of;
+        looked.listed(calls, *handle, &name, identity(place.entry_qid(node).path, node));
+        Ok(Some(DirectoryEntry { type_: shown_kind(node.kind), name }))
     }
 }
 
 /// Entries as the tree gives them.
 #[derive(Default)]
 struct Batch {
-    entries: VecDeque<(Vec<u8>, Kind)>,
+    entries: VecDeque<(Vec<u8>, Qid)>,
     /// Where the tree goes on behind them.
     cookie: Option<u64>,
     full: bool,
@@ -97,7 +106,7 @@ impl Batch {
         self.full = self.entries.len() == BATCH;
         if !self.full {
             self.cookie = Some(entry.cookie);
-            self.entries.push_back((entry.name.as_bytes().to_vec(), entry.qid.kind));
+            self.entries.push_back((entry.name.as_bytes().to_vec(), entry.qid));
         }
         !self.full
     }
@@ -111,7 +120,8 @@ pub(super) async fn read_directory_entry(
     if listing.wants_more() {
         listing.fetch().await?;
     }
-    listing.next()
+    let calls = guest.usage.calls.load(Ordering::Relaxed);
+    listing.next(&mut guest.looked, calls)
 }
 
 pub(super) fn entry_at_once(
@@ -125,5 +135,6 @@ pub(super) fn entry_at_once(
             None => return Ok(None),
         }
     }
-    listing.next().map(Some)
+    let calls = guest.usage.calls.load(Ordering::Relaxed);
+    listing.next(&mut guest.looked, calls).map(Some)
 }

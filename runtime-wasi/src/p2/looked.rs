@@ -58,6 +58,13 @@ impl Looked {
         self.at(calls, subject, stat.type_, Shown::Identity(stat));
     }
 
+    /// The same of an entry of the directory `dir`, by itself.
+    pub fn listed(&mut self, calls: u64, dir: u32, name: &str, identity: MetadataHashValue) {
+        let subject = Subject { dir, flags: PathFlags::empty(), path: name };
+        // What a link leads to was not looked at.
+        self.at(calls, subject, DescriptorType::SymbolicLink, Shown::Stat(identity));
+    }
+
     fn at(&mut self, calls: u64, subject: Subject<'_>, kind: DescriptorType, shown: Shown) {
         self.shown = Some((calls, shown));
         self.is_link = kind == DescriptorType::SymbolicLink;
@@ -124,6 +131,11 @@ mod tests {
         looked.told(5, Subject::named(&dir, follow, "f"), &stat(FILE, 0), IDENTITY);
         assert_eq!(known(&looked, 6, Subject::named(&dir, follow, "f")), Some(1));
         assert_eq!(known(&looked, 7, Subject::named(&dir, follow, "f")), None, "another call came between");
+        looked.listed(6, 7, "g", MetadataHashValue { lower: 3, upper: 2 });
+        assert_eq!(known(&looked, 7, Subject::named(&dir, no_follow, "g")), Some(3));
+        assert_eq!(known(&looked, 7, Subject::named(&dir, follow, "g")), None, "it may be a link");
+
+        looked.told(5, Subject::named(&dir, follow, "f"), &stat(FILE, 0), IDENTITY);
         for another in [
             Subject::named(&other, follow, "f"),
             Subject::named(&dir, no_follow, "f"),
