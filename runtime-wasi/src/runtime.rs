@@ -333,6 +333,13 @@ impl Runtime for WasiRuntime {
         })
     }
 
+    fn settle(&self) -> Op<'_, ()> {
+        Op::started(async {
+            self.sockets.settle().await;
+            Ok(())
+        })
+    }
+
     fn stats(&self) -> String {
         format!(
             "instances {}\nmaxinstances {}\nmemory {}\nmaxmemory {}\nthreads {}\n",

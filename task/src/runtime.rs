@@ -106,6 +106,11 @@ pub trait Runtime: Send + Sync + 'static {
     fn programs(&self) -> Vec<(&'static str, Vec<u8>)> {
         Vec::new()
     }
+    /// Waits for what programs that have ended left to the server to be done, as bytes of closed connections that are not sent yet: a
+    /// moment at most.
+    fn settle(&self) -> Op<'_, ()> {
+        Op::ok(())
+    }
     /// `key value` lines for /runtime/<name>/stats and /runtime/<name>/cache.
     fn stats(&self) -> String {
         String::new()

@@ -203,6 +203,10 @@ impl TaskTable {
                 task.life.ended().await;
             }
         }
+        for runtime in self.registry().iter() {
+            // A server that ends has nobody to tell.
+            let _settled = runtime.settle().await;
+        }
     }
 
     /// Takes a task that is new or has exited out of the table. Open files of it stay good.

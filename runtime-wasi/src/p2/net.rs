@@ -4,8 +4,9 @@ use loopback::Loopback;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use task::Reach;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use vfs::{Errno, Error, Result};
 use wasmtime_wasi::sockets::SocketAddrUse;
 
@@ -13,7 +14,12 @@ use wasmtime_wasi::sockets::SocketAddrUse;
 pub(crate) struct Sockets {
     taken: AtomicUsize,
     max: usize,
+    /// Connections that were closed with bytes still to be sent.
+    lingering: watch::Sender<usize>,
 }
+
+/// How long a server that ends waits for those.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// Sockets of one guest.
 pub(super) const MAX_SOCKETS: usize = 256;
@@ -25,13 +31,33 @@ impl Sockets {
     pub fn new() -> Sockets {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let max = limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX)) / 2;
-        Sockets { taken: AtomicUsize::new(0), max }
+        Sockets { taken: AtomicUsize::new(0), max, lingering: watch::Sender::new(0) }
     }
 
     pub fn take(self: &Arc<Self>) -> Option<SocketSlot> {
         let more = |taken| (taken < self.max).then_some(taken + 1);
         self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
         Some(SocketSlot(self.clone()))
+    }
+
+    /// One more connection that is closed and goes on sending, until this is dropped.
+    pub(super) fn linger(self: &Arc<Self>) -> Lingering {
+        self.lingering.send_modify(|count| *count += 1);
+        Lingering(self.clone())
+    }
+
+    /// Waits until all is sent, a moment at most.
+    pub async fn settle(&self) {
+        let mut lingering = self.lingering.subscribe();
+        let _in_time = tokio::time::timeout(SETTLE, lingering.wait_for(|count| *count == 0)).await;
+    }
+}
+
+pub(super) struct Lingering(Arc<Sockets>);
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        self.0.lingering.send_modify(|count| *count -= 1);
     }
 }
 
@@ -259,7 +285,7 @@ mod tests {
 
     #[test]
     fn the_servers_sockets_are_shared_and_given_back() {
-        let sockets = Arc::new(Sockets { taken: AtomicUsize::new(0), max: 1 });
+        let sockets = Arc::new(Sockets { max: 1, ..Sockets::new() });
         let first = sockets.take();
         assert!(first.is_some() && sockets.take().is_none());
         drop(first);

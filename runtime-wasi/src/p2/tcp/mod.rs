@@ -46,7 +46,7 @@ impl Guest {
 
     /// Gives the guest a socket of `family` that is of no network yet.
     pub(super) fn make_tcp(&mut self, family: IpAddressFamily) -> SocketResult<Handle> {
-        let made = self.table.push(Tcp::new(family)?)?;
+        let made = self.table.push(Tcp::new(family, &self.net.sockets)?)?;
         Ok(Resource::new_own(made.rep()))
     }
 

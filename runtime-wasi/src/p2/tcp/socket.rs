@@ -9,7 +9,7 @@
 
 use super::options;
 use super::streams::{Incoming, Outgoing, TcpInput, TcpOutput};
-use crate::p2::net::Way;
+use crate::p2::net::{Sockets, Way};
 use futures_util::FutureExt;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -40,6 +40,7 @@ pub(crate) struct Tcp {
     /// What was begun, and is to be finished by a call of its own.
     begun: Option<Begun>,
     backlog: i32,
+    sockets: Arc<Sockets>,
 }
 
 enum State {
@@ -75,9 +76,9 @@ fn machines(family: AddressFamily) -> io::Result<OwnedFd> {
 }
 
 impl Tcp {
-    pub(super) fn new(family: IpAddressFamily) -> SocketResult<Tcp> {
-        let tcp = |fd| Tcp { family, state: State::Unused(fd), begun: None, backlog: BACKLOG };
-        let made = tcp(machines(family_of(family))?);
+    pub(super) fn new(family: IpAddressFamily, sockets: &Arc<Sockets>) -> SocketResult<Tcp> {
+        let state = State::Unused(machines(family_of(family))?);
+        let made = Tcp { family, state, begun: None, backlog: BACKLOG, sockets: sockets.clone() };
         made.only_its_family()?;
         Ok(made)
     }
@@ -260,14 +261,15 @@ impl Tcp {
             code => code,
         })?;
         let state = connected(TcpStream::from_std(fd.into())?);
-        Ok(Tcp { family: self.family, state, begun: None, backlog: BACKLOG })
+        Ok(Tcp { family: self.family, state, begun: None, backlog: BACKLOG, sockets: self.sockets.clone() })
     }
 
     /// Its two directions, given once.
     pub(super) fn streams(&mut self) -> SocketResult<(DynInputStream, DynOutputStream)> {
         match &mut self.state {
             State::Connected(Connected { stream, ways: ways @ None }) => {
-                let (incoming, outgoing) = ways.insert((Incoming::new(stream), Outgoing::new(stream)));
+                let (incoming, outgoing) =
+                    ways.insert((Incoming::new(stream), Outgoing::new(stream, &self.sockets)));
                 Ok((Box::new(TcpInput::of(incoming)), Box::new(TcpOutput::of(outgoing))))
             }
             State::Failed(error) => Err((*error).into()),
@@ -326,6 +328,7 @@ pub(super) fn has_something(socket: impl AsFd) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wasmtime_wasi_io::streams::OutputStream;
 
     async fn is_ready(pollable: &mut impl Pollable) -> bool {
         tokio::time::timeout(std::time::Duration::from_millis(50), pollable.ready()).await.is_ok()
@@ -333,7 +336,7 @@ mod tests {
 
     /// One that listens on the loopback, and a client that waits to be accepted.
     fn listening() -> (Tcp, std::net::TcpStream) {
-        let mut tcp = Tcp::new(IpAddressFamily::Ipv4).expect("a socket");
+        let mut tcp = Tcp::new(IpAddressFamily::Ipv4, &Arc::new(Sockets::new())).expect("a socket");
         tcp.bind(Way::Machine, "127.0.0.1:0".parse().expect("an address")).expect("bound");
         tcp.finish_bind().expect("bound");
         tcp.listen().expect("listens");
@@ -364,6 +367,29 @@ mod tests {
         assert!(!is_ready(&mut input).await);
         drop(client);
         assert!(is_ready(&mut input).await, "its end can be read");
+    }
+
+    #[tokio::test]
+    async fn what_was_written_before_a_close_is_waited_for() {
+        let sockets = Arc::new(Sockets::new());
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+        let client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("connected");
+        let (mut peer, _) = listener.accept().expect("the client");
+        let mut output = TcpOutput::of(&Outgoing::new(&Arc::new(client), &sockets));
+        let mut written = 0;
+        while output.check_write().expect("open") > 0 {
+            output.write(bytes::Bytes::from_static(&[1; 4096])).expect("written");
+            written += 4096;
+        }
+        drop(output);
+        let reader = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            io::copy(&mut peer, &mut io::sink()).expect("read")
+        });
+        sockets.settle().await;
+        // The tasks that send end with the runtime: nothing is left to them.
+        assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0);
+        assert_eq!(reader.join().expect("read"), written);
     }
 
     #[tokio::test]

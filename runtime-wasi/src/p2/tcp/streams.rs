@@ -2,6 +2,7 @@
 //! output, has sent what it wrote: a write that the kernel has no room for goes on by itself.
 
 use super::socket::has_something;
+use crate::p2::net::Sockets;
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use std::io;
@@ -125,11 +126,11 @@ enum Sending {
 
 /// The way out, which the socket and its stream both hold.
 #[derive(Clone)]
-pub(super) struct Outgoing(Arc<Mutex<Out>>);
+pub(super) struct Outgoing(Arc<Mutex<Out>>, Arc<Sockets>);
 
 impl Outgoing {
-    pub fn new(stream: &Arc<TcpStream>) -> Outgoing {
-        Outgoing(Arc::new(Mutex::new(Out::Open(stream.clone()))))
+    pub fn new(stream: &Arc<TcpStream>, sockets: &Arc<Sockets>) -> Outgoing {
+        Outgoing(Arc::new(Mutex::new(Out::Open(stream.clone()))), sockets.clone())
     }
 
     /// Says to the peer that no more is sent, once what was written is.
@@ -137,7 +138,9 @@ impl Outgoing {
         match std::mem::replace(&mut *self.0.lock(), Out::Closed(None)) {
             Out::Open(stream) => shut(&stream, Shutdown::Write),
             Out::Sending(mut sending, stream, sender) => {
+                let lingering = self.1.linger();
                 let last = async move {
+                    let _lingering = lingering;
                     let ended = sending.wait_for(|sending| !matches!(sending, Sending::Goes));
                     // An end without a word is one too.
                     let _ = tokio::time::timeout(LINGER, ended).await;
