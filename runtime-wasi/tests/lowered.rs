@@ -460,3 +460,45 @@ async fn strings_that_are_none_and_lists_beyond_all_use_are_refused() {
         assert!(exit.message.contains(why), "{body}: {}", exit.message);
     }
 }
+
+#[tokio::test]
+async fn programs_with_a_byte_changed_harm_nobody() {
+    let host = Host::new();
+    let mut p = Program::default();
+    let root = root(&mut p);
+    let file = open(&mut p, &root, "f", CREATE, READ | WRITE);
+    let data = p.text("hello");
+    p.call("descriptor.write", &format!("{file} {data} (i64.const 0)"), 16);
+    p.call("descriptor.read", &format!("{file} (i64.const 9) (i64.const 0)"), 1);
+    p.given_at(4);
+    p.call("environment.get-arguments", "", 8);
+    let [component, _] = p.components();
+    // Numbers that look like chance, and are the same every time (xorshift).
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut chance = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let tries = std::env::var("TASKFS_TRIES").ok().and_then(|tries| tries.parse().ok()).unwrap_or(150);
+    let mut ran = 0;
+    for _ in 0..tries {
+        let mut changed = component.clone();
+        let at = chance(changed.len());
+        changed[at] = chance(256) as u8;
+        let limits = task::Limits {
+            wall: Some(std::time::Duration::from_millis(200)),
+            memory: Some(64 << 20),
+            ..task::Limits::default()
+        };
+        if let Ok(task) = host.start("main.wasm", &changed, With { limits, ..With::default() }).await {
+            task.stdin.end();
+            task.end().await;
+            ran += 1;
+        }
+    }
+    assert!(ran > tries / 10, "{ran} of {tries} ran");
+    let (exit, task) = host.run(&component, With::default()).await;
+    assert_eq!(exit, Exit::success(), "{}", task.stderr.text());
+}
