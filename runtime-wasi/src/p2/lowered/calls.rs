@@ -11,7 +11,6 @@
 
 use super::Guest;
 use super::abi::{Call, DONE, NOT_AT_ONCE};
-use std::collections::HashMap;
 use std::fmt::Write;
 use wasmtime::{Caller, IntoFunc, Linker, Result};
 
@@ -37,8 +36,16 @@ pub(super) enum Way {
 struct Between {
     name: Name,
     params: &'static [&'static str],
-    at_once: bool,
-    waits: bool,
+    tries: Tries,
+}
+
+/// Which functions there are for a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Tries {
+    AtOnce,
+    Waits,
+    /// The second where the first has not done it.
+    Both,
 }
 
 /// The type of a parameter, as WebAssembly's text has it.
@@ -55,18 +62,17 @@ impl Word for u64 {
 /// All calls.
 pub(super) struct Calls {
     pub linker: Linker<Guest>,
-    ways: HashMap<Name, Way>,
+    ways: Vec<(Name, Way)>,
     between: Vec<Between>,
 }
 
 impl Calls {
     pub fn new(linker: Linker<Guest>) -> Calls {
-        Calls { linker, ways: HashMap::new(), between: Vec::new() }
+        Calls { linker, ways: Vec::new(), between: Vec::new() }
     }
 
     pub fn way(&self, interface: &str, call: &str) -> Option<(Name, Way)> {
-        // The map's own names are looked for by borrowed ones, which are as good for as long as that takes.
-        self.ways.iter().find(|(name, _)| **name == (interface, call)).map(|(name, way)| (*name, *way))
+        self.ways.iter().find(|(name, _)| *name == (interface, call)).copied()
     }
 
     /// A function of the host's.
@@ -83,13 +89,13 @@ impl Calls {
 
     /// Says that it is defined, and a function of the host's.
     pub fn is_hosts(&mut self, interface: &'static str, call: &'static str) {
-        self.ways.insert((interface, call), Way::Host);
+        self.ways.push(((interface, call), Way::Host));
     }
 
     /// Says that `name` is defined, under its name in [`AT_ONCE`] or [`WAITS`] or both.
-    pub fn between(&mut self, name: Name, params: &'static [&'static str], at_once: bool, waits: bool) {
-        self.ways.insert(name, Way::Between);
-        self.between.push(Between { name, params, at_once, waits });
+    pub fn between(&mut self, name: Name, params: &'static [&'static str], tries: Tries) {
+        self.ways.push((name, Way::Between));
+        self.between.push(Between { name, params, tries });
     }
 
     /// The module between, as text.
@@ -100,10 +106,10 @@ impl Calls {
 (import "{AT_ONCE}" "take" (func $take (param i32) (result i64)))
 "#
         );
-        for (n, Between { name, params, at_once, waits }) in self.between.iter().enumerate() {
+        for (n, Between { name, params, tries }) in self.between.iter().enumerate() {
             let (name, params) = (full_name(*name), params.join(" "));
-            for (there, module, id) in [(at_once, AT_ONCE, "quick"), (waits, WAITS, "waits")] {
-                if *there {
+            for (module, id, not) in [(AT_ONCE, "quick", Tries::Waits), (WAITS, "waits", Tries::AtOnce)] {
+                if *tries != not {
                     // Writing to a string does not fail, here and below.
                     let _ = writeln!(
                         text,
@@ -124,26 +130,20 @@ impl Calls {
     (br_if $more (i64.ne (local.get $wanted) (i64.const {DONE})))))
 "#
         );
-        for (n, Between { name, params, at_once, waits }) in self.between.iter().enumerate() {
+        for (n, Between { name, params, tries }) in self.between.iter().enumerate() {
             let args: String = (0..params.len()).map(|n| format!(" (local.get {n})")).collect();
             let (name, params) = (full_name(*name), params.join(" "));
-            let _ = write!(text, r#"(func (export "{name}") (param {params}) (local $wanted i64)"#);
-            if *at_once {
-                let _ = write!(text, " (local.set $wanted (call $quick_{n}{args}))");
-            }
-            match (at_once, waits) {
-                (true, true) => {
-                    let _ = write!(
-                        text,
-                        " (if (i64.eq (local.get $wanted) (i64.const {NOT_AT_ONCE})) \
-                         (then (local.set $wanted (call $waits_{n}{args}))))"
-                    );
-                }
-                (false, _) => {
-                    let _ = write!(text, " (local.set $wanted (call $waits_{n}{args}))");
-                }
-                (true, false) => {}
-            }
+            let try_it = |id| format!(" (local.set $wanted (call ${id}_{n}{args}))");
+            let tried = match tries {
+                Tries::AtOnce => try_it("quick"),
+                Tries::Waits => try_it("waits"),
+                Tries::Both => format!(
+                    "{} (if (i64.eq (local.get $wanted) (i64.const {NOT_AT_ONCE})) (then {}))",
+                    try_it("quick"),
+                    try_it("waits")
+                ),
+            };
+            let _ = write!(text, r#"(func (export "{name}") (param {params}) (local $wanted i64){tried}"#);
             let _ = writeln!(
                 text,
                 " (if (i64.ne (local.get $wanted) (i64.const {DONE})) (then (call $give (local.get $wanted)))))"
@@ -172,16 +172,16 @@ pub(super) fn define_take(calls: &mut Calls) -> Result<()> {
 macro_rules! give {
     (@ $calls:ident $interface:literal $name:literal [$($arg:ident: $ty:ty),*] now $call:path) => {
         give!(@ at once $calls $interface $name [$($arg: $ty),*] call { Some($call(&mut call, $($arg),*)?) });
-        $calls.between(($interface, $name), &[$(<$ty as Word>::TYPE,)* "i32"], true, false);
+        $calls.between(($interface, $name), &[$(<$ty as Word>::TYPE,)* "i32"], Tries::AtOnce);
     };
     (@ $calls:ident $interface:literal $name:literal [$($arg:ident: $ty:ty),*] waits $call:path) => {
         give!(@ later $calls $interface $name [$($arg: $ty),*] $call);
-        $calls.between(($interface, $name), &[$(<$ty as Word>::TYPE,)* "i32"], false, true);
+        $calls.between(($interface, $name), &[$(<$ty as Word>::TYPE,)* "i32"], Tries::Waits);
     };
     (@ $calls:ident $interface:literal $name:literal [$($arg:ident: $ty:ty),*] waits $call:path, at once $at_once:path) => {
         give!(@ at once $calls $interface $name [$($arg: $ty),*] call { $at_once(&mut call, $($arg),*)? });
         give!(@ later $calls $interface $name [$($arg: $ty),*] $call);
-        $calls.between(($interface, $name), &[$(<$ty as Word>::TYPE,)* "i32"], true, true);
+        $calls.between(($interface, $name), &[$(<$ty as Word>::TYPE,)* "i32"], Tries::Both);
     };
     (@ at once $calls:ident $interface:literal $name:literal [$($arg:ident: $ty:ty),*] $call:ident $done:block) => {
         $calls.linker.func_wrap(

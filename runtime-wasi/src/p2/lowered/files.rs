@@ -4,7 +4,7 @@ use super::Guest;
 use super::abi::{
     Call, DONE, List, NOT_AT_ONCE, advice, descriptor_flags, handle, open_flags, own, path_flags, timestamp,
 };
-use super::calls::{AT_ONCE, Calls, WAITS, Word, full_name, give};
+use super::calls::{AT_ONCE, Calls, Tries, WAITS, Word, full_name, give};
 use crate::p2::call::{end, show};
 use crate::p2::descriptor::{Descriptor, Handle, give_preopens};
 use crate::p2::listing::Listing;
@@ -22,11 +22,11 @@ macro_rules! files {
         files!(@ at once $calls $name [$($word: $ty)*] $call [$($arg $(= $made)?)*] guest {
             Some($do(guest, $($arg),*))
         });
-        $calls.between((TYPES, $name), &[$(<$ty as Word>::TYPE,)* "i32"], true, false);
+        $calls.between((TYPES, $name), &[$(<$ty as Word>::TYPE,)* "i32"], Tries::AtOnce);
     };
     (@ $calls:ident $name:literal [$($word:ident: $ty:ty)*] $call:ident [$($arg:ident $(= $made:expr)?)*] waits $do:path) => {
         files!(@ later $calls $name [$($word: $ty)*] $call [$($arg $(= $made)?)*] $do);
-        $calls.between((TYPES, $name), &[$(<$ty as Word>::TYPE,)* "i32"], false, true);
+        $calls.between((TYPES, $name), &[$(<$ty as Word>::TYPE,)* "i32"], Tries::Waits);
     };
     (@ $calls:ident $name:literal [$($word:ident: $ty:ty)*] $call:ident [$($arg:ident $(= $made:expr)?)*]
      waits $do:path, at once $at_once:path) => {
@@ -34,7 +34,7 @@ macro_rules! files {
             $at_once(guest, &($($arg,)*)).transpose()
         });
         files!(@ later $calls $name [$($word: $ty)*] $call [$($arg $(= $made)?)*] $do);
-        $calls.between((TYPES, $name), &[$(<$ty as Word>::TYPE,)* "i32"], true, true);
+        $calls.between((TYPES, $name), &[$(<$ty as Word>::TYPE,)* "i32"], Tries::Both);
     };
     (@ at once $calls:ident $name:literal [$($word:ident: $ty:ty)*] $call:ident [$($arg:ident $(= $made:expr)?)*]
      $guest:ident $done:block) => {
@@ -210,7 +210,7 @@ fn write(calls: &mut Calls) -> Result<()> {
             })
         },
     )?;
-    calls.between((TYPES, WRITE), &["i32", "i32", "i32", "i64", "i32"], true, true);
+    calls.between((TYPES, WRITE), &["i32", "i32", "i32", "i64", "i32"], Tries::Both);
     Ok(())
 }
 
@@ -234,7 +234,7 @@ fn drops(calls: &mut Calls) -> Result<()> {
             })
         },
     )?;
-    calls.between((TYPES, DROP), &["i32"], true, true);
+    calls.between((TYPES, DROP), &["i32"], Tries::Both);
     calls.host(TYPES, "[resource-drop]directory-entry-stream", |mut caller: Caller<'_, Guest>, this: u32| {
         caller.data_mut().table.delete(own::<Listing>(this)?)?;
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::Guest;
 use super::abi::{Call, List, NOT_AT_ONCE, number, own};
-use super::calls::{AT_ONCE, Calls, Word, full_name, give};
+use super::calls::{AT_ONCE, Calls, Tries, Word, full_name, give};
 use crate::p2::cli::{self, TerminalInput, TerminalOutput};
 use crate::p2::{clocks, random};
 use wasmtime::component::Resource;

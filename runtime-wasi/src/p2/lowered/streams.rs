@@ -2,7 +2,7 @@
 
 use super::Guest;
 use super::abi::{Call, DONE, List, NOT_AT_ONCE, handle, number, own};
-use super::calls::{AT_ONCE, Calls, WAITS, Word, full_name, give};
+use super::calls::{AT_ONCE, Calls, Tries, WAITS, Word, full_name, give};
 use wasmtime::component::ResourceTable;
 use wasmtime::{Caller, Result};
 use wasmtime_wasi_io::bindings::wasi::io::error::HostError;
@@ -191,7 +191,7 @@ fn give_nothing(calls: &mut Calls) -> Result<()> {
                     })
                 },
             )?;
-            calls.between(($interface, $name), &["i32"], false, true);
+            calls.between(($interface, $name), &["i32"], Tries::Waits);
         )*};
     }
     waits! {
