@@ -158,26 +158,6 @@ async fn a_clunk_of_a_stream_ends_its_blocked_reads_with_eintr() {
     assert_eq!((memory.pending(), memory.alive()), (0, 0));
 }
 
-#[tokio::test]
-async fn the_rest_of_a_short_read_of_a_stream_is_nothing_once() {
-    let memory = Memory::new();
-    let mut peer = Peer::attached(memory.clone()).await;
-    peer.open(5, &["pipe"], OpenFlags::empty()).await;
-    memory.feed(b"line\n");
-    peer.ask(1, Tmessage::Read { fid: Fid(5), offset: 0, count: 4096 }).await;
-    peer.expect(1, data(b"line\n")).await;
-    peer.ask(2, Tmessage::Read { fid: Fid(5), offset: 5, count: 4091 }).await;
-    peer.expect(2, data(b"")).await;
-    // The same again is a real read.
-    peer.ask(3, Tmessage::Read { fid: Fid(5), offset: 5, count: 4091 }).await;
-    memory.feed(b"more");
-    peer.expect(3, data(b"more")).await;
-    // So is one that is not exactly the rest.
-    memory.feed(b"!");
-    peer.ask(4, Tmessage::Read { fid: Fid(5), offset: 9, count: 4096 }).await;
-    peer.expect(4, data(b"!")).await;
-}
-
 /// Begins a connection as a mount of Linux does: the root is fid 0, and looked at before anything else.
 async fn linux(memory: Arc<Memory>, dialect: Dialect, msize: u32) -> Peer {
     let mut peer = Peer::with(memory, dialect, msize).await;
@@ -194,6 +174,26 @@ async fn linux(memory: Arc<Memory>, dialect: Dialect, msize: u32) -> Peer {
         }
     }
     peer
+}
+
+#[tokio::test]
+async fn the_rest_of_a_short_read_of_a_stream_is_nothing_once() {
+    let memory = Memory::new();
+    let mut peer = linux(memory.clone(), Dialect::P9P2000L, 8192).await;
+    peer.open(5, &["pipe"], OpenFlags::empty()).await;
+    memory.feed(b"line\n");
+    peer.ask(1, Tmessage::Read { fid: Fid(5), offset: 0, count: 4096 }).await;
+    peer.expect(1, data(b"line\n")).await;
+    peer.ask(2, Tmessage::Read { fid: Fid(5), offset: 5, count: 4091 }).await;
+    peer.expect(2, data(b"")).await;
+    // The same again is a real read.
+    peer.ask(3, Tmessage::Read { fid: Fid(5), offset: 5, count: 4091 }).await;
+    memory.feed(b"more");
+    peer.expect(3, data(b"more")).await;
+    // So is one that is not exactly the rest.
+    memory.feed(b"!");
+    peer.ask(4, Tmessage::Read { fid: Fid(5), offset: 9, count: 4096 }).await;
+    peer.expect(4, data(b"!")).await;
 }
 
 #[tokio::test]
@@ -251,18 +251,20 @@ async fn a_kernels_reader_that_does_not_block_is_not_taken_to_fill_its_buffer() 
 }
 
 #[tokio::test]
-async fn in_plain_9p2000_others_than_the_kernel_wait_for_the_rest_of_a_stream() {
-    let memory = Memory::new();
-    let mut peer = Peer::with(memory.clone(), Dialect::P9P2000, 8192).await;
-    peer.attach().await;
-    peer.open_for_reading(5, &["pipe"]).await;
-    memory.feed(b"ab");
-    peer.ask(1, Tmessage::Read { fid: Fid(5), offset: 0, count: 10 }).await;
-    peer.expect(1, data(b"ab")).await;
-    peer.ask(1, Tmessage::Read { fid: Fid(5), offset: 2, count: 8 }).await;
-    peer.expect_silence().await;
-    memory.feed(b"cd");
-    peer.expect(1, data(b"cd")).await;
+async fn others_than_the_kernel_wait_for_the_rest_of_a_stream() {
+    for dialect in [Dialect::P9P2000L, Dialect::P9P2000U, Dialect::P9P2000] {
+        let memory = Memory::new();
+        let mut peer = Peer::with(memory.clone(), dialect, 8192).await;
+        peer.attach().await;
+        peer.open_for_reading(5, &["pipe"]).await;
+        memory.feed(b"ab");
+        peer.ask(1, Tmessage::Read { fid: Fid(5), offset: 0, count: 10 }).await;
+        peer.expect(1, data(b"ab")).await;
+        peer.ask(1, Tmessage::Read { fid: Fid(5), offset: 2, count: 8 }).await;
+        peer.expect_silence().await;
+        memory.feed(b"cd");
+        peer.expect(1, data(b"cd")).await;
+    }
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
-use vfs::{AclKind, Errno, Kind, Mode, Place, SetStat};
+use vfs::{AclKind, Errno, Kind, Mode, Nature, Place, SetStat};
 
 impl Filesystem for Session {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
@@ -563,21 +563,24 @@ impl Filesystem for Session {
         });
     }
 
-    // ENOSYS once, and the kernel copies by itself from then on.
+    // The kernel copies files that keep what is written by itself, and would copy a stream too, as far as its size: that is what is there now,
+    // and a reader would take it for the end. As of a fifo it says that this is no file for it, and is read and written.
     fn copy_file_range(
         &self,
         _: &Request,
         _: INodeNo,
-        _: FileHandle,
+        from: FileHandle,
         _: u64,
         _: INodeNo,
-        _: FileHandle,
+        to: FileHandle,
         _: u64,
         _: u64,
         _: CopyFileRangeFlags,
         reply: ReplyWrite,
     ) {
-        reply.error(fuser::Errno::ENOSYS);
+        let stores =
+            |handle| self.handles.get(handle).is_ok_and(|open| open.file.nature() == Nature::Storage);
+        reply.error(if stores(from) && stores(to) { fuser::Errno::EOPNOTSUPP } else { fuser::Errno::EINVAL });
     }
 
     fn ioctl(

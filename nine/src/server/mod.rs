@@ -13,7 +13,7 @@
 //! - **Tclunk** of a stream ends the reads that wait on it with EINTR. On other files it waits for them: they end.
 //! - **Streams** ([`Opened::is_stream`]). Linux fills its reader's buffer: after a short read it asks for the rest
 //!   before it returns. Exactly that request is answered with nothing, once; so `cat` shows a live file line by line.
-//!   In plain 9P2000 that holds for Linux alone, which shows itself in how a mount begins. One read of a stream gives at most 32 KiB.
+//!   That holds for Linux alone, which shows itself in how a mount begins; others would take nothing for the end. One read of a stream gives at most 32 KiB.
 //! - **Bad input.** What is no message ends its own connection and is answered with the reason. What
 //!   is a message but makes no sense (unknown fids, fids and tags in use, `a/b` for a name, offsets beyond 2^63)
 //!   gets an error.

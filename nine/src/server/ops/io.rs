@@ -31,7 +31,7 @@ fn note_short_read<F: FileServer>(entry: &FidEntry<F>, offset: u64, asked: u32, 
     let up_to = |rest| match fills {
         Fills::Not => None,
         Fills::Beyond { most } if asked == most && !open.flags.contains(OpenFlags::NONBLOCK) => Some(asked),
-        Fills::Within | Fills::Beyond { .. } => Some(rest),
+        Fills::Beyond { .. } => Some(rest),
     };
     let short = asked.checked_sub(got).filter(|&rest| got > 0 && rest > 0);
     if let Some((rest, up_to)) = short.and_then(|rest| Some((rest, up_to(rest)?))) {
@@ -44,9 +44,7 @@ fn note_short_read<F: FileServer>(entry: &FidEntry<F>, offset: u64, asked: u32, 
 enum Fills {
     /// Nothing: its readers get what came.
     Not,
-    /// It asks for the rest of a buffer that a message can hold.
-    Within,
-    /// And for that of larger ones, of which it asks `most` at a time.
+    /// It asks for the rest of its buffer; of one larger than a message for `most` at a time.
     Beyond { most: u32 },
 }
 
@@ -84,12 +82,10 @@ impl<F: FileServer> Session<F> {
                 }
             };
         }
-        let fills = match self.dialect() {
-            _ if !open.is_stream => Fills::Not,
-            _ if self.is_linux() => Fills::Beyond { most: self.msize() - IO_HEADER },
-            // Readers of plain 9P2000 mean what they ask.
-            Dialect::P9P2000 => Fills::Not,
-            Dialect::P9P2000L | Dialect::P9P2000U => Fills::Within,
+        // Others than Linux mean what they ask: who fills a buffer himself would take nothing for the end.
+        let fills = match open.is_stream && self.is_linux() {
+            true => Fills::Beyond { most: self.msize() - IO_HEADER },
+            false => Fills::Not,
         };
         let limit = if open.is_stream { limit.min(STREAM_READ) } else { limit };
         let is_rest = |rest: Rest| rest.offset == offset && rest.counts.contains(&count);
