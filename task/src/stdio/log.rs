@@ -76,7 +76,7 @@ impl Inner {
         (slowest.min(self.end()).saturating_sub(self.start)) as usize
     }
     fn room(&self) -> usize {
-        self.bound.saturating_sub(self.bytes.len()) + self.read_by_all()
+        (self.bound + self.read_by_all()).saturating_sub(self.bytes.len())
     }
     fn drops(&self) -> bool {
         self.full == Full::Drop || (self.full == Full::Auto && self.readers.is_empty())
@@ -108,7 +108,9 @@ impl Inner {
         }
         let data = &data[..taken];
         let over = (self.bytes.len() + taken).saturating_sub(self.bound);
-        self.forget(over.min(self.bytes.len()));
+        // A bound that was made smaller is come down to as what is there is read.
+        let may_go = if self.drops() { self.bytes.len() } else { self.read_by_all() };
+        self.forget(over.min(may_go));
         let skipped = taken.saturating_sub(self.bound);
         self.start += skipped as u64;
         self.bytes.extend(&data[skipped..]);
@@ -382,6 +384,24 @@ mod tests {
         assert_eq!(log.append(b"g", true).now(), Some(Ok(1)));
         assert_eq!(read(&log, reader, 0), Some((3, b"defg".to_vec())));
         assert_eq!(log.len().0, 7);
+    }
+
+    #[test]
+    fn a_bound_that_is_made_smaller_costs_who_reads_nothing() {
+        for full in [Full::Auto, Full::Wait] {
+            let log = Log::new(8, full);
+            let reader = log.add_reader();
+            assert_eq!(log.append(b"abcdefgh", true).now(), Some(Ok(8)));
+            log.set(full, Some(4));
+            assert_eq!(log.append(b"i", true).now(), None);
+            let mut three = [0; 3];
+            assert_eq!(log.read(reader, 0, &mut three).now(), Some(Ok((0, 3))));
+            assert_eq!(log.append(b"i", true).now(), None, "{full:?}: five are unread, of four");
+            let mut two = [0; 2];
+            assert_eq!(log.read(reader, 3, &mut two).now(), Some(Ok((3, 2))));
+            assert_eq!(log.append(b"ij", true).now(), Some(Ok(1)));
+            assert_eq!(read(&log, reader, 5), Some((5, b"fghi".to_vec())), "{full:?}");
+        }
     }
 
     #[test]
