@@ -137,13 +137,13 @@ async fn write(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u
     }
     let append = at.is_none() && (descriptor.appends || descriptor.flags.contains(FdFlags::APPEND));
     let start = at.unwrap_or(descriptor.offset);
-    let nonblock =
-        descriptor.flags.contains(FdFlags::NONBLOCK) && file.nature() != Nature::Storage && !file.is_remote();
+    let stores = file.nature() == Nature::Storage;
+    let nonblock = descriptor.flags.contains(FdFlags::NONBLOCK) && !stores && !file.is_remote();
     let gathered = if count > 1 { gather(&call.memory, iovs, count)? } else { None };
     let pieces = if gathered.is_some() { 1 } else { count };
     let mut total = 0;
     let mut end = start;
-    for index in 0..pieces {
+    'pieces: for index in 0..pieces {
         let data = match &gathered {
             Some(gathered) => gathered,
             None => {
@@ -151,28 +151,29 @@ async fn write(call: &mut Call<'_>, fd: u32, iovs: u32, count: u32, at: Option<u
                 call.memory.bytes(buf, len.min(MAX_TRANSFER - total))?
             }
         };
-        let len = data.len();
-        if len == 0 {
-            continue;
-        }
-        let result = if append {
-            let op = file.append(data);
-            if nonblock { op.or_again() } else { op.await }
-        } else {
-            let offset = start.checked_add(total as u64).ok_or(Errno::EFBIG)?;
-            let op = file.write(offset, data).map(move |n| (n, offset + n as u64));
-            if nonblock { op.or_again() } else { op.await }
-        };
-        match result {
-            Ok((n, behind)) => {
-                total += n;
-                end = behind;
-                if n < len {
-                    break;
+        let mut rest = data;
+        while !rest.is_empty() {
+            let result = if append {
+                let op = file.append(rest);
+                if nonblock { op.or_again() } else { op.await }
+            } else {
+                let offset = start.checked_add(total as u64).ok_or(Errno::EFBIG)?;
+                let op = file.write(offset, rest).map(move |n| (n, offset + n as u64));
+                if nonblock { op.or_again() } else { op.await }
+            };
+            match result {
+                Ok((n, behind)) => {
+                    total += n;
+                    end = behind;
+                    rest = &rest[n.min(rest.len())..];
+                    // What waits for a reader takes all in the end (write(2), of pipes); another short write has its reason.
+                    if !rest.is_empty() && (n == 0 || nonblock || stores) {
+                        break 'pieces;
+                    }
                 }
+                Err(_) if total > 0 => break 'pieces,
+                Err(error) => return Err(error),
             }
-            Err(_) if total > 0 => break,
-            Err(error) => return Err(error),
         }
     }
     call.guest.tally.written_bytes += total as u64;
