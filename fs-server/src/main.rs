@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     match cli::run(cli) {
         Ok(code) => code,
         Err(fault) => {
-            eprintln!("taskfs: {fault}");
+            cli::say::err(format_args!("taskfs: {fault}"));
             ExitCode::from(u8::from(fault.code))
         }
     }

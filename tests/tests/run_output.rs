@@ -91,3 +91,59 @@ fn a_variable_of_several_lines_is_refused() {
     assert_eq!(output.status.code(), Some(64));
     assert!(String::from_utf8_lossy(&output.stderr).contains("more than one line"));
 }
+
+fn script(text: &str, vars: &[(&str, &Path)]) -> std::process::Output {
+    let vars: Vec<(&str, String)> = [("T", taskfs())]
+        .iter()
+        .map(|(n, v)| (*n, v.as_path()))
+        .chain(vars.iter().copied())
+        .map(|(name, path)| (name, path.display().to_string()))
+        .collect();
+    let vars: Vec<(&str, &str)> = vars.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    sh(text, &vars, LIMIT)
+}
+
+#[test]
+fn a_signal_that_the_program_handles_costs_a_slow_reader_nothing() {
+    let text = r#""$T" run sh -c "trap 'echo heard' TERM; sleep 0.6; sleep 0.2; head -c 800000 /dev/zero" > >(sleep 3; wc -c) & p=$!
+        sleep 0.4; kill -TERM $p; wait $p; echo $?; sleep 3"#;
+    let output = script(text, &[]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let words: Vec<&str> = said.split_whitespace().collect();
+    assert!(words.contains(&"0") && words.contains(&"800006"), "{said} {output:?}");
+}
+
+#[test]
+fn a_signal_that_it_was_started_to_ignore_is_ignored() {
+    let text = r#"(trap '' HUP; exec "$T" run sh -c 'sleep 1; echo ok') & p=$!
+        sleep 0.5; kill -HUP $p; wait $p; echo $?"#;
+    assert_eq!(String::from_utf8_lossy(&script(text, &[]).stdout), "ok\n0\n");
+}
+
+#[test]
+fn what_a_wasi_program_writes_at_once_is_written_at_once_however_slow_its_reader() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let program = dir.path().join("exact.wat");
+    // 5000 writes of 1000 bytes, none of which may be short.
+    let text = r#"(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "_start") (local $n i32)
+    (i32.store (i32.const 0) (i32.const 64))
+    (i32.store (i32.const 4) (i32.const 1000))
+    (loop $more
+      (if (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)) (then unreachable))
+      (if (i32.ne (i32.load (i32.const 8)) (i32.const 1000)) (then unreachable))
+      (local.set $n (i32.add (local.get $n) (i32.const 1)))
+      (br_if $more (i32.lt_u (local.get $n) (i32.const 5000))))))"#;
+    std::fs::write(&program, text).expect("written");
+    let output = script(r#""$T" run "$P" | (sleep 0.3; wc -c); echo ${PIPESTATUS[0]}"#, &[("P", &program)]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "5000000\n0\n", "{output:?}");
+}
+
+#[test]
+fn a_word_that_happens_to_name_a_file_here_is_a_word() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let text = r#"cd "$D"; echo 'echo script $1' > make; "$T" run echo make; "$T" run sh -c 'echo $0' make; "$T" run sh make x"#;
+    assert_eq!(String::from_utf8_lossy(&script(text, &[("D", dir.path())]).stdout), "make\nmake\nscript x\n");
+}

@@ -2,7 +2,8 @@
 //! cp under /web/container.
 
 use super::client::{self, print, quoted};
-use super::run::{Output, attend, privately};
+use super::run::{Output, attend, ours, privately};
+use super::say;
 use super::serve::WorldArgs;
 use super::terminal::Terminal;
 use super::{Server, tokio};
@@ -212,18 +213,28 @@ async fn process(
 ) -> Result<ExitCode, Fault> {
     let id = remote.read(&format!("{container}/processes/new")).await?;
     let dir = format!("{container}/processes/{}", id.trim_end());
+    ours(remote, &dir, drive(remote, &dir, cwd, command, tty)).await
+}
+
+async fn drive(
+    remote: &Remote,
+    dir: &str,
+    cwd: Option<&str>,
+    command: &[String],
+    tty: bool,
+) -> Result<ExitCode, Fault> {
     let words: Vec<String> = command.iter().map(|word| quoted(word)).collect();
     remote.write(&format!("{dir}/cmd"), format!("{}\n", words.join(" ")).as_bytes()).await?;
     if let Some(cwd) = cwd {
         remote.write(&format!("{dir}/cwd"), format!("{cwd}\n").as_bytes()).await?;
     }
     let ctl = format!("{dir}/ctl");
-    let terminal = if tty { Some(Terminal::give(remote, &dir).await?) } else { None };
-    let output = Output::open(remote, &dir).await?;
+    let terminal = if tty { Some(Terminal::give(remote, dir).await?) } else { None };
+    let output = Output::open(remote, dir).await?;
     let started = remote.write(&ctl, b"start\n").await;
     let shown = command.first().map_or("", String::as_str);
     started.map_err(|f| Fault { text: f.text.replacen(&ctl, shown, 1), ..f })?;
-    attend(remote, &dir, shown, terminal, output).await
+    attend(remote, dir, shown, terminal, output).await
 }
 
 /// Puts a copy of the host directory `dir` into `container`.
@@ -232,10 +243,14 @@ async fn copy_in(remote: &Remote, container: &str, dir: &Path) -> Result<(), Fau
     let options = HostOptions { read_only: true, ..HostOptions::default() };
     let tree = HostTree::open_with(dir, options).map_err(no_input)?;
     let root = Namespace::new(tree.root(), "copied").root();
-    let (mut from, to) = ::tokio::io::duplex(1 << 20);
+    let (from, to) = ::tokio::io::duplex(1 << 20);
     let me = Caller::me();
     let packed = async { vfs::archive::pack(&me, &root, to).await.map_err(no_input) };
-    let sent = send(remote, container, &mut from);
+    let sent = async {
+        // Dropped when that is refused, and the packing ends.
+        let mut from = from;
+        send(remote, container, &mut from).await
+    };
     // An archive that is refused is the better message than a pipe that broke.
     let (packed, sent) = ::tokio::join!(packed, sent);
     sent.and(packed)
@@ -297,7 +312,7 @@ impl Run {
         };
         let ran = ran.await;
         if self.keep {
-            eprintln!("taskfs: container {}", number(&container));
+            say::err(format_args!("taskfs: container {}", number(&container)));
         } else {
             // The command's end is what counts; on a private server all ends anyway.
             let _gone = remote.write(&format!("{container}/ctl"), b"destroy\n").await;
@@ -318,7 +333,7 @@ async fn tell(events: &nine::client::Fid, end: &str) -> nine::client::ClientErro
         offset += text.len() as u64;
         for line in String::from_utf8_lossy(&text).lines() {
             if ["server-ready ", "limit ", "error "].iter().any(|kind| line.starts_with(kind)) {
-                eprint!("taskfs: {line}{end}");
+                say::err_with(format_args!("taskfs: {line}"), end);
             }
         }
     }

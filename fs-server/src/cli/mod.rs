@@ -7,6 +7,7 @@ mod container;
 pub mod doctor;
 mod mount;
 mod run;
+pub mod say;
 mod serve;
 mod terminal;
 mod token;
@@ -88,7 +89,7 @@ pub fn log() {
 pub fn run(cli: Cli) -> Result<ExitCode, Fault> {
     match cli.command {
         Command::Doctor => {
-            print!("{}", doctor::run());
+            client::print(doctor::run().to_string().as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Umount { dir } => umount::umount(&dir).map(|()| ExitCode::SUCCESS),

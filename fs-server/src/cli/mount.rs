@@ -3,6 +3,8 @@
 //! The kernel's own 9P client is the first choice. Where it is not there, or the user may not mount, FUSE serves the same
 //! files out of our client, in a process of its own.
 
+use super::run::Unless;
+use super::say;
 use crate::addr::{Addr, is_loopback};
 use crate::auth::ClientTls;
 use crate::bridge::Bridge;
@@ -14,7 +16,7 @@ use nine::wire::{Dialect, Msize};
 use rustix::mount::MountFlags;
 use std::ffi::CString;
 use std::io::{BufRead, BufReader};
-use std::os::unix::process::CommandExt;
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use tokio::signal::unix::{SignalKind, signal};
@@ -37,6 +39,9 @@ pub struct Mount {
     /// Serve a FUSE mount, or the bridge to a TLS server, in the foreground
     #[arg(short, long)]
     foreground: bool,
+    /// It was started by a `taskfs mount` that waits for its first line
+    #[arg(long, hide = true)]
+    detached: bool,
     #[command(flatten)]
     tls: ClientTls,
 }
@@ -99,11 +104,11 @@ impl Mount {
     fn detach(&self) -> Result<ExitCode, Fault> {
         let exe = std::env::current_exe().map_err(|e| Fault::os(format!("our own executable: {e}")))?;
         let mut command = Command::new(exe);
-        command.arg("mount").arg("--foreground").arg(self.addr.to_string()).arg(&self.dir);
+        command.arg("mount").args(["--foreground", "--detached"]).arg(self.addr.to_string()).arg(&self.dir);
         command.arg("--with").arg(self.with.to_possible_value().expect("none is hidden").get_name());
         command.arg(format!("--options={}", self.options));
         self.tls.hand_on(&mut command);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|e| Fault::os(format!("a process for the mount: {e}")))?;
         let stdout = child.stdout.take().expect("stdout is piped");
         match BufReader::new(stdout).lines().next() {
@@ -116,7 +121,22 @@ impl Mount {
         }
     }
 
+    /// Says so. One that is detached has nothing to say after it, and keeps nobody's terminal or pipe open.
+    fn mounted(&self) {
+        say::out(format_args!("mounted on {}", self.dir.display()));
+        if self.detached
+            && let Ok(nowhere) = std::fs::OpenOptions::new().write(true).open("/dev/null")
+        {
+            // SAFETY: both are open, and nobody else of this process keeps either.
+            unsafe { libc::dup2(nowhere.as_raw_fd(), libc::STDERR_FILENO) };
+        }
+    }
+
     fn serve(self) -> Result<ExitCode, Fault> {
+        if self.detached {
+            // It is no leader of a process group: it was started a moment ago.
+            let _session = rustix::process::setsid();
+        }
         let runtime = super::tokio()?;
         let result = runtime.block_on(async {
             if matches!(self.addr, Addr::Tls { .. }) && self.with != With::Fuse {
@@ -139,7 +159,7 @@ impl Mount {
         let local = bridge.local();
         let carried = tokio::spawn(bridge.carry());
         tokio::task::block_in_place(|| self.kernel(&local))?;
-        println!("mounted on {}", self.dir.display());
+        self.mounted();
         match carried.await {
             Ok(Err(error)) => tracing::warn!("{}: unmounted: {error}", self.dir.display()),
             // Unmounted, which is how it should end.
@@ -152,6 +172,7 @@ impl Mount {
     async fn fuse(&self) -> Result<(), Fault> {
         let mut terminate = signal(SignalKind::terminate()).map_err(|e| Fault::os(e.to_string()))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| Fault::os(e.to_string()))?;
+        let mut hangup = Unless::ignored(SignalKind::hangup())?;
         let client = remote::connect(&self.addr, &self.tls, Dialect::P9P2000L, MSIZE).await?;
         let uid = rustix::process::geteuid().as_raw();
         let import = Import::attach_to(&self.addr.to_string(), client, b"", Some(uid), b"/").await;
@@ -160,10 +181,11 @@ impl Mount {
         let handle = tokio::runtime::Handle::current();
         let mount = fuse::mount(ns, &self.dir, &fuse::Options::default(), handle)
             .map_err(|e| Fault::unavailable(format!("{}: {e}", self.dir.display())))?;
-        println!("mounted on {}", self.dir.display());
+        self.mounted();
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            () = hangup.came() => {}
             () = mount.ended() => {}
             why = import.ended() => tracing::warn!("{}: unmounted: {why}", self.dir.display()),
         }

@@ -4,6 +4,7 @@
 //! stdio/1 and 2, reads wait. Without `--server` the server is in this process, at the other end of a pipe in memory.
 
 use super::client::quoted;
+use super::say;
 use super::serve::WorldArgs;
 use super::terminal::Terminal;
 use crate::addr::Addr;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
 #[derive(Args, Debug)]
@@ -88,8 +89,11 @@ impl Run {
         if self.program.contains('/') {
             return Err(Fault::no_input(format!("{}: no such file", self.program)));
         }
-        // A program of the server's, and the script that it is to run: its first operand, where that is a file of ours.
-        let operand = self.args.iter().position(|arg| !arg.starts_with('-'));
+        // An interpreter of the server's, and the script that it is to run: its first word, where that is a file of ours.
+        if !["sh", "node"].contains(&self.program.as_str()) {
+            return Ok(());
+        }
+        let operand = Some(0).filter(|_| self.args.first().is_some_and(|arg| !arg.starts_with('-')));
         if let Some(operand) = operand
             && let Some(dst) = self.show(Path::new(&self.args[operand].clone()))
         {
@@ -117,11 +121,7 @@ impl Run {
     async fn task(&self, remote: &Remote) -> Result<ExitCode, Fault> {
         let id = remote.read("/task/new").await?;
         let dir = format!("/task/{}", id.trim());
-        let result = self.drive(remote, &dir).await;
-        // Nobody else knows of this task. One that was started and not awaited is killed; errors here change nothing.
-        let _already_ended = remote.write(&format!("{dir}/ctl"), b"kill\n").await;
-        let _gone_with_the_server = remote.write(&format!("{dir}/ctl"), b"remove\n").await;
-        result
+        ours(remote, &dir, self.drive(remote, &dir)).await
     }
 
     async fn drive(&self, remote: &Remote, dir: &str) -> Result<ExitCode, Fault> {
@@ -157,6 +157,22 @@ impl Run {
 
         attend(remote, dir, &self.program, terminal, output).await
     }
+}
+
+/// Does `what` with the task in `dir`, which nobody else knows of: it ends with us, however that comes, and goes when it is done.
+pub(super) async fn ours<T>(
+    remote: &Remote,
+    dir: &str,
+    what: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let path = format!("{dir}/ctl");
+    let ctl = remote.open(&path, OpenFlags::WRONLY).await?;
+    ctl.write_all(0, b"killonclose\n").await.map_err(|e| fault(&path, &e))?;
+    let result = what.await;
+    // One that was started and not awaited is killed; errors here change nothing.
+    let _already_ended = remote.write(&path, b"kill\n").await;
+    let _gone_with_the_server = remote.write(&path, b"remove\n").await;
+    result
 }
 
 /// On a server in this process, which is gone when `what` is done.
@@ -218,6 +234,10 @@ pub(super) async fn attend(
     let stuck = async {
         signalled.notified().await;
         remote.read(&wait).await?;
+        if exit_code(remote, dir).await? <= 128 {
+            // It ended by itself.
+            std::future::pending::<()>().await;
+        }
         let mut before = moved.load(Ordering::Relaxed);
         loop {
             tokio::time::sleep(UNTIL_STUCK).await;
@@ -241,13 +261,17 @@ pub(super) async fn attend(
         return Ok(ExitCode::from(READER_GONE));
     }
     let wait = remote.read(&wait).await?;
-    let code: i32 = remote.read(&format!("{dir}/exitcode")).await?.trim().parse().unwrap_or(1);
+    let code = exit_code(remote, dir).await?;
     let words = task::rc::split(wait.trim_end().as_bytes()).unwrap_or_default();
     let message = words.get(4).map(|m| String::from_utf8_lossy(m).into_owned()).unwrap_or_default();
     if !message.is_empty() && message != format!("exit status {code}") {
-        eprintln!("taskfs: {}: {message}", program);
+        say::err(format_args!("taskfs: {program}: {message}"));
     }
     Ok(ExitCode::from(code as u8))
+}
+
+async fn exit_code(remote: &Remote, dir: &str) -> Result<i32, Fault> {
+    Ok(remote.read(&format!("{dir}/exitcode")).await?.trim().parse().unwrap_or(1))
 }
 
 /// How long nothing is taken of what a task had written that a signal has ended, until nothing more will be.
@@ -353,18 +377,45 @@ async fn copy(
 
 /// Hands SIGINT, SIGTERM and SIGHUP on.
 async fn signals(remote: &Remote, ctl: &str, heard: &Notify) -> Result<(), Fault> {
-    let of = |kind| signal(kind).map_err(|e| Fault::os(e.to_string()));
-    let mut interrupt = of(SignalKind::interrupt())?;
-    let mut terminate = of(SignalKind::terminate())?;
-    let mut hangup = of(SignalKind::hangup())?;
+    let mut interrupt = Unless::ignored(SignalKind::interrupt())?;
+    let mut terminate = Unless::ignored(SignalKind::terminate())?;
+    let mut hangup = Unless::ignored(SignalKind::hangup())?;
     loop {
         let line: &[u8] = tokio::select! {
-            _ = interrupt.recv() => b"kill INT\n",
-            _ = terminate.recv() => b"kill TERM\n",
-            _ = hangup.recv() => b"kill HUP\n",
+            () = interrupt.came() => b"kill INT\n",
+            () = terminate.came() => b"kill TERM\n",
+            () = hangup.came() => b"kill HUP\n",
         };
         // It may have ended by itself.
         let _ended = remote.write(ctl, line).await;
         heard.notify_one();
+    }
+}
+
+/// A signal, unless it was ignored when this process began (nohup(1), `cmd &` in a script): then it stays so.
+pub(super) struct Unless(Option<Signal>);
+
+impl Unless {
+    pub fn ignored(kind: SignalKind) -> Result<Unless, Fault> {
+        if is_ignored(kind) {
+            return Ok(Unless(None));
+        }
+        signal(kind).map(|signal| Unless(Some(signal))).map_err(|e| Fault::os(e.to_string()))
+    }
+
+    pub async fn came(&mut self) {
+        match &mut self.0 {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn is_ignored(kind: SignalKind) -> bool {
+    // SAFETY: sigaction(2) only writes to what it is given, which is as large as it takes it for.
+    unsafe {
+        let mut now = std::mem::zeroed::<libc::sigaction>();
+        libc::sigaction(kind.as_raw_value(), std::ptr::null(), &raw mut now) == 0
+            && now.sa_sigaction == libc::SIG_IGN
     }
 }

@@ -1,6 +1,8 @@
 //! `taskfs serve`: puts a server together from the command line and runs it until it is told to stop.
 
 use super::bounds::Bounds;
+use super::run::Unless;
+use super::say;
 use crate::addr::{Addr, is_loopback};
 use crate::auth::ServerTls;
 use crate::fault::Fault;
@@ -105,6 +107,7 @@ impl Serve {
         // Installed first: a signal during start-up ends what has been started.
         let mut terminate = signal(SignalKind::terminate()).map_err(|e| Fault::os(e.to_string()))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| Fault::os(e.to_string()))?;
+        let mut hangup = Unless::ignored(SignalKind::hangup())?;
 
         let mut addrs = self.listen;
         if addrs.is_empty() && self.mount.is_empty() {
@@ -123,12 +126,12 @@ impl Serve {
         for listener in &listeners {
             let addr = listener.local_addr();
             if matches!(&addr, Addr::Tcp { .. }) && addr.lookup().is_ok_and(|a| a.iter().all(is_loopback)) {
-                eprintln!("taskfs: warning: {addr}: every user of this machine can reach it");
+                say::err(format_args!("taskfs: warning: {addr}: every user of this machine can reach it"));
             }
-            println!("listening on {addr}");
+            say::out(format_args!("listening on {addr}"));
         }
         let gateway = gateway.map(|gateway| {
-            println!("gateway on {}://{}/", gateway.scheme(), gateway.address());
+            say::out(format_args!("gateway on {}://{}/", gateway.scheme(), gateway.address()));
             world.containers.set_gateway(gateway.scheme(), gateway.address());
             let containers = world.containers.clone();
             gateway.start(Arc::new(move |id| Some(containers.get(id)?.group().clone())))
@@ -150,14 +153,15 @@ impl Serve {
             let options = fuse::Options { cache: self.fuse_cache, counts, ..Default::default() };
             let mount = fuse::mount(world.ns.clone(), dir, &options, tokio::runtime::Handle::current())
                 .map_err(|e| Fault::unavailable(format!("--mount {}: {e}", dir.display())))?;
-            println!("mounted on {}", dir.display());
+            say::out(format_args!("mounted on {}", dir.display()));
             mounts.push(mount);
         }
-        println!("ready");
+        say::out("ready");
 
         tokio::select! {
             _ = terminate.recv() => tracing::info!("SIGTERM"),
             _ = interrupt.recv() => tracing::info!("SIGINT"),
+            () = hangup.came() => tracing::info!("SIGHUP"),
         }
         let ended = async {
             drop(gateway);

@@ -61,7 +61,6 @@ impl Token {
             let _ = std::fs::remove_file(&beside);
         }
         put?;
-        println!("{}", secret.reveal());
-        Ok(())
+        super::client::print(format!("{}\n", secret.reveal()).as_bytes())
     }
 }
