@@ -89,11 +89,16 @@ impl Run {
         if self.program.contains('/') {
             return Err(Fault::no_input(format!("{}: no such file", self.program)));
         }
-        // An interpreter of the server's, and the script that it is to run: its first word, where that is a file of ours.
-        if !["sh", "node"].contains(&self.program.as_str()) {
-            return Ok(());
-        }
-        let operand = Some(0).filter(|_| self.args.first().is_some_and(|arg| !arg.starts_with('-')));
+        // An interpreter of the server's, and the script that it is to run: its first operand, where that is a file of ours, unless
+        // it was given what to run on the command line.
+        let gives_code = |arg: &str| match self.program.as_str() {
+            "sh" => !arg.starts_with("--") && arg.contains('c'),
+            _ => ["-e", "-p", "-pe", "--eval", "--print"].contains(&arg),
+        };
+        let is_interpreter = ["sh", "node"].contains(&self.program.as_str());
+        let operand = self.args.iter().position(|arg| !arg.starts_with('-'));
+        let operand =
+            operand.filter(|at| is_interpreter && !self.args[..*at].iter().any(|arg| gives_code(arg)));
         if let Some(operand) = operand
             && let Some(dst) = self.show(Path::new(&self.args[operand].clone()))
         {
