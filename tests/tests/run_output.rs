@@ -142,6 +142,14 @@ fn what_a_wasi_program_writes_at_once_is_written_at_once_however_slow_its_reader
 }
 
 #[test]
+fn what_stands_behind_the_program_is_the_programs() {
+    let text = r#"echo 'echo $# $*' > /tmp/$$.sh; "$T" run sh /tmp/$$.sh -e x -l --help -- y; rm /tmp/$$.sh
+        "$T" run -e A=b sh -e -c 'echo $A'; "$T" run sh -- -c 'echo c'; "$T" run --frob sh 2>&1; echo $?"#;
+    let said = String::from_utf8_lossy(&script(text, &[]).stdout).into_owned();
+    assert_eq!(said, "6 -e x -l --help -- y\nb\nc\ntaskfs: --frob: no such option (taskfs run --help)\n64\n");
+}
+
+#[test]
 fn a_word_that_happens_to_name_a_file_here_is_a_word() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let text = r#"cd "$D"; echo 'echo script $1' > make; "$T" run echo make; "$T" run sh -c 'echo $0' make; "$T" run sh make x; "$T" run sh -x make y 2> /dev/null"#;

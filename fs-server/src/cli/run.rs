@@ -27,6 +27,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
 #[derive(Args, Debug)]
+#[command(override_usage = "taskfs run [OPTIONS] <PROGRAM> [ARGS]...")]
 pub struct Run {
     /// Run on this server instead of a private one; PROGRAM is then a path of its namespace
     #[arg(short, long, value_name = "ADDR", env = "TASKFS_SERVER", conflicts_with_all = ["root", "bind", "tasks"])]
@@ -55,14 +56,20 @@ pub struct Run {
     cwd: Option<String>,
     /// The program: a file of this machine, which is shown in /bin of the private server; a directory with a package.json, which is
     /// shown as /app; a program of the private server's /bin (node, sh …), to which a script of this machine may be given; or a
-    /// path of the namespace
-    program: String,
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    args: Vec<String>,
+    /// path of the namespace. What stands behind it is its own
+    #[arg(value_name = "PROGRAM", required = true, num_args = 1.., trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<String>,
 }
 
 impl Run {
     pub fn run(mut self) -> Result<ExitCode, Fault> {
+        if self.program().starts_with('-') {
+            return Err(Fault::usage(format!("{}: no such option (taskfs run --help)", self.program())));
+        }
+        // What sets a program's words apart is none of them.
+        if self.words.get(1).is_some_and(|word| word == "--") {
+            self.words.remove(1);
+        }
         let runtime = super::tokio()?;
         let result = runtime.block_on(async {
             if let Some(addr) = &self.server {
@@ -77,32 +84,36 @@ impl Run {
         result
     }
 
+    fn program(&self) -> &str {
+        self.words.first().expect("one is required")
+    }
+
     /// Has the private server show what is to be run, where that is of this machine.
     fn show_program(&mut self) -> Result<(), Fault> {
-        if let Some(dst) = self.show(Path::new(&self.program.clone())) {
-            self.program = dst;
+        if let Some(dst) = self.show(Path::new(&self.program().to_owned())) {
+            self.words[0] = dst;
             return Ok(());
         }
-        if self.program.starts_with('/') {
+        if self.program().starts_with('/') {
             return Ok(());
         }
-        if self.program.contains('/') {
-            return Err(Fault::no_input(format!("{}: no such file", self.program)));
+        if self.program().contains('/') {
+            return Err(Fault::no_input(format!("{}: no such file", self.program())));
         }
         // An interpreter of the server's, and the script that it is to run: its first operand, where that is a file of ours, unless
         // it was given what to run on the command line.
-        let gives_code = |arg: &str| match self.program.as_str() {
+        let gives_code = |arg: &str| match self.program() {
             "sh" => !arg.starts_with("--") && arg.contains('c'),
             _ => ["-e", "-p", "-pe", "--eval", "--print"].contains(&arg),
         };
-        let is_interpreter = ["sh", "node"].contains(&self.program.as_str());
-        let operand = self.args.iter().position(|arg| !arg.starts_with('-'));
+        let is_interpreter = ["sh", "node"].contains(&self.program());
+        let operand = (1..self.words.len()).find(|at| !self.words[*at].starts_with('-'));
         let operand =
-            operand.filter(|at| is_interpreter && !self.args[..*at].iter().any(|arg| gives_code(arg)));
+            operand.filter(|at| is_interpreter && !self.words[1..*at].iter().any(|arg| gives_code(arg)));
         if let Some(operand) = operand
-            && let Some(dst) = self.show(Path::new(&self.args[operand].clone()))
+            && let Some(dst) = self.show(Path::new(&self.words[operand].clone()))
         {
-            self.args[operand] = dst;
+            self.words[operand] = dst;
         }
         Ok(())
     }
@@ -134,8 +145,7 @@ impl Run {
         if let Some(kind) = &self.kind {
             remote.write(&format!("{dir}/type"), format!("{kind}\n").as_bytes()).await?;
         }
-        let words: Vec<String> =
-            std::iter::once(&self.program).chain(&self.args).map(|w| quoted(w)).collect();
+        let words: Vec<String> = self.words.iter().map(|word| quoted(word)).collect();
         remote.write(&format!("{dir}/cmd"), format!("{}\n", words.join(" ")).as_bytes()).await?;
         if let Some(bad) = self.env.iter().find(|line| line.contains('\n')) {
             return Err(Fault::usage(format!("-e {bad:?}: a variable cannot have more than one line")));
@@ -158,9 +168,9 @@ impl Run {
         remote
             .write(&ctl, b"start\n")
             .await
-            .map_err(|f| Fault { text: f.text.replacen(&ctl, &self.program, 1), ..f })?;
+            .map_err(|f| Fault { text: f.text.replacen(&ctl, self.program(), 1), ..f })?;
 
-        attend(remote, dir, &self.program, terminal, output).await
+        attend(remote, dir, self.program(), terminal, output).await
     }
 }
 
