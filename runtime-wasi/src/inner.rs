@@ -5,14 +5,15 @@
 //! calls preview 1, through an adapter    as it is:   module ─► adapter ─► canonical ABI ─► p2 ─► vfs   an fstat: 450 ns besides
 //! (wasm-tools component new, jco)        as we run:  module ─────────────────────────────► p1 ─► vfs     the file's own; 30
 //!
-//! calls preview 2 itself                 as it is:   module ────────────► canonical ABI ─► p2 ─► vfs   420
-//! (wasi-libc for wasm32-wasip2)          as we run:  module ─► p2::lowered ──────────────► p2 ─► vfs   110
+//! calls preview 2 itself                 as it is:   module ────────────► canonical ABI ─► p2 ─► vfs   480
+//! (wasi-libc for wasm32-wasip2)          as we run:  module ─► p2::lowered ──────────────► p2 ─► vfs   120
 //! ```
 //!
 //! What an adapter has no words for (an exit's code, O_APPEND, names that are not UTF-8) gets lost in it besides. An adapter is known
 //! by its imports and exports. One that keeps calls to itself is left alone: for each call of the module it must import the
 //! interface that the call belongs to. A program that calls preview 2 itself must call nothing but what [`p2::lowered`](crate::p2::lowered)
-//! has: sockets, http and what is no WASI's are left to wasmtime.
+//! has: sockets, http and what is no WASI's are left to wasmtime. That the glue joins each import to the call of its name, as tools
+//! do it, is taken for granted.
 
 use crate::p1;
 use crate::p2::lowered::{self, Lowered};

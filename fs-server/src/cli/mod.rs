@@ -9,6 +9,7 @@ mod mount;
 mod run;
 pub mod say;
 mod serve;
+mod signals;
 mod terminal;
 mod token;
 mod umount;

@@ -3,8 +3,8 @@
 //! The kernel's own 9P client is the first choice. Where it is not there, or the user may not mount, FUSE serves the same
 //! files out of our client, in a process of its own.
 
-use super::run::Unless;
 use super::say;
+use super::signals::Unless;
 use crate::addr::{Addr, is_loopback};
 use crate::auth::ClientTls;
 use crate::bridge::Bridge;

@@ -6,6 +6,7 @@
 use super::client::quoted;
 use super::say;
 use super::serve::WorldArgs;
+use super::signals::Unless;
 use super::terminal::Terminal;
 use crate::addr::Addr;
 use crate::auth::ClientTls;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 use tokio::sync::Notify;
 
 #[derive(Args, Debug)]
@@ -404,33 +405,5 @@ async fn signals(remote: &Remote, ctl: &str, heard: &Notify) -> Result<(), Fault
         // It may have ended by itself.
         let _ended = remote.write(ctl, line).await;
         heard.notify_one();
-    }
-}
-
-/// A signal, unless it was ignored when this process began (nohup(1), `cmd &` in a script): then it stays so.
-pub(super) struct Unless(Option<Signal>);
-
-impl Unless {
-    pub fn ignored(kind: SignalKind) -> Result<Unless, Fault> {
-        if is_ignored(kind) {
-            return Ok(Unless(None));
-        }
-        signal(kind).map(|signal| Unless(Some(signal))).map_err(|e| Fault::os(e.to_string()))
-    }
-
-    pub async fn came(&mut self) {
-        match &mut self.0 {
-            Some(signal) => drop(signal.recv().await),
-            None => std::future::pending().await,
-        }
-    }
-}
-
-fn is_ignored(kind: SignalKind) -> bool {
-    // SAFETY: sigaction(2) only writes to what it is given, which is as large as it takes it for.
-    unsafe {
-        let mut now = std::mem::zeroed::<libc::sigaction>();
-        libc::sigaction(kind.as_raw_value(), std::ptr::null(), &raw mut now) == 0
-            && now.sa_sigaction == libc::SIG_IGN
     }
 }

@@ -1,8 +1,8 @@
 //! `taskfs serve`: puts a server together from the command line and runs it until it is told to stop.
 
 use super::bounds::Bounds;
-use super::run::Unless;
 use super::say;
+use super::signals::Unless;
 use crate::addr::{Addr, is_loopback};
 use crate::auth::ServerTls;
 use crate::fault::Fault;

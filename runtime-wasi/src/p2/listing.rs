@@ -7,7 +7,6 @@ use super::fault::Result;
 use super::files::{identity, shown_kind};
 use super::looked::Looked;
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 use vfs::{DirEntry, Errno, FileRef, Place, Qid};
 use wasmtime::component::{LinkerInstance, Resource, ResourceType};
 use wasmtime_wasi::p2::bindings::filesystem::types::DirectoryEntry;
@@ -116,11 +115,11 @@ pub(super) async fn read_directory_entry(
     guest: &mut Guest,
     this: Resource<Listing>,
 ) -> Result<Option<DirectoryEntry>> {
+    let calls = guest.calls();
     let listing = guest.table.get_mut(&this)?;
     if listing.wants_more() {
         listing.fetch().await?;
     }
-    let calls = guest.usage.calls.load(Ordering::Relaxed);
     listing.next(&mut guest.looked, calls)
 }
 
@@ -128,6 +127,7 @@ pub(super) fn entry_at_once(
     guest: &mut Guest,
     (this,): &(Resource<Listing>,),
 ) -> Result<Option<Option<DirectoryEntry>>> {
+    let calls = guest.calls();
     let listing = guest.table.get_mut(this)?;
     if listing.wants_more() {
         match listing.fetch_at_once() {
@@ -135,6 +135,5 @@ pub(super) fn entry_at_once(
             None => return Ok(None),
         }
     }
-    let calls = guest.usage.calls.load(Ordering::Relaxed);
     listing.next(&mut guest.looked, calls).map(Some)
 }

@@ -78,7 +78,7 @@ impl<'c> Call<'c> {
         aligned(to, T::ALIGN)?;
         self.guest.rooms.0.clear();
         answer.lower(&mut Target { memory: &mut self.memory, rooms: &mut self.guest.rooms }, to)?;
-        self.guest.rooms.wanted()
+        Ok(self.guest.rooms.wanted())
     }
 
     /// The guest has made the room that was wanted.
@@ -95,7 +95,7 @@ impl<'c> Call<'c> {
             Content::Shared(bytes) => target.put(room, &bytes)?,
             Content::Items(lower) => lower(&mut target, room)?,
         }
-        self.guest.rooms.wanted()
+        Ok(self.guest.rooms.wanted())
     }
 }
 
@@ -164,8 +164,8 @@ enum Content {
 type Items = Box<dyn FnOnce(&mut Target<'_, '_>, u32) -> Result<()> + Send + Sync>;
 
 impl Rooms {
-    fn wanted(&self) -> Result<i64> {
-        Ok(self.0.front().map_or(DONE, |room| i64::from(room.align) << 32 | i64::from(room.size)))
+    fn wanted(&self) -> i64 {
+        self.0.front().map_or(DONE, |room| i64::from(room.align) << 32 | i64::from(room.size))
     }
 }
 
