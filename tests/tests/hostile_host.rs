@@ -137,7 +137,7 @@ fn fifos_sockets_and_devices_of_a_host_directory_are_seen_and_never_opened() {
         let door = tests::door::Door::nine(&house.server, dialect);
         for name in &names {
             for mode in [0u8, 1, 2, 0x11] {
-                let flags = OpenMode::from_bits_retain(mode).to_flags();
+                let flags = OpenMode::from_bits_retain(mode).to_flags(dialect);
                 assert!(door.open(&format!("/h/{name}"), flags).is_err(), "{dialect}: {name}");
             }
         }

@@ -169,6 +169,6 @@ pub fn flags(mode: u8) -> OpenFlags {
     match mode & 3 {
         // .L has no OEXEC; 3 is Linux's mode that neither reads nor writes.
         3 => OpenFlags::from_bits_retain(3),
-        _ => OpenMode::from_bits_retain(mode).to_flags(),
+        _ => OpenMode::from_bits_retain(mode).to_flags(Dialect::P9P2000L),
     }
 }

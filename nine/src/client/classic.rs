@@ -1,8 +1,8 @@
 //! .L's words in stat(5)'s and open(5)'s, for servers that speak 9P2000 or .u.
 
 use crate::wire::{
-    Attr, AttrMask, Extension, Gid, Mode, Name, OpenFlags, OpenMode, Perm, SetAttrFields, SetAttrMask, Stat,
-    Time, Uid,
+    Attr, AttrMask, Dialect, Extension, Gid, Mode, Name, OpenFlags, OpenMode, Perm, SetAttrFields,
+    SetAttrMask, Stat, Time, Uid,
 };
 
 const SPECIAL: [(Perm, u32); 3] = [(Perm::SETUID, 0o4000), (Perm::SETGID, 0o2000), (Perm::SETVTX, 0o1000)];
@@ -14,9 +14,11 @@ const KINDS: [(Perm, u32); 4] = [
     (Perm::SOCKET, Mode::SOCKET),
 ];
 
-pub(super) fn mode_of(flags: OpenFlags) -> OpenMode {
+pub(super) fn mode_of(flags: OpenFlags, dialect: Dialect) -> OpenMode {
     let mut mode = OpenMode::from_bits_retain((flags.bits() & 3) as u8);
     mode.set(OpenMode::TRUNC, flags.contains(OpenFlags::TRUNC));
+    // A server that does not know it writes where it is told.
+    mode.set(OpenMode::APPEND, flags.contains(OpenFlags::APPEND) && dialect == Dialect::P9P2000U);
     mode
 }
 

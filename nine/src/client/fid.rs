@@ -163,7 +163,9 @@ impl Drop for Fid {
 pub(super) fn open_message(dialect: Dialect, fid: wire::Fid, flags: OpenFlags) -> Tmessage<'static> {
     match dialect {
         Dialect::P9P2000L => Tmessage::Lopen { fid, flags },
-        Dialect::P9P2000 | Dialect::P9P2000U => Tmessage::Open { fid, mode: classic::mode_of(flags) },
+        Dialect::P9P2000 | Dialect::P9P2000U => {
+            Tmessage::Open { fid, mode: classic::mode_of(flags, dialect) }
+        }
     }
 }
 

@@ -121,7 +121,7 @@ pub(super) fn create_message(
             fid,
             name,
             perm: classic::perm_of(mode),
-            mode: classic::mode_of(flags),
+            mode: classic::mode_of(flags, dialect),
             extension: Extension(None),
         },
     }

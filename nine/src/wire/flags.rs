@@ -1,8 +1,8 @@
 //! Flag words of the messages. Bits without a name here are kept, for the other side may know them.
 
-use std::fmt;
-
+use super::Dialect;
 use bitflags::bitflags;
+use std::fmt;
 
 macro_rules! hex_display {
     ($($name:ident)*) => {$(
@@ -68,6 +68,8 @@ bitflags! {
         const TRUNC = 0x10;
         /// Remove it when the fid is clunked.
         const RCLOSE = 0x40;
+        /// Writes go to the end. Of .u only, where Linux's client says so.
+        const APPEND = 0x80;
         const _ = !0;
     }
 
@@ -225,13 +227,14 @@ impl OpenMode {
     }
 
     /// The same request in .L's words.
-    pub fn to_flags(self) -> OpenFlags {
+    pub fn to_flags(self, dialect: Dialect) -> OpenFlags {
         let mut flags = match self.access() {
             1 => OpenFlags::WRONLY,
             2 => OpenFlags::RDWR,
             _ => OpenFlags::empty(),
         };
         flags.set(OpenFlags::TRUNC, self.contains(Self::TRUNC));
+        flags.set(OpenFlags::APPEND, self.contains(Self::APPEND) && dialect == Dialect::P9P2000U);
         flags
     }
 }

@@ -153,7 +153,11 @@ impl Model {
             }
             Ask::Open { fid, mode } => {
                 let path = self.fids[fid].path.clone();
-                let flags = if linux { flags(*mode) } else { OpenMode::from_bits_retain(*mode).to_flags() };
+                let flags = if linux {
+                    flags(*mode)
+                } else {
+                    OpenMode::from_bits_retain(*mode).to_flags(self.dialect)
+                };
                 if !linux && self.tree.is_dir(path.file()) {
                     // The server's own rule: listings of stat records are tested where they are made.
                     return Err(Error::PERMISSION);

@@ -26,7 +26,7 @@ impl<F: FileServer> Session<F> {
         mode: OpenMode,
     ) -> Result<(), Error> {
         let entry = self.unopened(fid)?.clone();
-        let flags = mode.to_flags();
+        let flags = mode.to_flags(self.dialect());
         let removed = mode.contains(OpenMode::RCLOSE);
         let writes = flags.writes() || flags.contains(OpenFlags::TRUNC) || removed;
         if writes && self.files.qid(&entry.node).is_dir() {
@@ -70,6 +70,7 @@ impl<F: FileServer> Session<F> {
             false => None,
         };
         let removed = mode.contains(OpenMode::RCLOSE);
+        let flags = mode.to_flags(dialect);
         let limit = self.transfer_limit();
         self.run(cx, request, name.len() + extension.len(), async move {
             let path = dir.path().map(|path| super::walk::joined(&path, &name));
@@ -90,7 +91,7 @@ impl<F: FileServer> Session<F> {
                     Dialect::P9P2000U | Dialect::P9P2000L => !0,
                 };
                 let opened = if perm.contains(Perm::DIR) {
-                    if mode.to_flags().writes() {
+                    if flags.writes() {
                         return Err(Error::IS_DIRECTORY);
                     }
                     let mode = Mode(asked.permissions() & (!0o777 | above));
@@ -98,12 +99,12 @@ impl<F: FileServer> Session<F> {
                     let opened = files.open(&new, OpenFlags::empty()).get().await?;
                     Opened { node: Some(opened.node.unwrap_or(new)), ..opened }
                 } else {
-                    let flags = mode.to_flags() | OpenFlags::CREAT | OpenFlags::EXCL;
+                    let flags = flags | OpenFlags::CREAT | OpenFlags::EXCL;
                     let mode = Mode(asked.permissions() & (!0o666 | above));
                     files.create(node, &name, flags, mode, gid).get().await?
                 };
                 let iounit = iounit(opened.iounit, limit);
-                let (entry, qid) = opened_entry(&*files, &dir, opened, mode.to_flags(), path, removed);
+                let (entry, qid) = opened_entry(&*files, &dir, opened, flags, path, removed);
                 return Ok(Done::binding(Rmessage::Create { qid, iounit }, fid, entry));
             };
             // Links and devices are not opened: who made one only wants it to be there.
