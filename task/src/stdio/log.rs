@@ -7,6 +7,7 @@
 //!
 //! The log is bounded. What happens at the bound is [`Full`]'s to say.
 
+use super::pipe::ATOMIC;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -78,6 +79,10 @@ impl Inner {
     fn room(&self) -> usize {
         (self.bound + self.read_by_all()).saturating_sub(self.bytes.len())
     }
+    /// Whether any write that goes in whole finds room.
+    fn has_room(&self) -> bool {
+        self.room() >= ATOMIC.min(self.bound)
+    }
     fn drops(&self) -> bool {
         self.full == Full::Drop || (self.full == Full::Auto && self.readers.is_empty())
     }
@@ -96,14 +101,15 @@ impl Inner {
         self.start += count as u64;
     }
 
-    /// Takes what there is room for; none where there is no room.
+    /// Takes what there is room for, of what is short all or nothing, so that writers beside each other do not tear it; none where
+    /// there is no room.
     fn take(&mut self, data: &[u8]) -> Option<usize> {
         if self.is_lost() {
             self.start += data.len() as u64;
             return Some(data.len());
         }
         let taken = if self.drops() { data.len() } else { data.len().min(self.room()) };
-        if taken == 0 && !data.is_empty() {
+        if taken < data.len() && (taken == 0 || data.len() <= ATOMIC.min(self.bound)) {
             return None;
         }
         let data = &data[..taken];
@@ -288,12 +294,12 @@ impl Log {
             return (inner.ended() || buf.is_empty()).then_some((position, 0));
         }
         let count = inner.copy(position, buf);
+        let had_room = inner.has_room();
         if let Some(read) = inner.readers.get_mut(&reader) {
             *read = (*read).max(position + count as u64);
         }
-        let was_full = inner.bytes.len() >= inner.bound;
         drop(inner);
-        if was_full {
+        if !had_room {
             self.room.notify_waiters();
         }
         Some((position, count))
@@ -312,7 +318,7 @@ impl Log {
     pub fn writable(&self, own: bool) -> Op<'_, ()> {
         let ready = move || {
             let inner = self.inner.lock();
-            (inner.finished && own) || inner.drops() || inner.room() > 0
+            (inner.finished && own) || inner.drops() || inner.has_room()
         };
         wait_until(&self.room, ready)
     }
@@ -399,7 +405,8 @@ mod tests {
             assert_eq!(log.append(b"i", true).now(), None, "{full:?}: five are unread, of four");
             let mut two = [0; 2];
             assert_eq!(log.read(reader, 3, &mut two).now(), Some(Ok((3, 2))));
-            assert_eq!(log.append(b"ij", true).now(), Some(Ok(1)));
+            assert_eq!(log.append(b"ij", true).now(), None, "two have no room where one has");
+            assert_eq!(log.append(b"i", true).now(), Some(Ok(1)));
             assert_eq!(read(&log, reader, 5), Some((5, b"fghi".to_vec())), "{full:?}");
         }
     }
@@ -412,7 +419,7 @@ mod tests {
         let reader = log.add_reader();
         let mut two = [0; 2];
         assert_eq!(log.read(reader, 0, &mut two).now(), Some(Ok((0, 2))));
-        assert_eq!(log.append(b"efg", true).now(), Some(Ok(2)));
+        assert_eq!(log.append(b"efghi", true).now(), Some(Ok(2)), "more than it ever holds is torn");
         assert_eq!(read(&log, reader, 2), Some((2, b"cdef".to_vec())));
     }
 
@@ -441,6 +448,30 @@ mod tests {
         log.remove_reader(late);
         assert_eq!(log.append(b"to nobody", false).now(), Some(Ok(9)), "and is not held up");
         assert_eq!(log.inner.lock().bytes.capacity(), 0);
+    }
+
+    #[tokio::test]
+    async fn short_writes_of_many_are_not_torn_where_a_reader_is_slow() {
+        let log = std::sync::Arc::new(Log::new(100, Full::Wait));
+        let reader = log.add_reader();
+        let writers = (0..4).map(|n: u8| {
+            let log = log.clone();
+            tokio::spawn(async move {
+                for _ in 0..50 {
+                    assert_eq!(log.append(&[n; 30], false).await, Ok(30));
+                }
+            })
+        });
+        let writers: Vec<_> = writers.collect();
+        let (mut all, mut buf) = (Vec::new(), [0; 7]);
+        while all.len() < 4 * 50 * 30 {
+            let (_, count) = log.read(reader, all.len() as u64, &mut buf).await.expect("read");
+            all.extend_from_slice(&buf[..count]);
+        }
+        for writer in writers {
+            writer.await.expect("it ends");
+        }
+        assert!(all.chunks(30).all(|write| write.iter().all(|byte| *byte == write[0])));
     }
 
     #[tokio::test]

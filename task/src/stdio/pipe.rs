@@ -13,7 +13,7 @@ use vfs::{Errno, Op, Result};
 /// Bytes that a pipe holds (pipe(7)).
 const CAPACITY: usize = 64 << 10;
 /// Writes of up to this many bytes go in whole (PIPE_BUF).
-const ATOMIC: usize = 4096;
+pub(super) const ATOMIC: usize = 4096;
 
 pub struct Pipe {
     // Held for the copy of one read or write, never across an await.
