@@ -1,6 +1,7 @@
 //! 9P over TLS, as a user on another machine has it: certificates, tokens, and what each lets one do. Loopback here.
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -81,6 +82,29 @@ fn refused(output: &Output, status: i32) -> String {
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(status), "{words}");
     words
+}
+
+#[test]
+fn users_who_are_let_in_at_the_same_time_are_all_let_in_and_the_file_stays_what_it_was() {
+    let authority = Authority::new();
+    authority.token("first", &["--uid", "4711"]);
+    let (users, real) = (authority.file("users"), authority.file("real"));
+    std::fs::rename(&users, &real).expect("renamed");
+    std::os::unix::fs::symlink("real", &users).expect("a link");
+    std::fs::set_permissions(&real, std::fs::Permissions::from_mode(0o640)).expect("its mode");
+    // What one that was killed left there.
+    std::fs::write(authority.file("real.new"), "rubbish\n").expect("written");
+    std::thread::scope(|all| {
+        for n in 0..12 {
+            let authority = &authority;
+            all.spawn(move || authority.token(&format!("user{n}"), &["--uid", "4712"]));
+        }
+    });
+    let text = std::fs::read_to_string(&real).expect("the users");
+    assert!((0..12).all(|n| text.contains(&format!("\nuser{n} "))), "{text}");
+    assert_eq!(text.lines().count(), 13, "{text}");
+    assert!(users.is_symlink() && !authority.file("real.new").exists());
+    assert_eq!(real.metadata().expect("it is there").mode() & 0o777, 0o640);
 }
 
 #[test]
