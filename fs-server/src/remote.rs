@@ -109,9 +109,9 @@ impl Remote {
         Ok(fid)
     }
 
-    /// Opens for writing what is there, emptied unless `append`; makes it where it is not.
+    /// Opens for writing what is there, emptied unless it is to `append`; makes it where it is not.
     pub async fn open_to_write(&self, path: &str, append: bool) -> Result<Fid, Fault> {
-        let flags = OpenFlags::WRONLY | if append { OpenFlags::empty() } else { OpenFlags::TRUNC };
+        let flags = OpenFlags::WRONLY | if append { OpenFlags::APPEND } else { OpenFlags::TRUNC };
         let error = match self.walk(path).await {
             Ok(mut fid) => {
                 fid.open(flags).await.map_err(|e| fault(path, &e))?;

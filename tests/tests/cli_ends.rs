@@ -38,6 +38,14 @@ fn what_a_container_executes_ends_and_goes_with_who_asked() {
 }
 
 #[test]
+fn an_archive_that_nobody_reads_on_ends_it_in_silence() {
+    let (dir, server) = (tempfile::tempdir().expect("a temporary directory"), Server::start(&[]));
+    let script = r#"C=$("$T" container new -s "$S"); "$T" container exec -s "$S" "$C" -- sh -c 'head -c 4000000 /dev/zero > zeros'
+        "$T" container export -s "$S" "$C" | head -c 4; echo " ${PIPESTATUS[0]}""#;
+    assert_eq!(said(script, dir.path(), &server.unix()), "bin/ 141\n");
+}
+
+#[test]
 fn a_server_to_whom_nobody_listens_serves_and_goes_when_it_is_told() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let script = r#"cd "$D"; "$T" serve -l "unix://$D/s" > /dev/full 2>&1 & p=$!
@@ -54,7 +62,7 @@ fn a_server_that_loses_its_terminal_puts_everything_away() {
     }
     let dir = tempfile::tempdir().expect("a temporary directory");
     let script = r#"cd "$D"; mkdir m i; "$T" serve -l "unix://$D/s" --mount "$D/m" > log 2>&1 & p=$!
-        until grep -q ready log; do sleep 0.05; done
+        until grep -q ready log 2> /dev/null; do sleep 0.05; done
         x=$("$T" mount --with fuse "unix://$D/s" "$D/i" 2>&1); echo "$? $x"
         [ -d i/task ] && [ -d m/task ] && echo mounted
         kill -HUP $p; wait $p; echo $?

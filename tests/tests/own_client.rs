@@ -71,6 +71,24 @@ fn files_are_listed_written_and_appended_to() {
 }
 
 #[test]
+fn names_of_any_bytes_are_listed_as_they_are() {
+    let (server, _) = serve();
+    let script = r#"id=$(T cat /task/new); T write /task/$id/cmd sh -c "'cd /tmp; echo 1 > \$(printf \"a\\\\377b\")'"; T write /task/$id/ctl start
+        T cat /task/$id/wait > /dev/null; T ls /tmp; T ls -l /tmp | cut -c 14-"#;
+    let listed = at(&server.unix(), script).stdout;
+    assert!(listed.ends_with(b" a\xffb\n") && listed.starts_with(b"a\xffb\n"), "{}", listed.escape_ascii());
+}
+
+#[test]
+fn lines_that_many_append_at_once_are_all_there() {
+    let (_server, ways) = serve();
+    for (i, way) in ways.iter().enumerate() {
+        let script = r#"for n in $(seq 30); do T write -a $F line $n & done; wait; T cat $F | sort -u | grep -c '^line [0-9]*$'"#;
+        assert_eq!(text(at(way, &format!("F=/tmp/all{i}; {script}"))), "30\n", "{way}");
+    }
+}
+
+#[test]
 fn bind_shows_one_directory_at_another_for_everyone_or_for_one_task() {
     let (server, _) = serve();
     let script = r#"T bind /guests /home; T ls /home | grep -cx hello.wasm
@@ -83,6 +101,7 @@ fn errors_have_the_servers_words_and_the_statuses_of_sysexits() {
     let (_server, ways) = serve();
     for way in &ways {
         refused(way, "T cat /no/such", 66, "/no/such: file does not exist");
+        refused(way, "T cat /tmp", 74, "/tmp: is a directory");
         refused(way, "T ls /nope", 66, "/nope: file does not exist");
         refused(way, "T write /nope/file x", 66, "file does not exist");
         refused(way, "T write /task/new/x y", 74, "not a directory");

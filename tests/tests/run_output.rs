@@ -1,6 +1,9 @@
 //! `taskfs run` between a program and whoever reads what it writes.
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -67,7 +70,11 @@ fn a_signal_ends_it_while_nobody_reads() {
         child.try_wait().expect("a child")
     });
     let _stuck = child.kill();
-    assert_eq!(ended.and_then(|status| status.code()), Some(128 + 15));
+    assert_eq!(
+        ended.and_then(|status| status.signal()),
+        Some(15),
+        "as it would have ended the program itself"
+    );
 }
 
 #[test]
@@ -156,5 +163,59 @@ fn a_word_that_happens_to_name_a_file_here_is_a_word() {
     assert_eq!(
         String::from_utf8_lossy(&script(text, &[("D", dir.path())]).stdout),
         "make\nmake\nscript x\nscript y\n"
+    );
+}
+
+/// bash ends its loop where the command that it waits for was ended by SIGINT, and goes on where that has a status, be it 130.
+#[test]
+fn an_interrupt_ends_the_shells_loop_that_it_is_in() {
+    let mut shell = Command::new("env");
+    shell.args(["--default-signal", "bash", "-c", "while :; do \"$T\" run sh -c 'echo up; sleep 100'; done"]);
+    shell.env("T", taskfs()).stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
+    let mut shell = shell.spawn().expect("bash starts");
+    let mut lines = BufReader::new(shell.stdout.take().expect("a pipe")).lines();
+    assert_eq!(lines.next().expect("a line").expect("read"), "up");
+    kill_process_group(Pid::from_child(&shell), Signal::INT).expect("it runs");
+    assert!(lines.next().is_none(), "it is not run again");
+    assert_eq!(shell.wait().expect("a child").signal(), Some(2));
+}
+
+#[test]
+fn standard_input_and_output_on_which_nothing_waits_lose_nothing() {
+    let (input, mut to) = pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC)
+        .map(|(r, w)| (r, std::fs::File::from(w)))
+        .expect("a pipe");
+    let (from, output) = pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC).expect("a pipe");
+    for end in [rustix::fd::AsFd::as_fd(&from), rustix::fd::AsFd::as_fd(&to)] {
+        rustix::fs::fcntl_setfl(end, rustix::fs::OFlags::empty()).expect("these wait");
+    }
+    let mut command = Command::new(taskfs());
+    command.args(["run", "cat"]).stdin(input).stdout(output).stderr(Stdio::piped());
+    let child = command.spawn().expect("taskfs starts");
+    drop(command);
+    let sent: Vec<u8> = (0..3_000_000u32).map(|n| (n / 7) as u8).collect();
+    let writer = std::thread::spawn({
+        let sent = sent.clone();
+        move || {
+            std::thread::sleep(Duration::from_millis(200));
+            to.write_all(&sent)
+        }
+    });
+    std::thread::sleep(Duration::from_millis(500));
+    let mut came = Vec::new();
+    std::fs::File::from(from).read_to_end(&mut came).expect("read");
+    writer.join().expect("it ends").expect("written");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!((output.status.code(), &output.stderr[..]), (Some(0), &b""[..]));
+    assert!(came == sent, "{} bytes came", came.len());
+}
+
+#[test]
+fn an_input_that_cannot_be_read_is_not_taken_for_one_that_has_ended() {
+    let output = script(r#""$T" run cat < /tmp; echo $?; "$T" run cat < /dev/null; echo $?"#, &[]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "74\n0\n");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "taskfs: standard input: Is a directory (os error 21)\n"
     );
 }

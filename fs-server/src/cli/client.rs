@@ -1,12 +1,13 @@
 //! `taskfs ls`, `cat`, `write` and `bind`: a server's files without a mount.
 
 use super::Server;
+use super::stdio::{self, Patient};
 use crate::fault::Fault;
 use crate::remote::{Remote, fault};
 use clap::Args;
 use nine::patience::Arrivals;
-use nine::wire::OpenFlags;
-use std::io::{Read, Write as _};
+use nine::wire::{Attr, AttrMask, Mode, OpenFlags};
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -35,7 +36,7 @@ pub fn run<T>(
 }
 
 pub(super) fn print(bytes: &[u8]) -> Result<(), Fault> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Patient(std::io::stdout().lock());
     match out.write_all(bytes).and_then(|()| out.flush()) {
         // As SIGPIPE, which Rust programs do not get, would have it: `taskfs cat f | head` says nothing.
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(128 + 13),
@@ -58,7 +59,8 @@ impl Ls {
     pub async fn list(self, remote: &Remote) -> Result<(), Fault> {
         let many = self.paths.len() > 1;
         for path in &self.paths {
-            let attr = remote.attr(path).await?;
+            let place = remote.walk(path).await?;
+            let attr = place.getattr(AttrMask::BASIC).await.map_err(|e| fault(path, &e))?;
             if many && attr.mode.is_dir() {
                 print(format!("{path}:\n").as_bytes())?;
             }
@@ -68,39 +70,44 @@ impl Ls {
                     if item.name == b"." || item.name == b".." {
                         continue;
                     }
-                    let below =
-                        format!("{}/{}", path.trim_end_matches('/'), String::from_utf8_lossy(&item.name));
-                    self.line(remote, &below, &item.name, &mut text).await?;
+                    if self.long {
+                        // An entry may go between the listing and the look at it: a task that is removed.
+                        let Ok(entry) = place.walk([&item.name]).await else { continue };
+                        let Ok(attr) = entry.getattr(AttrMask::BASIC).await else { continue };
+                        describe(&attr, &mut text);
+                    }
+                    named(&item.name, &mut text);
                 }
             } else {
-                self.line(remote, path, path.as_bytes(), &mut text).await?;
+                if self.long {
+                    describe(&attr, &mut text);
+                }
+                named(path.as_bytes(), &mut text);
             }
             print(&text)?;
         }
         Ok(())
     }
+}
 
-    async fn line(&self, remote: &Remote, path: &str, name: &[u8], text: &mut Vec<u8>) -> Result<(), Fault> {
-        if self.long {
-            // An entry may go between the listing and the look at it: a task that is removed.
-            let Ok(attr) = remote.attr(path).await else { return Ok(()) };
-            let kind = match attr.mode.kind() {
-                nine::wire::Mode::DIRECTORY => 'd',
-                nine::wire::Mode::SYMLINK => 'l',
-                _ => '-',
-            };
-            let bits: String = (0..9)
-                .rev()
-                .map(|bit| if attr.mode.0 >> bit & 1 == 1 { ["x", "w", "r"][bit % 3] } else { "-" })
-                .collect();
-            let line =
-                format!("{kind}{bits} {:>3} {:>5} {:>5} {:>9} ", attr.nlink, attr.uid, attr.gid, attr.size);
-            text.extend_from_slice(line.as_bytes());
-        }
-        text.extend_from_slice(name);
-        text.push(b'\n');
-        Ok(())
-    }
+/// What stands before a name in a long listing.
+fn describe(attr: &Attr, text: &mut Vec<u8>) {
+    let kind = match attr.mode.kind() {
+        Mode::DIRECTORY => 'd',
+        Mode::SYMLINK => 'l',
+        _ => '-',
+    };
+    let bits: String = (0..9)
+        .rev()
+        .map(|bit| if attr.mode.0 >> bit & 1 == 1 { ["x", "w", "r"][bit % 3] } else { "-" })
+        .collect();
+    let line = format!("{kind}{bits} {:>3} {:>5} {:>5} {:>9} ", attr.nlink, attr.uid, attr.gid, attr.size);
+    text.extend_from_slice(line.as_bytes());
+}
+
+fn named(name: &[u8], text: &mut Vec<u8>) {
+    text.extend_from_slice(name);
+    text.push(b'\n');
 }
 
 #[derive(Args, Debug)]
@@ -115,6 +122,9 @@ impl Cat {
     pub async fn print(self, remote: &Remote) -> Result<(), Fault> {
         for path in &self.paths {
             let fid = remote.open(path, OpenFlags::empty()).await?;
+            if fid.qid().is_dir() {
+                return Err(Fault::io(format!("{path}: is a directory")));
+            }
             let mut offset = 0;
             loop {
                 let data = fid.read(offset, usize::MAX).await.map_err(|e| fault(path, &e))?;
@@ -148,31 +158,16 @@ impl Write {
         let refused = |e| fault(&self.path, &e);
         let mut offset = 0;
         if self.append {
-            offset = fid.getattr(nine::wire::AttrMask::SIZE).await.map_err(refused)?.size;
+            // For a server that does not know how to append.
+            offset = fid.getattr(AttrMask::SIZE).await.map_err(refused)?.size;
         }
         if !self.words.is_empty() {
             let line = format!("{}\n", self.words.join(" "));
             fid.write_all(offset, line.as_bytes()).await.map_err(refused)?;
         } else {
-            // Standard input is read on a thread of its own: it may be a terminal that nobody types at.
-            let (lines, mut came) = tokio::sync::mpsc::channel::<std::io::Result<Vec<u8>>>(1);
-            std::thread::spawn(move || {
-                let mut input = std::io::stdin().lock();
-                loop {
-                    let mut buf = vec![0; 64 * 1024];
-                    let read = input.read(&mut buf);
-                    let end = !matches!(read, Ok(n) if n > 0);
-                    let item = read.map(|n| {
-                        buf.truncate(n);
-                        buf
-                    });
-                    if lines.blocking_send(item).is_err() || end {
-                        break;
-                    }
-                }
-            });
-            while let Some(data) = came.recv().await {
-                let data = data.map_err(|e| Fault::io(format!("standard input: {e}")))?;
+            let mut input = stdio::input();
+            while let Some(data) = input.recv().await {
+                let data = data?;
                 fid.write_all(offset, &data).await.map_err(refused)?;
                 offset += data.len() as u64;
             }

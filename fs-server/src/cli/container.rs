@@ -5,6 +5,7 @@ use super::client::{self, print, quoted};
 use super::run::{Output, attend, ours, privately};
 use super::say;
 use super::serve::WorldArgs;
+use super::signals::End;
 use super::terminal::Terminal;
 use super::{Server, tokio};
 use crate::addr::Addr;
@@ -14,6 +15,7 @@ use crate::remote::{Remote, fault};
 use ::tokio::io::AsyncReadExt;
 use clap::{Args, Subcommand};
 use nine::wire::OpenFlags;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use vfs::host::{HostOptions, HostTree};
@@ -131,13 +133,13 @@ impl Container {
             }),
             Container::Ls { server } => client::run(server, list),
             Container::Exec(exec) => {
-                let (server, mut code) = (exec.server.clone(), ExitCode::SUCCESS);
+                let (server, mut end) = (exec.server.clone(), End::Status(0));
                 client::run(server, async |remote| {
                     let container = format!("/web/container/{}", exec.id);
-                    code = process(remote, &container, exec.cwd.as_deref(), &exec.command, exec.tty).await?;
+                    end = process(remote, &container, exec.cwd.as_deref(), &exec.command, exec.tty).await?;
                     Ok(())
                 })?;
-                Ok(code)
+                Ok(end.come())
             }
             Container::Export(archive) => {
                 client::run(archive.server.clone(), async |r| archive.export(r).await)
@@ -210,7 +212,7 @@ async fn process(
     cwd: Option<&str>,
     command: &[String],
     tty: bool,
-) -> Result<ExitCode, Fault> {
+) -> Result<End, Fault> {
     let id = remote.read(&format!("{container}/processes/new")).await?;
     let dir = format!("{container}/processes/{}", id.trim_end());
     ours(remote, &dir, drive(remote, &dir, cwd, command, tty)).await
@@ -222,7 +224,7 @@ async fn drive(
     cwd: Option<&str>,
     command: &[String],
     tty: bool,
-) -> Result<ExitCode, Fault> {
+) -> Result<End, Fault> {
     let words: Vec<String> = command.iter().map(|word| quoted(word)).collect();
     remote.write(&format!("{dir}/cmd"), format!("{}\n", words.join(" ")).as_bytes()).await?;
     if let Some(cwd) = cwd {
@@ -297,16 +299,16 @@ impl Run {
             }
         });
         runtime.shutdown_timeout(std::time::Duration::from_millis(100));
-        result
+        result.map(End::come)
     }
 
-    async fn contained(&self, remote: &Remote) -> Result<ExitCode, Fault> {
+    async fn contained(&self, remote: &Remote) -> Result<End, Fault> {
         let container = self.make.make(remote).await?;
         let ran = async {
             copy_in(remote, &container, &self.dir).await?;
             let events = remote.open(&format!("{container}/events"), OpenFlags::empty()).await?;
             ::tokio::select! {
-                code = process(remote, &container, None, &self.command, self.tty) => code,
+                end = process(remote, &container, None, &self.command, self.tty) => end,
                 error = tell(&events, if self.tty { "\r\n" } else { "\n" }) => Err(fault(&container, &error)),
             }
         };
@@ -343,9 +345,9 @@ impl Archive {
     async fn export(&self, remote: &Remote) -> Result<(), Fault> {
         let path = format!("/web/container/{}/export", self.id);
         let fid = remote.open(&path, OpenFlags::empty()).await?;
-        let mut out: Box<dyn std::io::Write> = match &self.file {
-            None => Box::new(std::io::stdout().lock()),
-            Some(file) => Box::new(
+        let mut file = match &self.file {
+            None => None,
+            Some(file) => Some(
                 std::fs::File::create(file)
                     .map_err(|e| Fault::cannot_create(format!("{}: {e}", file.display())))?,
             ),
@@ -354,10 +356,13 @@ impl Archive {
         loop {
             let data = fid.read(offset, 128 << 10).await.map_err(|e| fault(&path, &e))?;
             if data.is_empty() {
-                return out.flush().map_err(|e| Fault::io(format!("the archive: {e}")));
+                return Ok(());
             }
             offset += data.len() as u64;
-            out.write_all(&data).map_err(|e| Fault::io(format!("the archive: {e}")))?;
+            match &mut file {
+                None => print(&data)?,
+                Some(file) => file.write_all(&data).map_err(|e| Fault::io(format!("the archive: {e}")))?,
+            }
         }
     }
 

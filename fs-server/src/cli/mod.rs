@@ -10,6 +10,7 @@ mod run;
 pub mod say;
 mod serve;
 mod signals;
+mod stdio;
 mod terminal;
 mod token;
 mod umount;

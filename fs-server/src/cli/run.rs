@@ -6,7 +6,8 @@
 use super::client::quoted;
 use super::say;
 use super::serve::WorldArgs;
-use super::signals::Unless;
+use super::signals::{End, Unless};
+use super::stdio::{self, Patient};
 use super::terminal::Terminal;
 use crate::addr::Addr;
 use crate::auth::ClientTls;
@@ -18,11 +19,12 @@ use bytes::Bytes;
 use clap::Args;
 use nine::client::Fid;
 use nine::wire::OpenFlags;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::signal::unix::SignalKind;
 use tokio::sync::Notify;
@@ -82,7 +84,7 @@ impl Run {
             privately(&world, async |remote| self.task(remote).await).await
         });
         runtime.shutdown_timeout(std::time::Duration::from_millis(200));
-        result
+        result.map(End::come)
     }
 
     fn program(&self) -> &str {
@@ -135,13 +137,13 @@ impl Run {
         Some(dst)
     }
 
-    async fn task(&self, remote: &Remote) -> Result<ExitCode, Fault> {
+    async fn task(&self, remote: &Remote) -> Result<End, Fault> {
         let id = remote.read("/task/new").await?;
         let dir = format!("/task/{}", id.trim());
         ours(remote, &dir, self.drive(remote, &dir)).await
     }
 
-    async fn drive(&self, remote: &Remote, dir: &str) -> Result<ExitCode, Fault> {
+    async fn drive(&self, remote: &Remote, dir: &str) -> Result<End, Fault> {
         let ctl = format!("{dir}/ctl");
         if let Some(kind) = &self.kind {
             remote.write(&format!("{dir}/type"), format!("{kind}\n").as_bytes()).await?;
@@ -224,21 +226,28 @@ impl Output {
 /// The status of who is ended by SIGPIPE.
 const READER_GONE: u8 = 128 + 13;
 
-/// Is the stdio of the task in `dir`, which was started, until its end; gives its exit status. `terminal` is the task's, if any.
+/// What was handed on of the signals that came.
+#[derive(Default)]
+struct Heard {
+    came: Notify,
+    last: AtomicI32,
+}
+
+/// Is the stdio of the task in `dir`, which was started, until its end, and ends as it does. `terminal` is the task's, if any.
 pub(super) async fn attend(
     remote: &Remote,
     dir: &str,
     program: &str,
     terminal: Option<Terminal>,
     output: Output,
-) -> Result<ExitCode, Fault> {
+) -> Result<End, Fault> {
     let (ctl, wait) = (format!("{dir}/ctl"), format!("{dir}/wait"));
-    let signalled = Notify::new();
+    let heard = Heard::default();
     // The terminal is the user's again when this is done, before anything more is said.
     let signals = async {
         match terminal {
             Some(mut terminal) => terminal.follow(remote, &ctl).await,
-            None => signals(remote, &ctl, &signalled).await,
+            None => signals(remote, &ctl, &heard).await,
         }
     };
     let stdin = feed(remote, dir);
@@ -248,7 +257,7 @@ pub(super) async fn attend(
     let err = copy(err, std::io::stderr(), moved.clone());
     // A signal that ended it ends us too, as it would have, where nobody takes what it had written.
     let stuck = async {
-        signalled.notified().await;
+        heard.came.notified().await;
         remote.read(&wait).await?;
         if exit_code(remote, dir).await? <= 128 {
             // It ended by itself.
@@ -274,7 +283,7 @@ pub(super) async fn attend(
         }
     };
     if converse(stdin, output, signals).await? == Taken::NoMore {
-        return Ok(ExitCode::from(READER_GONE));
+        return Ok(End::Status(READER_GONE));
     }
     let wait = remote.read(&wait).await?;
     let code = exit_code(remote, dir).await?;
@@ -283,7 +292,10 @@ pub(super) async fn attend(
     if !message.is_empty() && message != format!("exit status {code}") {
         say::err(format_args!("taskfs: {program}: {message}"));
     }
-    Ok(ExitCode::from(code as u8))
+    Ok(match heard.last.load(Ordering::Relaxed) {
+        signal @ 1.. if code == 128 + signal => End::By(SignalKind::from_raw(signal)),
+        _ => End::Status(code as u8),
+    })
 }
 
 async fn exit_code(remote: &Remote, dir: &str) -> Result<i32, Fault> {
@@ -322,19 +334,9 @@ async fn converse<T>(
 async fn feed(remote: &Remote, dir: &str) -> Result<(), Fault> {
     let path = format!("{dir}/stdio/0");
     let fid = remote.open(&path, OpenFlags::WRONLY).await?;
-    let (blocks, mut came) = tokio::sync::mpsc::channel::<Vec<u8>>(1);
-    // A thread of its own: nothing wakes a read of a terminal.
-    std::thread::spawn(move || {
-        let mut buf = vec![0; 64 * 1024];
-        // An error of standard input ends it like its end: there is nobody who could do better.
-        while let Ok(n @ 1..) = std::io::stdin().lock().read(&mut buf) {
-            if blocks.blocking_send(buf[..n].to_vec()).is_err() {
-                break;
-            }
-        }
-    });
-    while let Some(data) = came.recv().await {
-        match fid.write_all(0, &data).await {
+    let mut input = stdio::input();
+    while let Some(data) = input.recv().await {
+        match fid.write_all(0, &data?).await {
             Ok(()) => {}
             Err(nine::client::ClientError::Refused { errno: 32, .. }) => return Ok(()),
             Err(error) => return Err(fault(&path, &error)),
@@ -354,13 +356,14 @@ enum Stop {
 /// Copies a task's output to ours, and counts in `moved` what was taken.
 async fn copy(
     (fid, path): (Fid, String),
-    mut to: impl Write + Send + 'static,
+    to: impl Write + AsFd + Send + 'static,
     moved: Arc<AtomicU64>,
 ) -> Result<(), Stop> {
     let (blocks, mut came) = tokio::sync::mpsc::channel::<Bytes>(1);
     let (done, written) = tokio::sync::oneshot::channel();
     // A thread of its own: a reader that reads no more holds it up, and nobody else.
     std::thread::spawn(move || {
+        let mut to = Patient(to);
         let mut write = || {
             while let Some(block) = came.blocking_recv() {
                 // Pieces, so that it is seen when a slow reader takes some.
@@ -392,18 +395,19 @@ async fn copy(
 }
 
 /// Hands SIGINT, SIGTERM and SIGHUP on.
-async fn signals(remote: &Remote, ctl: &str, heard: &Notify) -> Result<(), Fault> {
+async fn signals(remote: &Remote, ctl: &str, heard: &Heard) -> Result<(), Fault> {
     let mut interrupt = Unless::ignored(SignalKind::interrupt())?;
     let mut terminate = Unless::ignored(SignalKind::terminate())?;
     let mut hangup = Unless::ignored(SignalKind::hangup())?;
     loop {
-        let line: &[u8] = tokio::select! {
-            () = interrupt.came() => b"kill INT\n",
-            () = terminate.came() => b"kill TERM\n",
-            () = hangup.came() => b"kill HUP\n",
+        let (line, signal): (&[u8], _) = tokio::select! {
+            () = interrupt.came() => (b"kill INT\n", SignalKind::interrupt()),
+            () = terminate.came() => (b"kill TERM\n", SignalKind::terminate()),
+            () = hangup.came() => (b"kill HUP\n", SignalKind::hangup()),
         };
         // It may have ended by itself.
         let _ended = remote.write(ctl, line).await;
-        heard.notify_one();
+        heard.last.store(signal.as_raw_value(), Ordering::Relaxed);
+        heard.came.notify_one();
     }
 }

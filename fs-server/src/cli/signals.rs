@@ -1,6 +1,7 @@
-//! Signals that commands hear of.
+//! Signals that commands hear of, and end by.
 
 use crate::fault::Fault;
+use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// A signal, unless it was ignored when this process began (nohup(1), `cmd &` in a script): then it stays so.
@@ -28,5 +29,30 @@ fn is_ignored(kind: SignalKind) -> bool {
         let mut now = std::mem::zeroed::<libc::sigaction>();
         libc::sigaction(kind.as_raw_value(), std::ptr::null(), &raw mut now) == 0
             && now.sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// How a command ends that stands for a program.
+pub(super) enum End {
+    Status(u8),
+    /// By a signal that came to the command, was handed on, and ended the program. A shell that waits for the command leaves its loop
+    /// or script then, as it does where it waits for the program itself, and not for a status that only says so.
+    By(SignalKind),
+}
+
+impl End {
+    pub fn come(self) -> ExitCode {
+        match self {
+            End::Status(status) => ExitCode::from(status),
+            End::By(signal) => {
+                let number = signal.as_raw_value();
+                // SAFETY: neither touches memory of ours; what the signal does by default is to end this process.
+                unsafe {
+                    libc::signal(number, libc::SIG_DFL);
+                    libc::raise(number);
+                }
+                ExitCode::from(128 + number as u8)
+            }
+        }
     }
 }
