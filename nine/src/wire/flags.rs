@@ -234,7 +234,10 @@ impl OpenMode {
             _ => OpenFlags::empty(),
         };
         flags.set(OpenFlags::TRUNC, self.contains(Self::TRUNC));
-        flags.set(OpenFlags::APPEND, self.contains(Self::APPEND) && dialect == Dialect::P9P2000U);
+        // Linux with a cache that is written back opens all that is written for reading too, and sends pages where they belong by what
+        // was opened to append: what is told then counts.
+        let appends = self.contains(Self::APPEND) && self.access() == 1;
+        flags.set(OpenFlags::APPEND, appends && dialect == Dialect::P9P2000U);
         flags
     }
 }
