@@ -4,7 +4,7 @@ use crate::files::Files;
 use crate::{Answers, ContainerTable};
 use parking_lot::Mutex;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use task::ctl::language::on_one_line;
 use task::group::{Bounds, Event};
@@ -49,6 +49,9 @@ pub struct Container {
     /// It was started, and not only made.
     pub(crate) booted: AtomicBool,
     pub(crate) destroyed: AtomicBool,
+    /// How many have its ctl open, and whether it goes with the last of them.
+    pub(crate) ctl_files: AtomicUsize,
+    pub(crate) destroy_on_close: AtomicBool,
     /// One change of its life or its files at a time.
     pub(crate) turn: tokio::sync::Mutex<()>,
     last_error: Mutex<Option<String>>,
@@ -138,6 +141,8 @@ impl Container {
             world: Mutex::new(world),
             booted: AtomicBool::new(false),
             destroyed: AtomicBool::new(false),
+            ctl_files: AtomicUsize::new(0),
+            destroy_on_close: AtomicBool::new(false),
             turn: tokio::sync::Mutex::new(()),
             last_error: Mutex::new(None),
             forked: AtomicU64::new(0),

@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use task::Exit;
 use task::group::Hold;
+use tokio::task::JoinHandle;
 use vfs::{Errno, Error, Result};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -110,17 +111,39 @@ impl Container {
     /// Ends it: every process is killed, its names lead nowhere, its files go. What somebody has open stays good until he
     /// closes it. Done is gone.
     pub async fn destroy(self: &Arc<Container>) -> Result<()> {
+        match self.go()? {
+            Some(ended) => ended.await.map_err(|_| Error::new(Errno::EIO, "destroy: the server stops")),
+            None => self.must_be_there(),
+        }
+    }
+
+    /// Begins to end it; none where somebody else has.
+    fn go(self: &Arc<Container>) -> Result<Option<JoinHandle<()>>> {
         let table = self.table()?;
         if !table.forget(self.id) {
-            return self.must_be_there();
+            return Ok(None);
         }
         self.destroyed.store(true, Ordering::SeqCst);
         self.leave(&table);
         self.group.shut(&Exit::killed(128 + 9, "killed: its container was destroyed"));
         // Whoever asked may go away: what was begun is done.
         let (container, handle) = (self.clone(), table.config.handle.clone());
-        let ended = handle.spawn(async move { container.put_away().await });
-        ended.await.map_err(|_| Error::new(Errno::EIO, "destroy: the server stops"))
+        Ok(Some(handle.spawn(async move { container.put_away().await })))
+    }
+
+    pub(crate) fn set_destroy_on_close(&self) {
+        self.destroy_on_close.store(true, Ordering::SeqCst);
+    }
+    pub fn ctl_opened(&self) {
+        self.ctl_files.fetch_add(1, Ordering::SeqCst);
+    }
+    /// The last close of ctl destroys a container with destroyonclose.
+    pub fn ctl_closed(self: &Arc<Container>) {
+        let last = self.ctl_files.fetch_sub(1, Ordering::SeqCst) == 1;
+        if last && self.destroy_on_close.load(Ordering::SeqCst) {
+            // It may be gone already, or the server.
+            let _gone = self.go();
+        }
     }
 
     async fn put_away(&self) {

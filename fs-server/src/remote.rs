@@ -112,21 +112,28 @@ impl Remote {
     /// Opens for writing what is there, emptied unless it is to `append`; makes it where it is not.
     pub async fn open_to_write(&self, path: &str, append: bool) -> Result<Fid, Fault> {
         let flags = OpenFlags::WRONLY | if append { OpenFlags::APPEND } else { OpenFlags::TRUNC };
-        let error = match self.walk(path).await {
-            Ok(mut fid) => {
-                fid.open(flags).await.map_err(|e| fault(path, &e))?;
-                return Ok(fid);
+        let mut tries = 0;
+        loop {
+            let error = match self.walk(path).await {
+                Ok(mut fid) => {
+                    fid.open(flags).await.map_err(|e| fault(path, &e))?;
+                    return Ok(fid);
+                }
+                Err(error) => error,
+            };
+            let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
+            if error.code != sysexits::ExitCode::NoInput || name.is_empty() {
+                return Err(error);
             }
-            Err(error) => error,
-        };
-        let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
-        if error.code != sysexits::ExitCode::NoInput || name.is_empty() {
-            return Err(error);
+            // What is missing may be the directory: its own message is the better one then.
+            let mut dir = self.walk(dir).await?;
+            match dir.create(name.as_bytes(), flags, Mode(0o666 & !umask())).await {
+                Ok(()) => return Ok(dir),
+                // Somebody was sooner.
+                Err(ClientError::Refused { errno: 17, .. }) if tries < 16 => tries += 1,
+                Err(error) => return Err(fault(path, &error)),
+            }
         }
-        // What is missing may be the directory: its own message is the better one then.
-        let mut dir = self.walk(dir).await?;
-        dir.create(name.as_bytes(), flags, Mode(0o666 & !umask())).await.map_err(|e| fault(path, &e))?;
-        Ok(dir)
     }
 
     /// The whole of a small file, as text.

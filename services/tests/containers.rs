@@ -93,7 +93,8 @@ async fn reading_ctl_lists_the_commands_and_the_last_error_and_a_bad_one_changes
     let container = server.new_container().await;
     let help = server.cat(&format!("{container}/ctl")).await.expect("ctl");
     let verbs = ["start", "stop", "cont", "kill", "destroy", "spawn", "env", "cwd", "label", "limit", "cap"];
-    for verb in verbs.into_iter().chain(["snapshot", "restore", "forget", "fork", "layer"]) {
+    for verb in verbs.into_iter().chain(["snapshot", "restore", "forget", "fork", "layer", "destroyonclose"])
+    {
         assert!(help.lines().any(|line| line.split(' ').next() == Some(verb)), "{verb} in {help}");
     }
     let before = server.cat(&format!("{container}/status")).await;
@@ -234,6 +235,23 @@ async fn kill_ends_every_process_and_nothing_starts_until_it_is_started_again() 
     server.stat(&format!("{container}/mount/bin/echo")).await.expect("files stay");
     server.ctl(&container, "start").await.expect("start");
     server.ctl(&container, "spawn echo").await.expect("spawn");
+}
+
+#[tokio::test]
+async fn with_destroyonclose_the_last_close_of_ctl_destroys_it() {
+    let server = Server::new().await;
+    let container = server.new_container().await;
+    let process = server.process(&container, "sleep").await;
+    let wait = server.open(&format!("{process}/wait"), OpenFlags::READ).await.expect("wait");
+    let ctl = async || server.open(&format!("{container}/ctl"), OpenFlags::WRITE).await.expect("ctl");
+    drop(ctl().await);
+    let (first, second) = (ctl().await, ctl().await);
+    first.write(0, b"destroyonclose\n").await.expect("destroyonclose");
+    drop(first);
+    assert_eq!(server.containers.len(), 1, "somebody has it open still");
+    drop(second);
+    assert!(next(&wait).await.contains("its container was destroyed"));
+    assert_eq!(server.containers.len(), 0);
 }
 
 #[tokio::test]

@@ -38,6 +38,18 @@ fn what_a_container_executes_ends_and_goes_with_who_asked() {
 }
 
 #[test]
+fn a_container_that_was_made_for_a_command_goes_with_it_however_it_ends() {
+    let (dir, server) = (tempfile::tempdir().expect("a temporary directory"), Server::start(&[]));
+    let script = r#"cd "$D"; mkdir p; "$T" container run -s "$S" p -- sleep 100 & p=$!
+        until "$T" container ls -s "$S" | grep -q running; do sleep 0.05; done
+        { kill -9 $p; wait $p; } 2> /dev/null
+        until [ -z "$("$T" container ls -s "$S")" ]; do sleep 0.05; done
+        "$T" container run -s "$S" p -- echo done; "$T" container ls -s "$S"
+        "$T" container run -s "$S" --keep p -- echo kept 2> /dev/null; "$T" container ls -s "$S" | cut -d" " -f1"#;
+    assert_eq!(said(script, dir.path(), &server.unix()), "done\nkept\n3\n");
+}
+
+#[test]
 fn an_archive_that_nobody_reads_on_ends_it_in_silence() {
     let (dir, server) = (tempfile::tempdir().expect("a temporary directory"), Server::start(&[]));
     let script = r#"C=$("$T" container new -s "$S"); "$T" container exec -s "$S" "$C" -- sh -c 'head -c 4000000 /dev/zero > zeros'

@@ -166,6 +166,18 @@ fn a_word_that_happens_to_name_a_file_here_is_a_word() {
     );
 }
 
+#[test]
+fn a_program_that_says_130_itself_was_not_ended_by_a_signal() {
+    let mut command = Command::new("env");
+    command.arg("--default-signal").arg(taskfs()).args(["run", "sh", "-c"]);
+    command.arg("trap 'exit 130' INT; echo up; while :; do sleep 0.1; done");
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("taskfs starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    assert_eq!(lines.next().expect("a line").expect("read"), "up");
+    kill_process(Pid::from_child(&child), Signal::INT).expect("it runs");
+    assert_eq!(child.wait().expect("a child").code(), Some(130));
+}
+
 /// bash ends its loop where the command that it waits for was ended by SIGINT, and goes on where that has a status, be it 130.
 #[test]
 fn an_interrupt_ends_the_shells_loop_that_it_is_in() {

@@ -1,4 +1,4 @@
-//! `start`, `stop`, `cont`, `kill`, `destroy`: the life of the whole.
+//! `start`, `stop`, `cont`, `kill`, `destroy`, `destroyonclose`: the life of the whole.
 
 use super::{Parsed, Verb};
 use crate::Container;
@@ -33,6 +33,12 @@ pub(super) const DESTROY: Verb = Verb {
     does: "end it, and throw its files away (as rmdir does)",
     parse: |w| bare(w, Turn::Destroy),
 };
+pub(super) const DESTROYONCLOSE: Verb = Verb {
+    name: "destroyonclose",
+    takes: "",
+    does: "the last close of ctl destroys it",
+    parse: |w| bare(w, Turn::DestroyOnClose),
+};
 
 enum Turn {
     Start,
@@ -40,6 +46,7 @@ enum Turn {
     Cont,
     Kill(Signal),
     Destroy,
+    DestroyOnClose,
 }
 
 fn bare(words: &[&str], turn: Turn) -> Parsed {
@@ -58,6 +65,10 @@ impl Command<Container> for Turn {
             Turn::Kill(Signal::CONT) => container.cont().or_else(|_| container.signal(Signal::CONT)).into(),
             Turn::Kill(signal) => container.signal(*signal).into(),
             Turn::Destroy => Op::started(container.destroy()),
+            Turn::DestroyOnClose => {
+                container.set_destroy_on_close();
+                Op::ok(())
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ const VERBS: &[Verb] = &[
     life::CONT,
     life::KILL,
     life::DESTROY,
+    life::DESTROYONCLOSE,
     spawn::SPAWN,
     setting::ENV,
     setting::CWD,

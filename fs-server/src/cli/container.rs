@@ -304,6 +304,11 @@ impl Run {
 
     async fn contained(&self, remote: &Remote) -> Result<End, Fault> {
         let container = self.make.make(remote).await?;
+        let ctl = remote.open(&format!("{container}/ctl"), OpenFlags::WRONLY).await?;
+        if !self.keep {
+            // However we end. A server that does not know how does it only when it is told, below.
+            let _unknown = ctl.write_all(0, b"destroyonclose\n").await;
+        }
         let ran = async {
             copy_in(remote, &container, &self.dir).await?;
             let events = remote.open(&format!("{container}/events"), OpenFlags::empty()).await?;

@@ -289,11 +289,12 @@ pub(super) async fn attend(
     let code = exit_code(remote, dir).await?;
     let words = task::rc::split(wait.trim_end().as_bytes()).unwrap_or_default();
     let message = words.get(4).map(|m| String::from_utf8_lossy(m).into_owned()).unwrap_or_default();
-    if !message.is_empty() && message != format!("exit status {code}") {
+    let by_itself = message.is_empty() || message == format!("exit status {code}");
+    if !by_itself {
         say::err(format_args!("taskfs: {program}: {message}"));
     }
     Ok(match heard.last.load(Ordering::Relaxed) {
-        signal @ 1.. if code == 128 + signal => End::By(SignalKind::from_raw(signal)),
+        signal @ 1.. if code == 128 + signal && !by_itself => End::By(SignalKind::from_raw(signal)),
         _ => End::Status(code as u8),
     })
 }

@@ -16,6 +16,12 @@ impl Commanded for Arc<Container> {
     fn command<'a>(&'a self, who: &'a Caller, lines: &'a [u8]) -> Op<'a, ()> {
         ctl::write(self, who, lines)
     }
+    fn opened(&self) {
+        self.ctl_opened();
+    }
+    fn closed(&self) {
+        self.ctl_closed();
+    }
 }
 
 pub(super) fn node(container: Arc<Container>) -> NodeRef {
