@@ -149,3 +149,41 @@ async fn what_is_open_to_append_over_9p2000_u_is_appended_to_wherever_a_write_be
         assert_eq!(back.read(0, 100).await.expect("its content"), expected, "{dialect}");
     }
 }
+
+/// open(2) with O_RDWR | O_APPEND (fopen's "a+") on v9fs with cache=loose or cache=mmap, since Linux 6.8: the last page, which the client has
+/// read or written before, is written back with what came behind it by the fid that is open to append.
+#[tokio::test]
+async fn pages_written_back_by_a_fid_that_is_open_to_read_and_append_go_where_they_are_from() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let there = dir.path().display();
+    std::fs::create_dir(dir.path().join("over")).expect("a directory");
+    let host = Server::start(&["--bind", &format!("{there}:/host")]);
+    let overlay = Server::start(&["--root", &format!("overlay:{there}")]);
+    for (server, tree) in [(&host, "tmp"), (&host, "host"), (&overlay, "over")] {
+        let stream = tokio::net::UnixStream::connect(server.path("sock")).await.expect("it listens");
+        let client = Client::connect(stream, Dialect::P9P2000L, Msize(1 << 16)).await.expect("it speaks .L");
+        let root = client.attach(b"root", Some(Uid(0)), b"/").await.expect("a root");
+        let mut made = root.walk([tree]).await.expect("a directory");
+        made.create(b"known", OpenFlags::RDWR, Mode(0o600)).await.expect("it is made");
+        made.write_all(0, &[b'a'; 5540]).await.expect("written");
+        let open = async || {
+            let mut file = root.walk([tree, "known"]).await.expect("the file");
+            file.open(OpenFlags::RDWR | OpenFlags::APPEND).await.expect("it can be written");
+            file
+        };
+        let content = async || made.read_to_end().await.expect("its content");
+        let appender = open().await;
+        let page = [&[b'a'; 1444][..], &[b'c'; 100]].concat();
+        appender.write(4096, &page).await.expect("written back");
+        appender.write(4096, &page).await.expect("written back again");
+        let expected = [&[b'a'; 5540][..], &[b'c'; 100]].concat();
+        assert!(content().await == expected, "{tree}: {} bytes", content().await.len());
+        // Who appends beside others does so at the end, wherever he believes it to be.
+        let other = open().await;
+        other.write(5640, &[b'd'; 2552]).await.expect("appended");
+        appender.write(5640, b"e").await.expect("appended");
+        other.write(8192, b"f").await.expect("appended");
+        let expected = [&expected[..], &[b'd'; 2552], b"ef"].concat();
+        assert!(content().await == expected, "{tree}: {} bytes", content().await.len());
+    }
+}

@@ -175,12 +175,10 @@ impl Node {
         place: Place,
         file: FileRef,
         flags: OpenFlags,
-        made: Option<Writes>,
+        appending: Writes,
         counted: Counted,
     ) -> Opened<Node, Open> {
         let nature = file.nature();
-        let node = made.is_some().then(|| self.at(place.clone()));
-        let appending = made.unwrap_or_else(|| Writes::of(flags));
         let open = Open {
             place,
             file,
@@ -192,7 +190,7 @@ impl Node {
             oversight: self.oversight.clone(),
             _counted: counted,
         };
-        Opened { file: open, node, is_stream: nature == Nature::Stream, iounit: 0 }
+        Opened { file: open, node: None, is_stream: nature == Nature::Stream, iounit: 0 }
     }
 }
 
@@ -285,10 +283,8 @@ impl<D: Doorkeeper> FileServer for Export<D> {
         let flags = words::open_flags(flags);
         let call = || format!("open({}, {})", path(&node.place, None), shown_flags(flags, false));
         let opened = match node.oversight.opening() {
-            Ok(counted) => node
-                .place
-                .open(&node.who, flags)
-                .map(move |file| node.opened(node.place.clone(), file, flags, None, counted)),
+            Ok(counted) => Writes::open(&node.place, &node.who, flags)
+                .map(move |(file, writes)| node.opened(node.place.clone(), file, flags, writes, counted)),
             Err(error) => Op::err(error),
         };
         self.answer(node.oversight.show(call, nothing, opened))
@@ -311,7 +307,8 @@ impl<D: Doorkeeper> FileServer for Export<D> {
             let mode = crate::Mode::new(mode.permissions());
             let made = dir.place.create(&who, name, mode, Writes::flags_to_make(flags)).await?;
             let (file, writes) = Writes::of_made(&made, &who, flags).await;
-            Ok(dir.opened(made.place, file, flags, Some(writes), counted))
+            let node = Some(dir.at(made.place.clone()));
+            Ok(Opened { node, ..dir.opened(made.place, file, flags, writes, counted) })
         });
         self.answer(dir.oversight.show(call, nothing, made))
     }
