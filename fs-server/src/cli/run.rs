@@ -406,9 +406,10 @@ async fn signals(remote: &Remote, ctl: &str, heard: &Heard) -> Result<(), Fault>
             () = terminate.came() => (b"kill TERM\n", SignalKind::terminate()),
             () = hangup.came() => (b"kill HUP\n", SignalKind::hangup()),
         };
+        // Before it may end by it.
+        heard.last.store(signal.as_raw_value(), Ordering::Relaxed);
         // It may have ended by itself.
         let _ended = remote.write(ctl, line).await;
-        heard.last.store(signal.as_raw_value(), Ordering::Relaxed);
         heard.came.notify_one();
     }
 }
