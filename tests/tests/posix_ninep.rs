@@ -1,6 +1,6 @@
 //! What a 9P2000.L client that is not the superuser may do with a file that he has open, as Linux asks for it.
 
-use nine::client::Client;
+use nine::client::{Client, Fid};
 use nine::wire::{AttrMask, Dialect, Mode, Msize, OpenFlags, SetAttrFields, SetAttrMask, Uid};
 use tests::Server;
 
@@ -83,19 +83,41 @@ async fn a_file_is_removed_through_a_fid_that_knows_its_old_name() {
     }
 }
 
+/// Servers with a tree of each kind that keeps files.
+struct Trees {
+    _dir: tempfile::TempDir,
+    host: Server,
+    overlay: Server,
+}
+
+impl Trees {
+    fn new() -> Trees {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        std::fs::create_dir(dir.path().join("over")).expect("a directory");
+        let there = dir.path().display();
+        let host = Server::start(&["--bind", &format!("{there}:/host")]);
+        let overlay = Server::start(&["--root", &format!("overlay:{there}")]);
+        Trees { host, overlay, _dir: dir }
+    }
+    /// Each server, and the directory that is such a tree.
+    fn each(&self) -> [(&Server, &'static str); 3] {
+        [(&self.host, "tmp"), (&self.host, "host"), (&self.overlay, "over")]
+    }
+}
+
+async fn root(server: &Server, dialect: Dialect) -> Fid {
+    let stream = tokio::net::UnixStream::connect(server.path("sock")).await.expect("it listens");
+    let client = Client::connect(stream, dialect, Msize(1 << 16)).await.expect("it is spoken");
+    client.attach(b"root", Some(Uid(0)), b"/").await.expect("a root")
+}
+
 /// open(2) with O_RDWR | O_APPEND | O_CREAT on v9fs with cache=loose or cache=mmap, since Linux 6.12 at least: pages are written back whole,
 /// also what was sent before, by the fid that made the file, and O_APPEND was left in its Tlcreate.
 #[tokio::test]
 async fn pages_written_back_by_the_fid_that_made_a_file_to_append_to_it_go_where_they_are_from() {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let there = dir.path().display();
-    std::fs::create_dir(dir.path().join("over")).expect("a directory");
-    let host = Server::start(&["--bind", &format!("{there}:/host")]);
-    let overlay = Server::start(&["--root", &format!("overlay:{there}")]);
-    for (server, tree) in [(&host, "tmp"), (&host, "host"), (&overlay, "over")] {
-        let stream = tokio::net::UnixStream::connect(server.path("sock")).await.expect("it listens");
-        let client = Client::connect(stream, Dialect::P9P2000L, Msize(1 << 16)).await.expect("it speaks .L");
-        let root = client.attach(b"root", Some(Uid(0)), b"/").await.expect("a root");
+    let trees = Trees::new();
+    for (server, tree) in trees.each() {
+        let root = root(server, Dialect::P9P2000L).await;
         let flags = OpenFlags::from_bits_retain((libc::O_RDWR | libc::O_APPEND | libc::O_CREAT) as u32);
         let mut made = root.walk([tree]).await.expect("a directory");
         made.create(b"pages", flags, Mode(0o600)).await.expect("it is made");
@@ -131,9 +153,7 @@ async fn pages_written_back_by_the_fid_that_made_a_file_to_append_to_it_go_where
 async fn what_is_open_to_append_over_9p2000_u_is_appended_to_wherever_a_write_believes_the_end_to_be() {
     let server = Server::start(&[]);
     for (dialect, expected) in [(Dialect::P9P2000U, "Tne two three "), (Dialect::P9P2000, "Two three ")] {
-        let stream = tokio::net::UnixStream::connect(server.path("sock")).await.expect("it listens");
-        let client = Client::connect(stream, dialect, Msize(1 << 16)).await.expect("it is spoken");
-        let root = client.attach(b"root", Some(Uid(0)), b"/").await.expect("a root");
+        let root = root(&server, dialect).await;
         let (appends, pages) = (OpenFlags::WRONLY | OpenFlags::APPEND, OpenFlags::RDWR | OpenFlags::APPEND);
         let mut one = root.walk(["tmp"]).await.expect("a directory");
         one.create(dialect.version().as_bytes(), appends, Mode(0o600)).await.expect("it is made");
@@ -154,15 +174,9 @@ async fn what_is_open_to_append_over_9p2000_u_is_appended_to_wherever_a_write_be
 /// read or written before, is written back with what came behind it by the fid that is open to append.
 #[tokio::test]
 async fn pages_written_back_by_a_fid_that_is_open_to_read_and_append_go_where_they_are_from() {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let there = dir.path().display();
-    std::fs::create_dir(dir.path().join("over")).expect("a directory");
-    let host = Server::start(&["--bind", &format!("{there}:/host")]);
-    let overlay = Server::start(&["--root", &format!("overlay:{there}")]);
-    for (server, tree) in [(&host, "tmp"), (&host, "host"), (&overlay, "over")] {
-        let stream = tokio::net::UnixStream::connect(server.path("sock")).await.expect("it listens");
-        let client = Client::connect(stream, Dialect::P9P2000L, Msize(1 << 16)).await.expect("it speaks .L");
-        let root = client.attach(b"root", Some(Uid(0)), b"/").await.expect("a root");
+    let trees = Trees::new();
+    for (server, tree) in trees.each() {
+        let root = root(server, Dialect::P9P2000L).await;
         let mut made = root.walk([tree]).await.expect("a directory");
         made.create(b"known", OpenFlags::RDWR, Mode(0o600)).await.expect("it is made");
         made.write_all(0, &[b'a'; 5540]).await.expect("written");
