@@ -74,6 +74,12 @@ pub const HABITS: &[Habit] = &[
         expect: "unchanged\n",
     },
     Habit {
+        name: "what is appended to a file that is open for reading too is all that comes to it",
+        script: r#"printf %05540d 0 > $M/tmp/plus; sync; python3 -c 'import sys; open(sys.argv[1], "a+").write("c" * 100)' $M/tmp/plus; sync
+                   run /bin/sh -c "'wc -c < /tmp/plus; tail -c 101 /tmp/plus'"; cat $t/stdio/1; rm $M/tmp/plus"#,
+        expect: "5640\n0cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc",
+    },
+    Habit {
         name: "wait gives the same line to early and late readers",
         script: r#"new /guests/exit.wasm 3; cat $t/wait > $W/early & sleep 0.2; echo start > $t/ctl; wait
                    cat $t/wait > $W/late; cmp $W/early $W/late && echo same

@@ -23,7 +23,7 @@ const OTHERWISE: [(&str, &str); 4] = [
 
 /// The same of the kernel's client, without a cache and with cache=loose: what 9P has no message for, or the client none of its own.
 const OTHERWISE_OVER_9P: &str =
-    "without=renameat2,fallocate,map,keep_map,append,set-id,utime,flock,unlinked-fifos";
+    "without=renameat2,fallocate,map,keep_map,append,set-id,utime,flock,unlinked-others";
 
 fn alike(what: &str, from: u64, rounds: u64) {
     if !has_fuse(what) {
